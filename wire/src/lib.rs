@@ -1,0 +1,1 @@
+//! What relay and agent say to each other.
