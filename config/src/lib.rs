@@ -1,1 +1,28 @@
-//! Typed settings of all programs.
+//! Typed settings of all three programs, their defaults, their checks, and where their files lie.
+//!
+//! One way in: [`Sources`] gathers a file, `MAILBOAT_*` variables and flags, [`Sources::load`] makes
+//! one checked value of them. `examples/*.toml` show every setting at its default, and a test holds
+//! them to it. Nothing in here reads a clock or opens a socket.
+
+pub mod account;
+pub mod agent;
+pub mod check;
+pub mod error;
+pub mod load;
+mod nearest;
+pub mod optional;
+pub mod paths;
+pub mod relay;
+pub mod size;
+pub mod span;
+mod text;
+
+pub use account::{Account, AccountError, Secret};
+pub use agent::Settings as AgentSettings;
+pub use check::Invalid;
+pub use error::{At, ConfigError};
+pub use load::{Settings, Sources};
+pub use paths::{AgentPaths, Env, RelayPaths};
+pub use relay::Settings as RelaySettings;
+pub use size::Size;
+pub use span::Span;

@@ -1,0 +1,234 @@
+//! `account.toml`: who the user is, at which relay, with the token that opens it.
+//!
+//! The agent writes it, nobody edits it. It is replaced whole (a new file, synced, renamed over the
+//! old), so a power cut leaves the old or the new one, and it is 0600 from its first byte.
+
+use std::{
+    fmt,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// The account that this device is logged in to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// URL of the relay: `https://relay.example`.
+    pub relay: String,
+    /// The account's name at the relay, without its domain.
+    pub name: String,
+    /// The relay's number for the account.
+    pub account: u64,
+    /// The relay's number for this device.
+    pub device: u64,
+    /// What the device shows to be let in: 22 characters.
+    pub token: Secret,
+    /// PEM file of a certificate authority to trust for this relay; none for the system's alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<PathBuf>,
+}
+
+impl Account {
+    /// Reads the file; `None` where there is none, which is: not logged in.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is damaged. The message never shows what is in it.
+    pub fn load(path: &Path) -> Result<Option<Self>, AccountError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(AccountError::Unreadable { path: path.to_owned(), source }),
+        };
+        toml::from_str(&text).map(Some).map_err(|err| {
+            let before = err.span().map_or("", |span| &text[..span.start.min(text.len())]);
+            AccountError::Damaged { path: path.to_owned(), line: before.matches('\n').count() + 1 }
+        })
+    }
+
+    /// Replaces the file, durably; its directory has to exist.
+    ///
+    /// # Errors
+    /// When it cannot be written; the old file then still stands.
+    pub fn save(&self, path: &Path) -> Result<(), AccountError> {
+        let text = toml::to_string(self).map_err(io::Error::other);
+        text.and_then(|text| replace(path, &text))
+            .map_err(|source| AccountError::Unwritable { path: path.to_owned(), source })
+    }
+
+    /// Whether anyone but the owner may read the file. On a file system without permissions (a stick)
+    /// nothing can be done about it, so this is for `doctor` to tell, not a reason to stop.
+    ///
+    /// # Errors
+    /// When the file cannot be looked at.
+    pub fn others_can_read(path: &Path) -> io::Result<bool> {
+        let metadata = fs::metadata(path)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            Ok(metadata.permissions().mode() & 0o077 != 0)
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = metadata;
+            Ok(false)
+        }
+    }
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("toml.new");
+    // Left by a power cut; made anew, so that it has our permissions and not those it was left with.
+    match fs::remove_file(&new) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+        _ => {}
+    }
+    let mut file = create_private(&new)?;
+    file.write_all(
+        b"# Written by mailboat. The token opens the account: do not share this file.\n",
+    )?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    sync_directory_of(path)
+}
+
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+/// A rename is durable once its directory is; elsewhere directories cannot be opened as files.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dir)?.sync_all()
+}
+
+/// Why the account cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// It is there, but cannot be read.
+    #[error("{} could not be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It does not say what it should.
+    #[error("{} line {line} is damaged; log in again with `mailboat login URL NAME`", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// It could not be replaced; the old one still stands.
+    #[error("{} could not be written", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Text that `Debug` does not show.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps what must not be shown.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The text itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> Account {
+        Account {
+            relay: "https://relay.example".to_owned(),
+            name: "ann".to_owned(),
+            account: 1042,
+            device: u64::from(u32::MAX) + 7,
+            token: Secret::new("AAAAAAAAAAAAAAAAAAAAAA"),
+            ca: None,
+        }
+    }
+
+    #[test]
+    fn what_was_saved_is_loaded() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("account.toml");
+        assert_eq!(Account::load(&path).unwrap(), None);
+        for ca in [None, Some(PathBuf::from("/etc/ca \"quoted\".pem"))] {
+            let account = Account { ca, ..account() };
+            account.save(&path).unwrap();
+            assert_eq!(Account::load(&path).unwrap(), Some(account));
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left behind");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_it_whatever_was_there_before() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("account.toml");
+        for left in [&path, &dir.path().join("account.toml.new")] {
+            fs::write(left, "left over").unwrap();
+            fs::set_permissions(left, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        assert!(Account::others_can_read(&path).unwrap());
+        account().save(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!Account::others_can_read(&path).unwrap());
+    }
+
+    #[test]
+    fn the_token_is_in_no_debug_output_and_in_no_error() {
+        let account = account();
+        assert!(!format!("{account:?}").contains(account.token.expose()));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("account.toml");
+        fs::write(&path, format!("relay = \"r\"\ntoken = [\"{}\"]\n", account.token.expose()))
+            .unwrap();
+        let err = Account::load(&path).unwrap_err();
+        assert!(!format!("{err:?} {err}").contains(account.token.expose()));
+        assert!(err.to_string().contains("account.toml line 2"), "{err}");
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_said_to_be_unwritable() {
+        let dir = tempfile::tempdir().unwrap();
+        let err = account().save(&dir.path().join("absent/account.toml")).unwrap_err();
+        assert!(matches!(err, AccountError::Unwritable { .. }), "{err}");
+    }
+}

@@ -1,0 +1,146 @@
+//! The settings of `mailboat`: the file `agent.toml`. Who the user is stands in `account.toml`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+mod connect;
+
+use crate::{
+    check::{Invalid, log_filter, within},
+    size::Size,
+    span::Span,
+};
+pub use connect::Rule;
+
+/// What a visit costs beside what it carries: handshake, headers, the request, `Held` and `Done`.
+pub const VISIT_OVERHEAD: Size = Size::from_kib(4);
+
+/// The least budget that carries one envelope of `envelope_max`, so that no mailbox is ever stuck.
+pub const fn budget_least(envelope_max: Size) -> Size {
+    Size::from_bytes(VISIT_OVERHEAD.bytes() + envelope_max.bytes())
+}
+
+/// The least budget that settings accept: for a relay that kept its default `envelope_max`.
+pub const BUDGET_LEAST: Size = budget_least(Size::from_kib(8));
+
+/// All settings of one agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// What is logged: a level, or `target=level,…`.
+    pub log: String,
+    /// PEM file of certificate authorities that are trusted beside the system's; empty for none.
+    pub ca: PathBuf,
+    /// Speaks plain HTTP to relays on other machines.
+    pub allow_plain_http: bool,
+    /// What others learn about the user.
+    pub account: Account,
+    /// How an exchange is made.
+    pub sync: Sync,
+    /// When the agent calls by itself. Without a rule it calls only when asked.
+    pub connect: Vec<Rule>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            log: "warn".to_owned(),
+            ca: PathBuf::new(),
+            allow_plain_http: false,
+            account: Account::default(),
+            sync: Sync::default(),
+            connect: Vec::new(),
+        }
+    }
+}
+
+impl crate::Settings for Settings {
+    fn check(&self) -> Result<(), Invalid> {
+        log_filter("log", &self.log)?;
+        self.account.check()?;
+        self.sync.check()?;
+        self.connect.iter().enumerate().try_for_each(|(index, rule)| rule.check(index))
+    }
+}
+
+/// What others learn about the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Account {
+    /// Lets contacts see when the user is reachable, and when the next call is due.
+    pub share_presence: bool,
+    /// Lets contacts see what the user has read.
+    pub share_read: bool,
+    /// The next call is told in steps of this.
+    pub next_call_rounding: Span,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self { share_presence: true, share_read: true, next_call_rounding: Span::from_minutes(15) }
+    }
+}
+
+impl Account {
+    fn check(&self) -> Result<(), Invalid> {
+        let (least, most) = (Span::from_minutes(1), Span::from_days(1));
+        within("account.next_call_rounding", &self.next_call_rounding, &(least..=most))
+    }
+}
+
+/// How an exchange is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sync {
+    /// Bytes that one visit may cost at the socket, both directions; none for no limit.
+    #[serde(with = "crate::optional")]
+    pub budget: Option<Size>,
+    /// Requests in one visit.
+    pub requests_max: u32,
+    /// Bytes of one packet on the wire: what a cut costs at most.
+    pub packet_max: Size,
+    /// Further attempts of a visit that was cut, within its budget.
+    pub visit_retries: u32,
+    /// A message that was not delivered expires after this; the relay may shorten it.
+    pub message_lifetime: Span,
+}
+
+impl Default for Sync {
+    fn default() -> Self {
+        Self {
+            budget: None,
+            requests_max: 64,
+            packet_max: Size::from_kib(2),
+            visit_retries: 3,
+            message_lifetime: Span::from_days(30),
+        }
+    }
+}
+
+impl Sync {
+    fn check(&self) -> Result<(), Invalid> {
+        check_budget("sync.budget", self.budget)?;
+        within("sync.requests_max", &self.requests_max, &(1..=10_000))?;
+        within("sync.packet_max", &self.packet_max, &(Size::from_bytes(256)..=Size::from_kib(2)))?;
+        within("sync.visit_retries", &self.visit_retries, &(0..=100))?;
+        let (least, most) = (Span::from_seconds(1), Span::from_days(3650));
+        within("sync.message_lifetime", &self.message_lifetime, &(least..=most))
+    }
+}
+
+/// Refuses a budget that could not carry one envelope. For `--budget` too.
+///
+/// # Errors
+/// When the budget is below [`BUDGET_LEAST`]; `path` is what the error names.
+pub fn check_budget(path: &str, budget: Option<Size>) -> Result<(), Invalid> {
+    match budget {
+        Some(budget) if budget < BUDGET_LEAST => Err(Invalid::new(
+            path,
+            format!(
+                "{budget} cannot carry one message and its envelope; expected at least {BUDGET_LEAST}"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
