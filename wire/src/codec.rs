@@ -1,0 +1,136 @@
+//! Codecs: how a packet's payload is compressed, each packet by itself, from a primer that both
+//! ends have. Numbers and primers are for ever.
+//!
+//! 0 is none. 1 is zstd with primer 1: a frame without magic number, content size, dictionary id
+//! or checksum. 2 is kept for the primed text model.
+
+use std::{cell::RefCell, sync::LazyLock};
+
+use zstd::{
+    bulk::{Compressor, Decompressor},
+    dict::{DecoderDictionary, EncoderDictionary},
+    zstd_safe::{CParameter, DParameter, FrameFormat},
+};
+
+use crate::{EncodeError, limits::PACKET_DECODED_MAX};
+
+/// Ordinary chat, short news and forecasts in several languages, packed by `pack-primer`.
+static PRIMER_1: &[u8] = include_bytes!("../primer/primer-1.bin");
+/// Highest level: packets are small, links are slow.
+const LEVEL: i32 = 22;
+
+static ENCODER_1: LazyLock<EncoderDictionary<'static>> =
+    LazyLock::new(|| EncoderDictionary::copy(PRIMER_1, LEVEL));
+static DECODER_1: LazyLock<DecoderDictionary<'static>> =
+    LazyLock::new(|| DecoderDictionary::copy(PRIMER_1));
+
+thread_local! {
+    // A context takes about a megabyte and longer to set up than to use: one for each thread.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// How the packets of a body are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// Not at all.
+    #[default]
+    None,
+    /// By zstd with primer 1.
+    Zstd,
+}
+
+impl Codec {
+    /// All codecs of this build, the one that packs best last.
+    pub const ALL: [Self; 2] = [Self::None, Self::Zstd];
+
+    /// The codec's number on the wire.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Zstd => 1,
+        }
+    }
+
+    /// The codec with this number, if this build has it.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|codec| codec.number() == number)
+    }
+
+    /// The compressed payload; `None` where the codec stores payloads as they are.
+    pub(crate) fn compress(self, payload: &[u8]) -> Result<Option<Vec<u8>>, EncodeError> {
+        match self {
+            Self::None => Ok(None),
+            Self::Zstd => zstd_compress(payload).map(Some).map_err(|_| EncodeError::Compression),
+        }
+    }
+
+    /// The payload again; `None` if the bytes are not this codec's or unpack beyond
+    /// [`PACKET_DECODED_MAX`].
+    pub(crate) fn decompress(self, packed: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::None => None,
+            Self::Zstd => zstd_decompress(packed).ok(),
+        }
+    }
+}
+
+fn zstd_compress(payload: &[u8]) -> std::io::Result<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|slot| match slot {
+        Some(compressor) => compressor.compress(payload),
+        None => slot.insert(compressor()?).compress(payload),
+    })
+}
+
+fn compressor() -> std::io::Result<Compressor<'static>> {
+    let mut compressor = Compressor::with_prepared_dictionary(&ENCODER_1)?;
+    for parameter in [
+        CParameter::Format(FrameFormat::Magicless),
+        CParameter::ContentSizeFlag(false),
+        CParameter::ChecksumFlag(false),
+        CParameter::DictIdFlag(false),
+    ] {
+        compressor.set_parameter(parameter)?;
+    }
+    Ok(compressor)
+}
+
+fn zstd_decompress(packed: &[u8]) -> std::io::Result<Vec<u8>> {
+    // One call into a buffer of the greatest size: whatever window the frame claims, no more is
+    // allocated and nothing is written beyond it.
+    let mut payload = Vec::with_capacity(PACKET_DECODED_MAX);
+    DECOMPRESSOR.with_borrow_mut(|slot| match slot {
+        Some(decompressor) => decompressor.decompress_to_buffer(packed, &mut payload),
+        None => slot.insert(decompressor()?).decompress_to_buffer(packed, &mut payload),
+    })?;
+    payload.shrink_to_fit();
+    Ok(payload)
+}
+
+fn decompressor() -> std::io::Result<Decompressor<'static>> {
+    let mut decompressor = Decompressor::with_prepared_dictionary(&DECODER_1)?;
+    decompressor.set_parameter(DParameter::Format(FrameFormat::Magicless))?;
+    Ok(decompressor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bomb_stays_within_the_limit() {
+        let bomb = zstd_compress(&vec![b'a'; 16 * 1024 * 1024]).unwrap();
+        assert!(bomb.len() < 4096, "it is a bomb: {} bytes", bomb.len());
+        assert_eq!(Codec::Zstd.decompress(&bomb), None);
+    }
+
+    #[test]
+    fn every_codec_is_found_by_its_number() {
+        for codec in Codec::ALL {
+            assert_eq!(Codec::from_number(codec.number()), Some(codec));
+        }
+        assert_eq!(Codec::from_number(2), None);
+    }
+}
