@@ -1,1 +1,10 @@
-//! Harness.
+//! What the tests, the demo and the benchmarks share: relays, agents, and a link that can be cut.
+
+pub use self::harness::*;
+
+// The files lie in `harness/`, where a crate's root would not look for them by itself.
+mod harness {
+    pub mod link;
+    pub mod rng;
+    pub mod tls;
+}
