@@ -325,6 +325,35 @@ async fn a_reset_passes_through_after_the_bytes_before_it() {
 }
 
 #[tokio::test]
+async fn closing_is_never_a_reset_however_much_was_being_sent() {
+    let mut server = Server::start(vec![]).await;
+    let link = Link::start(server.addr);
+    link.plan([CutPlan::up(100)]);
+    let mut agent = TcpStream::connect(link.addr()).await.unwrap();
+    agent.write_all(&vec![3; 4 << 20]).await.unwrap();
+    agent.shutdown().await.unwrap();
+    read_all(&mut agent).await.1.unwrap();
+    assert_eq!(server.heard.recv().await.unwrap(), [3; 100]);
+}
+
+#[tokio::test]
+async fn an_agent_that_sends_to_a_relay_that_has_gone_is_reset() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let link = Link::start(listener.local_addr().unwrap());
+    let mut agent = TcpStream::connect(link.addr()).await.unwrap();
+    let (mut relay, _) = listener.accept().await.unwrap();
+    relay.write_all(b"bye").await.unwrap();
+    drop(relay);
+    let (heard, end) = read_all(&mut agent).await;
+    assert_eq!(heard, b"bye");
+    end.unwrap();
+    while agent.write_all(b"more").await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    link.wait_closed(0).await;
+}
+
+#[tokio::test]
 async fn dropping_the_link_ends_its_connections_and_frees_its_port() {
     let mut server = Server::start(vec![]).await;
     let link = Link::start(server.addr);
