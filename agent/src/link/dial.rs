@@ -1,0 +1,132 @@
+//! The way to the relay: name, TCP, TLS. What it yields is a stream of bytes under a meter; another way (through a
+//! proxy) would yield the same.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use rustls::{ClientConfig, HandshakeKind};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpSocket, TcpStream, lookup_host},
+    time::{Instant, timeout},
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::{
+    error::LinkError,
+    meter::{Meter, Metered, Tally},
+    tls::TlsFault,
+    url::RelayUrl,
+};
+
+/// Addresses of one name that are tried.
+const ADDRESSES_MAX: usize = 8;
+/// An address that is not the last one to try has so long: enough for three SYNs over a satellite.
+const ADDRESS_MAX: Duration = Duration::from_secs(20);
+/// What the kernel is asked to hold of what was written, in bytes. On a thin link an unbounded buffer would take a
+/// whole request at once: nobody could see it leave, or stop it when an early answer comes.
+const SEND_BUFFER: u32 = 16 << 10;
+
+/// Bytes in, bytes out.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// A way to the relay that is ready for requests.
+pub(crate) struct Line {
+    pub(crate) stream: Box<dyn Stream>,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) rtt: Duration,
+    pub(crate) tls_resumed: Option<bool>,
+}
+
+/// Connects; `tls` is what [`RelayUrl::is_secure`] needs. The caller bounds the time.
+pub(crate) async fn dial(
+    url: &RelayUrl,
+    tls: Option<Arc<ClientConfig>>,
+    meter: &Meter,
+) -> Result<Line, LinkError> {
+    // Opening a connection costs packets: with nothing left there is none.
+    if meter.remaining() == Some(0) {
+        return Err(LinkError::BudgetSpent);
+    }
+    let addresses = resolve(url).await?;
+    let (tcp, rtt) = connect_any(&addresses).await?;
+    let stream = meter.wrap(tcp);
+    let tally = stream.tally();
+    let Some(config) = tls else {
+        return Ok(Line { stream: Box::new(stream), tally, rtt, tls_resumed: None });
+    };
+    let stream = handshake(url, config, stream).await?;
+    let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+    Ok(Line { stream: Box::new(stream), tally, rtt, tls_resumed: Some(resumed) })
+}
+
+/// The relay's addresses, in the system's order.
+pub(crate) async fn resolve(url: &RelayUrl) -> Result<Vec<SocketAddr>, LinkError> {
+    let failed = |source| LinkError::NameNotFound { host: url.host(), source };
+    let found = lookup_host((url.host(), url.port())).await.map_err(failed)?;
+    let addresses: Vec<_> = found.take(ADDRESSES_MAX).collect();
+    if addresses.is_empty() {
+        return Err(failed(io::ErrorKind::NotFound.into()));
+    }
+    Ok(addresses)
+}
+
+/// The first address that answers, and how long its TCP handshake took: one round trip.
+pub(crate) async fn connect_any(
+    addresses: &[SocketAddr],
+) -> Result<(TcpStream, Duration), LinkError> {
+    let mut failed = None;
+    for (at, address) in addresses.iter().enumerate() {
+        let began = Instant::now();
+        let last = at + 1 == addresses.len();
+        let connected = if last {
+            connect(*address).await
+        } else {
+            timeout(ADDRESS_MAX, connect(*address))
+                .await
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        };
+        match connected {
+            Ok(stream) => return Ok((stream, began.elapsed())),
+            Err(source) => failed = Some(connect_error(*address, source)),
+        }
+    }
+    Err(failed.unwrap_or_else(|| LinkError::NameNotFound {
+        host: String::new(),
+        source: io::ErrorKind::NotFound.into(),
+    }))
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn connect_error(address: SocketAddr, source: io::Error) -> LinkError {
+    match source.kind() {
+        io::ErrorKind::ConnectionRefused => LinkError::Refused { address, source },
+        _ => LinkError::Unreachable { address, source },
+    }
+}
+
+/// The TLS handshake on a fresh connection.
+pub(crate) async fn handshake<S: Stream>(
+    url: &RelayUrl,
+    config: Arc<ClientConfig>,
+    stream: Metered<S>,
+) -> Result<TlsStream<Metered<S>>, LinkError> {
+    let tally = stream.tally();
+    let connected = TlsConnector::from(config).connect(url.server_name(), stream).await;
+    connected.map_err(|err| {
+        if tally.was_refused() {
+            return LinkError::BudgetSpent;
+        }
+        match err.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(tls) => LinkError::Tls { fault: TlsFault::of(tls), source: tls.clone() },
+            None => LinkError::Cut { received: 0, source: err.into() },
+        }
+    })
+}

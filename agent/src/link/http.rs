@@ -1,0 +1,215 @@
+//! HTTP/1.1 to the relay: as few header bytes as it takes, answers as they arrive.
+//!
+//! One request at a time. A connection is done for after a cut, an unread answer or an early one; ask
+//! [`Connection::is_reusable`] before a further request.
+
+use std::{error::Error as _, io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap, Method, Request,
+    client::conn::http1::{self, SendRequest},
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue},
+    http::uri::PathAndQuery,
+};
+use hyper_util::rt::TokioIo;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    answer::Answer,
+    body::Outgoing,
+    dial::Line,
+    error::LinkError,
+    meter::Tally,
+    patience::{Patience, Stalled},
+};
+
+/// An answer's header, and what is read ahead of its reader, in bytes.
+const BUFFER_MAX: usize = 16 << 10;
+/// Fields in an answer's header.
+const HEADERS_MAX: usize = 32;
+/// The longest answer that [`Connection::request`] takes, in bytes.
+pub const ANSWER_LEN_MAX: usize = 64 << 10;
+/// Handing the goodbye to the kernel takes no longer, or goes without saying.
+const CLOSE_MAX: Duration = Duration::from_millis(500);
+
+const _: () = assert!(8 << 10 <= BUFFER_MAX, "hyper's own minimum");
+
+/// A connection that takes requests. Dropping it hangs up without a word (no bytes; TCP says it).
+#[derive(Debug)]
+pub struct Connection {
+    sender: SendRequest<Outgoing>,
+    task: AbortOnDropHandle<hyper::Result<()>>,
+    pub(super) tally: Arc<Tally>,
+    host: HeaderValue,
+    rtt: Duration,
+    tls_resumed: Option<bool>,
+    /// A request is under way, or was left unfinished.
+    pub(super) busy: bool,
+}
+
+impl Connection {
+    pub(super) async fn open(line: Line, host: HeaderValue) -> Result<Self, LinkError> {
+        let Line { stream, tally, rtt, tls_resumed } = line;
+        let (sender, driver) = http1::Builder::new()
+            .max_buf_size(BUFFER_MAX)
+            .max_headers(HEADERS_MAX)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|err| request_error(err, &tally, 0))?;
+        let task = AbortOnDropHandle::new(tokio::spawn(driver));
+        Ok(Self { sender, task, tally, host, rtt, tls_resumed, busy: false })
+    }
+
+    /// How long the TCP handshake took: about one round trip.
+    #[must_use]
+    pub fn rtt(&self) -> Duration {
+        self.rtt
+    }
+
+    /// Whether TLS resumed an earlier session; `None` without TLS.
+    #[must_use]
+    pub fn tls_resumed(&self) -> Option<bool> {
+        self.tls_resumed
+    }
+
+    /// Bytes that this connection wrote to and read from its socket so far.
+    #[must_use]
+    pub fn moved(&self) -> (u64, u64) {
+        self.tally.both()
+    }
+
+    /// Whether a further request can be made here.
+    #[must_use]
+    pub fn is_reusable(&self) -> bool {
+        !self.busy && !self.sender.is_closed() && !self.task.is_finished()
+    }
+
+    /// One exchange: `POST /v1/sync` with `Host`, `Authorization`, `Content-Length` and no other field. Comes back
+    /// when the answer's header is there; its body is read from the [`Answer`].
+    ///
+    /// `hold` is how long the relay was asked to hold the request: silence is no stall for so long.
+    ///
+    /// # Errors
+    /// Of [`LinkError`]'s: cut, stalled, budget, token, or another's answer (HTML, a redirect, a proxy's).
+    /// Statuses of a relay (401, 413, …) are no errors here.
+    pub async fn post_sync(
+        &mut self,
+        token: &str,
+        body: Bytes,
+        hold: Duration,
+    ) -> Result<Answer<'_>, LinkError> {
+        let path = PathAndQuery::from_static("/v1/sync");
+        self.send(Method::POST, path, Some(token), None, body, hold).await
+    }
+
+    /// Any other request, its answer read whole. `json` is sent as `application/json`.
+    ///
+    /// # Errors
+    /// As [`Connection::post_sync`]; [`LinkError::AnswerTooLong`] above [`ANSWER_LEN_MAX`].
+    pub async fn request(
+        &mut self,
+        method: Method,
+        path: PathAndQuery,
+        token: Option<&str>,
+        json: Option<Bytes>,
+    ) -> Result<(u16, Bytes), LinkError> {
+        let content_type = json.is_some().then(|| HeaderValue::from_static("application/json"));
+        let body = json.unwrap_or_default();
+        let mut answer = self.send(method, path, token, content_type, body, Duration::ZERO).await?;
+        let status = answer.status();
+        Ok((status, answer.whole(ANSWER_LEN_MAX).await?))
+    }
+
+    /// Says goodbye (TLS: 24 bytes, and the relay may answer with as many) without waiting for an answer.
+    ///
+    /// An answer that was read to its `Done` needs none of it: dropping the connection costs nothing.
+    pub async fn close(self) {
+        if !self.is_reusable() {
+            return;
+        }
+        let Self { sender, task, .. } = self;
+        drop(sender);
+        // Over time, or broken already: the task is aborted and the kernel hangs up.
+        let _ = timeout(CLOSE_MAX, task).await;
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        path: PathAndQuery,
+        token: Option<&str>,
+        content_type: Option<HeaderValue>,
+        body: Bytes,
+        hold: Duration,
+    ) -> Result<Answer<'_>, LinkError> {
+        if self.busy {
+            let source = io::Error::new(io::ErrorKind::NotConnected, "an earlier answer was left");
+            return Err(LinkError::Cut { received: 0, source: source.into() });
+        }
+        let mut patience = Patience::new(self.tally.clone(), body.len(), hold);
+        let headers = self.headers(token, content_type, body.len(), method == Method::GET)?;
+        let (outgoing, flags) = Outgoing::new(body);
+        let mut request = Request::new(outgoing);
+        *request.method_mut() = method;
+        *request.uri_mut() = path.into();
+        *request.headers_mut() = headers;
+
+        self.busy = true;
+        let sender = &mut self.sender;
+        let answer = patience
+            .watch(async {
+                sender.ready().await?;
+                sender.send_request(request).await
+            })
+            .await
+            .map_err(|stalled| stalled.while_(0, "waiting for the answer"))?
+            .map_err(|err| request_error(err, &self.tally, 0))?;
+        flags.answer_begins();
+        patience.request_is_out(hold);
+        Answer::new(answer, self, flags, patience).or_portal().await
+    }
+
+    /// In the order that they are written in.
+    fn headers(
+        &self,
+        token: Option<&str>,
+        content_type: Option<HeaderValue>,
+        body_len: usize,
+        is_get: bool,
+    ) -> Result<HeaderMap, LinkError> {
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(HOST, self.host.clone());
+        if let Some(token) = token {
+            let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
+                .map_err(|_| LinkError::BadToken)?;
+            bearer.set_sensitive(true);
+            headers.insert(AUTHORIZATION, bearer);
+        }
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
+        if 0 < body_len || !is_get {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body_len));
+        }
+        Ok(headers)
+    }
+}
+
+impl Stalled {
+    pub(super) fn while_(self, received: u64, during: &'static str) -> LinkError {
+        LinkError::Stalled { during, received, waited: self.waited }
+    }
+}
+
+pub(super) fn request_error(err: hyper::Error, tally: &Tally, received: u64) -> LinkError {
+    if tally.was_refused() {
+        LinkError::BudgetSpent
+    } else if err.is_parse() {
+        let hint = err.source().map_or_else(|| err.to_string(), ToString::to_string);
+        LinkError::NotARelay { status: None, hint: format!("no HTTP: {hint}") }
+    } else {
+        LinkError::Cut { received, source: err.into() }
+    }
+}

@@ -1,0 +1,290 @@
+//! Counts what crosses a TCP socket, to the byte, and stops at a limit.
+//!
+//! A [`Meter`] is a budget: it may span several connections one after the other or side by side, so failed attempts
+//! count. It sits below TLS and sees what the kernel was given and what was taken from it; segments, their headers
+//! and what the kernel sends twice are not seen here.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+/// The limit is reached: the read or write was not made.
+#[derive(Debug, thiserror::Error)]
+#[error("the budget of this visit is spent")]
+pub struct BudgetSpent;
+
+/// Bytes up and down, shared by all clones, with an optional hard limit on their sum.
+#[derive(Clone, Debug)]
+pub struct Meter(Arc<Budget>);
+
+#[derive(Debug)]
+struct Budget {
+    tally: Tally,
+    limit: u64,
+    /// Held across a (never blocking) read or write where there is a limit, so that two connections cannot both
+    /// spend the last byte.
+    gate: Mutex<()>,
+}
+
+impl Meter {
+    /// A meter which lets at most `limit` bytes pass, up and down together; `None` only counts.
+    #[must_use]
+    pub fn new(limit: Option<u64>) -> Self {
+        Self(Arc::new(Budget {
+            tally: Tally::new(),
+            limit: limit.unwrap_or(u64::MAX),
+            gate: Mutex::new(()),
+        }))
+    }
+
+    /// Bytes written to sockets.
+    #[must_use]
+    pub fn up(&self) -> u64 {
+        self.0.tally.up.load(Relaxed)
+    }
+
+    /// Bytes read from sockets.
+    #[must_use]
+    pub fn down(&self) -> u64 {
+        self.0.tally.down.load(Relaxed)
+    }
+
+    /// Bytes that may still pass; `None` without a limit.
+    #[must_use]
+    pub fn remaining(&self) -> Option<u64> {
+        (self.0.limit != u64::MAX).then(|| self.left())
+    }
+
+    /// How long ago the last byte passed (or the meter was made).
+    #[must_use]
+    pub fn idle(&self) -> Duration {
+        self.0.tally.last_progress().elapsed()
+    }
+
+    fn left(&self) -> u64 {
+        self.0.limit.saturating_sub(self.0.tally.moved())
+    }
+
+    /// Puts a stream under this meter.
+    pub(crate) fn wrap<S>(&self, stream: S) -> Metered<S> {
+        Metered { stream, meter: self.clone(), own: Arc::new(Tally::new()) }
+    }
+}
+
+/// Counts of one connection, or of all under one meter.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    up: AtomicU64,
+    down: AtomicU64,
+    refused: AtomicBool,
+    began: Instant,
+    last_progress_ms: AtomicU64,
+}
+
+impl Tally {
+    fn new() -> Self {
+        Self {
+            up: AtomicU64::new(0),
+            down: AtomicU64::new(0),
+            refused: AtomicBool::new(false),
+            began: Instant::now(),
+            last_progress_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Bytes both ways.
+    pub(crate) fn moved(&self) -> u64 {
+        self.up.load(Relaxed).saturating_add(self.down.load(Relaxed))
+    }
+
+    /// Bytes written and read.
+    pub(crate) fn both(&self) -> (u64, u64) {
+        (self.up.load(Relaxed), self.down.load(Relaxed))
+    }
+
+    /// Whether a read or write was not made because of the limit.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.refused.load(Relaxed)
+    }
+
+    pub(crate) fn last_progress(&self) -> Instant {
+        self.began + Duration::from_millis(self.last_progress_ms.load(Relaxed))
+    }
+
+    fn count(&self, direction: &AtomicU64, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        direction.fetch_add(bytes as u64, Relaxed);
+        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_progress_ms.fetch_max(ms, Relaxed);
+    }
+}
+
+/// A stream whose bytes are counted by a [`Meter`], and by a [`Tally`] of its own.
+#[derive(Debug)]
+pub(crate) struct Metered<S> {
+    stream: S,
+    meter: Meter,
+    own: Arc<Tally>,
+}
+
+impl<S> Metered<S> {
+    /// What this stream alone has moved.
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        self.own.clone()
+    }
+
+    /// Does `io` with at most `wanted` bytes, less near the limit, and counts what it says it moved.
+    fn within_limit(
+        &mut self,
+        wanted: usize,
+        direction: impl Fn(&Tally) -> &AtomicU64,
+        io: impl FnOnce(&mut S, usize) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let budget = &*self.meter.0;
+        // The gate guards no data, so a panic of another holder leaves nothing broken.
+        let _gate = (budget.limit != u64::MAX)
+            .then(|| budget.gate.lock().unwrap_or_else(PoisonError::into_inner));
+        let allowed = usize::try_from(self.meter.left()).unwrap_or(usize::MAX).min(wanted);
+        if allowed == 0 && wanted != 0 {
+            self.own.refused.store(true, Relaxed);
+            return Poll::Ready(Err(io::Error::other(BudgetSpent)));
+        }
+        let moved = ready!(io(&mut self.stream, allowed))?;
+        for tally in [&budget.tally, &*self.own] {
+            tally.count(direction(tally), moved);
+        }
+        Poll::Ready(Ok(moved))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let wanted = buf.remaining();
+        let read = self.get_mut().within_limit(
+            wanted,
+            |tally| &tally.down,
+            |stream, allowed| {
+                let mut part = ReadBuf::new(buf.initialize_unfilled_to(allowed));
+                ready!(Pin::new(stream).poll_read(cx, &mut part))?;
+                Poll::Ready(Ok(part.filled().len()))
+            },
+        );
+        buf.advance(ready!(read)?);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().within_limit(
+            buf.len(),
+            |tally| &tally.up,
+            |stream, allowed| Pin::new(stream).poll_write(cx, &buf[..allowed]),
+        )
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let wanted = bufs.iter().map(|buf| buf.len()).sum();
+        self.get_mut().within_limit(
+            wanted,
+            |tally| &tally.up,
+            |stream, allowed| {
+                if allowed == wanted {
+                    return Pin::new(stream).poll_write_vectored(cx, bufs);
+                }
+                // Near the limit: the first piece alone, cut to what is left.
+                let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+                Pin::new(stream).poll_write(cx, &first[..allowed.min(first.len())])
+            },
+        )
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_past_the_limit_is_cut_to_it_and_the_next_is_refused() {
+        let (near, mut far) = duplex(100);
+        let meter = Meter::new(Some(10));
+        let mut stream = meter.wrap(near);
+        assert_eq!(stream.write(b"1234567").await.unwrap(), 7);
+        let pieces = [io::IoSlice::new(b""), io::IoSlice::new(b"89"), io::IoSlice::new(b"abcd")];
+        assert_eq!(stream.write_vectored(&pieces).await.unwrap(), 2);
+        assert_eq!(stream.write(b"xyz").await.unwrap(), 1);
+        let refused = stream.write(b"z").await.unwrap_err();
+        assert!(refused.get_ref().unwrap().is::<BudgetSpent>());
+        assert!(stream.tally().was_refused());
+        drop(stream);
+        let mut seen = String::new();
+        far.read_to_string(&mut seen).await.unwrap();
+        assert_eq!((seen.as_str(), meter.up(), meter.remaining()), ("123456789x", 10, Some(0)));
+    }
+
+    #[tokio::test]
+    async fn connections_side_by_side_share_one_limit() {
+        let meter = Meter::new(Some(10));
+        let ((a, mut far_a), (b, _far_b)) = (duplex(100), duplex(100));
+        let (mut a, mut b) = (meter.wrap(a), meter.wrap(b));
+        far_a.write_all(b"0123456789").await.unwrap();
+        b.write_all(b"1234").await.unwrap();
+        let mut buf = [0; 20];
+        assert_eq!(a.read(&mut buf).await.unwrap(), 6);
+        assert!(a.read(&mut buf).await.is_err());
+        assert!(b.write(b"5").await.is_err());
+        assert_eq!((meter.up(), meter.down()), (4, 6));
+        assert_eq!((a.tally().moved(), b.tally().moved()), (6, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idle_counts_from_the_last_byte() {
+        let meter = Meter::new(None);
+        let (near, _far) = duplex(100);
+        let mut stream = meter.wrap(near);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(meter.idle(), Duration::from_secs(5));
+        stream.write_all(b"x").await.unwrap();
+        assert_eq!((meter.idle(), meter.remaining()), (Duration::ZERO, None));
+    }
+}

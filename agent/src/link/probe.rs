@@ -1,0 +1,155 @@
+//! What `mailboat doctor` asks of the link: name, TCP, TLS, one after the other, each with its remedy.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use rustls::{ClientConfig, CommonState, client::Resumption};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+use super::{Client, Meter, certificate::Validity, dial, error::LinkError, patience::CONNECT_MAX};
+
+/// A certificate which ends sooner than this is worth a word.
+const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Finding the relay's addresses.
+    Name,
+    /// Reaching one of them.
+    Tcp,
+    /// The encrypted connection, from scratch, so that the certificate is looked at.
+    Tls,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub struct Finding {
+    /// What was tried.
+    pub check: Check,
+    /// How long it took.
+    pub took: Duration,
+    /// What was found, in words, or what is wrong.
+    pub outcome: Result<String, LinkError>,
+    /// Something that works today but wants attention.
+    pub warning: Option<String>,
+}
+
+/// Tries each step until one fails. Sends no request; costs a full handshake, counted by `meter`.
+pub async fn probe(client: &Client, meter: &Meter) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (addresses, took) = timed(dial::resolve(client.url())).await;
+    let Some(addresses) = note(&mut findings, Check::Name, took, addresses, |a| list(a)) else {
+        return findings;
+    };
+    let (connected, took) = timed(dial::connect_any(&addresses)).await;
+    let told = |(stream, rtt): &(TcpStream, Duration)| reached(stream, *rtt);
+    let Some((stream, _)) = note(&mut findings, Check::Tcp, took, connected, told) else {
+        return findings;
+    };
+    if client.url().is_secure() {
+        let (seen, took) = timed(look_at_tls(client, meter, stream)).await;
+        let warning = seen.as_ref().ok().and_then(Seen::warning);
+        if note(&mut findings, Check::Tls, took, seen, Seen::words).is_some()
+            && let Some(last) = findings.last_mut()
+        {
+            last.warning = warning;
+        }
+    }
+    findings
+}
+
+/// Writes a finding down and hands its value on.
+fn note<T>(
+    findings: &mut Vec<Finding>,
+    check: Check,
+    took: Duration,
+    result: Result<T, LinkError>,
+    words: impl FnOnce(&T) -> String,
+) -> Option<T> {
+    let (value, outcome) = match result {
+        Ok(value) => {
+            let words = words(&value);
+            (Some(value), Ok(words))
+        }
+        Err(err) => (None, Err(err)),
+    };
+    findings.push(Finding { check, took, outcome, warning: None });
+    value
+}
+
+async fn timed<T>(
+    step: impl Future<Output = Result<T, LinkError>>,
+) -> (Result<T, LinkError>, Duration) {
+    let began = Instant::now();
+    let result = timeout(CONNECT_MAX, step).await.unwrap_or(Err(LinkError::Stalled {
+        during: "connecting",
+        received: 0,
+        waited: CONNECT_MAX,
+    }));
+    (result, began.elapsed())
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    let addresses: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+    addresses.join(", ")
+}
+
+fn reached(stream: &TcpStream, rtt: Duration) -> String {
+    let address = stream.peer_addr().map_or_else(|_| "connected".to_owned(), |a| a.to_string());
+    format!("{address}, round trip {} ms", rtt.as_millis())
+}
+
+/// What a handshake showed.
+#[derive(Debug)]
+struct Seen {
+    version: String,
+    validity: Option<Validity>,
+    now: Timestamp,
+}
+
+async fn look_at_tls(client: &Client, meter: &Meter, tcp: TcpStream) -> Result<Seen, LinkError> {
+    // A resumed session would show no certificate of today, and use up the ticket of the next visit.
+    let mut config = ClientConfig::clone(&*client.config().await?);
+    config.resumption = Resumption::disabled();
+    let stream = dial::handshake(client.url(), Arc::new(config), meter.wrap(tcp)).await?;
+    let state: &CommonState = stream.get_ref().1;
+    let version = state.protocol_version().and_then(|v| v.as_str()).unwrap_or("TLS");
+    let leaf = state.peer_certificates().and_then(|chain| chain.first());
+    Ok(Seen {
+        version: version.replace("TLSv1_", "TLS 1."),
+        validity: leaf.and_then(|leaf| Validity::of(leaf)),
+        now: Timestamp::now(),
+    })
+}
+
+impl Seen {
+    fn words(&self) -> String {
+        match &self.validity {
+            Some(validity) => {
+                format!("{}, certificate valid until {}", self.version, date(validity.not_after))
+            }
+            None => self.version.clone(),
+        }
+    }
+
+    fn warning(&self) -> Option<String> {
+        let validity = self.validity?;
+        if self.now.duration_since(validity.not_before) < SignedDuration::ZERO {
+            // Cannot be after a handshake, unless the clock stepped meanwhile.
+            return Some("this computer's clock is behind the certificate's first day".to_owned());
+        }
+        let left = validity.not_after.duration_since(self.now);
+        (left < EXPIRES_SOON).then(|| {
+            let days = left.as_hours() / 24;
+            format!("the relay's certificate ends in {days} days: has its renewal stopped?")
+        })
+    }
+}
+
+fn date(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
+}

@@ -1,0 +1,124 @@
+//! Other answers than a relay's, and none.
+
+use std::time::Duration;
+
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpSocket},
+    time::Instant,
+};
+
+use super::{
+    server::{answer_all, answer_of, read_request},
+    *,
+};
+
+async fn answered_with(answer: &[u8]) -> LinkError {
+    let answer = answer.to_vec();
+    let server = Server::plain(move |peer| answer_all(peer, answer.clone())).await;
+    let mut connection = plain_client(&server).connect(&Meter::new(None)).await.unwrap();
+    exchange(&mut connection, "request".into()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_portals_page_is_no_relays_answer_and_is_named_by_its_title() {
+    let page = "<html><head><title>Hotel Wi-Fi: log in</title></head></html>";
+    let html = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n{page}",
+        page.len()
+    );
+    let err = answered_with(html.as_bytes()).await;
+    assert_eq!(err.to_string(), "this is not a relay's answer (status 200: Hotel Wi-Fi: log in)");
+    assert!(err.is_permanent() && err.remedy().contains("hotspot"));
+
+    let redirect = b"HTTP/1.1 302 Found\r\nLocation: http://portal/\r\nContent-Length: 0\r\n\r\n";
+    assert!(matches!(
+        answered_with(redirect).await,
+        LinkError::NotARelay { status: Some(302), .. }
+    ));
+    let gateway = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
+    let err = answered_with(gateway).await;
+    assert!(matches!(err, LinkError::NotARelay { status: Some(502), .. }) && !err.is_permanent());
+    let err = answered_with(b"SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n").await;
+    assert!(matches!(err, LinkError::NotARelay { status: None, .. }), "{err:?}");
+}
+
+#[tokio::test]
+async fn a_relays_own_refusal_is_an_answer() {
+    let server = Server::plain(|peer| {
+        let refusal = "HTTP/1.1 503 Busy\r\nretry-after: 30\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\nbusy";
+        answer_all(peer, refusal.into())
+    })
+    .await;
+    let mut connection = plain_client(&server).connect(&Meter::new(None)).await.unwrap();
+    let mut answer = connection.post_sync(TOKEN, "r".into(), Duration::ZERO).await.unwrap();
+    assert_eq!((answer.status(), answer.retry_after_s()), (503, Some(30)));
+    assert_eq!(&answer.whole(10).await.unwrap()[..], b"busy");
+    assert!(matches!(answer.not_a_relay(b"busy"), LinkError::NotARelay { .. }));
+}
+
+#[tokio::test]
+async fn a_closed_port_is_refused() {
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", closed.local_addr().unwrap());
+    let err = client(&url, TlsSettings::default()).connect(&Meter::new(None)).await.unwrap_err();
+    assert!(matches!(err, LinkError::Refused { .. }) && !err.is_permanent(), "{err:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_no_field_can_carry_is_refused_before_anything_is_sent() {
+    let server = Server::plain(|peer| answer_all(peer, answer_of(b""))).await;
+    let mut connection = plain_client(&server).connect(&Meter::new(None)).await.unwrap();
+    let err = connection.post_sync("a\r\nb", "r".into(), Duration::ZERO).await.unwrap_err();
+    assert!(matches!(err, LinkError::BadToken));
+    assert_eq!(connection.moved(), (0, 0));
+    assert!(connection.is_reusable());
+}
+
+#[tokio::test]
+async fn a_silent_relay_is_given_up_after_120_s_and_a_held_request_after_its_hold() {
+    for (begin, hold_s) in
+        [(&b""[..], 0), (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc", 0), (b"", 300)]
+    {
+        let server = Server::plain(move |mut peer| async move {
+            read_request(&mut peer).await.unwrap();
+            peer.write_all(begin).await.unwrap();
+            std::future::pending::<()>().await;
+        })
+        .await;
+        let mut connection = plain_client(&server).connect(&Meter::new(None)).await.unwrap();
+        tokio::time::pause();
+        let began = Instant::now();
+        let hold = Duration::from_secs(hold_s);
+        let err = match connection.post_sync(TOKEN, "request".into(), hold).await {
+            Ok(mut answer) => {
+                let (body, end) = read(&mut answer).await;
+                assert_eq!(body, b"abc");
+                end.unwrap_err()
+            }
+            Err(err) => err,
+        };
+        let got = u64::from(!begin.is_empty()) * 3;
+        assert!(matches!(err, LinkError::Stalled { received, .. } if received == got), "{err:?}");
+        let waited = began.elapsed().as_secs();
+        assert!((120 + hold_s..=121 + hold_s).contains(&waited), "{waited} s");
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_goes_on_is_given_up_after_120_s() {
+    // Accepts (the kernel does), and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ca = server::Ca::new();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let client = client(&url, ca.settings());
+    client.config().await.unwrap();
+    tokio::time::pause();
+    let began = Instant::now();
+    let err = client.connect(&Meter::new(None)).await.unwrap_err();
+    assert!(matches!(err, LinkError::Stalled { during: "connecting", .. }), "{err:?}");
+    assert_eq!(began.elapsed().as_secs(), 120);
+    drop(listener);
+}
