@@ -1,1 +1,6 @@
-//! The relay.
+//! The relay: accounts, mailboxes, one exchange per visit, and the operations around them.
+
+pub mod log;
+pub mod ops;
+pub mod serve;
+pub mod signals;
