@@ -9,9 +9,11 @@ mod body;
 mod certificate;
 mod dial;
 mod error;
+mod fault;
 mod http;
 mod meter;
 mod patience;
+mod pinned;
 mod portal;
 mod probe;
 mod tls;
@@ -31,10 +33,11 @@ use self::patience::CONNECT_MAX;
 pub use self::{
     answer::Answer,
     error::LinkError,
+    fault::TlsFault,
     http::{ANSWER_LEN_MAX, Connection},
     meter::{BudgetSpent, Meter},
     probe::{Check, Finding, probe},
-    tls::{TlsFault, TlsSettings},
+    tls::TlsSettings,
     url::{RelayUrl, UrlError},
 };
 

@@ -13,8 +13,8 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     error::LinkError,
+    fault::TlsFault,
     meter::{Meter, Metered, Tally},
-    tls::TlsFault,
     url::RelayUrl,
 };
 

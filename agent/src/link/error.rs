@@ -2,7 +2,7 @@
 
 use std::{error::Error, io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::tls::TlsFault;
+use super::fault::TlsFault;
 
 /// A failed connection, request or answer.
 #[derive(Debug, thiserror::Error)]

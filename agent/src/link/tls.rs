@@ -9,15 +9,14 @@ use std::{
 };
 
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, InvalidMessage, RootCertStore,
-    SignatureScheme, SupportedProtocolVersion,
-    client::Resumption,
+    ClientConfig, RootCertStore, SignatureScheme, SupportedProtocolVersion,
+    client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring},
     version::{TLS12, TLS13},
 };
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, pem::PemObject};
 
-use super::error::LinkError;
+use super::{error::LinkError, fault::TlsFault, pinned::Pinned};
 
 /// Servers whose tickets are kept; a client knows one.
 const SESSIONS: usize = 1;
@@ -35,17 +34,16 @@ pub struct TlsSettings {
 
 /// Reads the certificates to trust and makes the configuration. Blocks on files.
 pub(crate) fn load(settings: &TlsSettings) -> Result<ClientConfig, LinkError> {
-    let roots = match &settings.ca {
-        Some(path) => roots_from_file(path),
-        None => roots_from_system(),
-    };
-    let roots = roots.map_err(|source| LinkError::Roots { from: settings.ca.clone(), source })?;
+    let provider = Arc::new(provider(settings.allow_tls12));
+    let verifier = verifier(settings.ca.as_deref(), provider.clone())
+        .map_err(|source| LinkError::Roots { from: settings.ca.clone(), source })?;
     let versions: &[&SupportedProtocolVersion] =
         if settings.allow_tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
-    let mut config = ClientConfig::builder_with_provider(Arc::new(provider(settings.allow_tls12)))
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(|source| LinkError::Tls { fault: TlsFault::Incompatible, source })?
-        .with_root_certificates(roots)
+        .dangerous() // says rustls of every verifier but its own
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
     Ok(config)
@@ -53,16 +51,37 @@ pub(crate) fn load(settings: &TlsSettings) -> Result<ClientConfig, LinkError> {
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-fn roots_from_file(path: &Path) -> Result<RootCertStore, AnyError> {
+fn verifier(
+    ca: Option<&Path>,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, AnyError> {
+    let given = ca.map(read_pem).transpose()?;
+    let roots = match &given {
+        Some(given) => roots_of(given)?,
+        None => roots_from_system()?,
+    };
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+    Ok(match given {
+        Some(given) => Arc::new(Pinned { webpki, given }),
+        None => webpki,
+    })
+}
+
+fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, AnyError> {
     if CA_FILE_LEN_MAX < std::fs::metadata(path)?.len() {
         return Err(io::Error::other("the file is larger than 1 MiB").into());
     }
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path)? {
-        roots.add(certificate?)?;
-    }
-    if roots.is_empty() {
+    let given = CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>()?;
+    if given.is_empty() {
         return Err(io::Error::other("the file holds no certificate").into());
+    }
+    Ok(given)
+}
+
+fn roots_of(given: &[CertificateDer<'static>]) -> Result<RootCertStore, AnyError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in given {
+        roots.add(certificate.clone())?;
     }
     Ok(roots)
 }
@@ -120,95 +139,4 @@ fn fewer_schemes() -> WebPkiSupportedAlgorithms {
     });
     let all = ring::default_provider().signature_verification_algorithms.all;
     WebPkiSupportedAlgorithms { all, mapping: &OFFERED }
-}
-
-/// The usual reasons why TLS fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsFault {
-    /// Nobody this computer trusts signed the certificate.
-    #[error("its certificate is signed by nobody this computer trusts")]
-    UnknownCa,
-    /// The certificate is over, or this clock is ahead.
-    #[error("its certificate has expired")]
-    Expired,
-    /// The certificate begins later, or this clock is behind.
-    #[error("its certificate is not valid yet")]
-    NotYetValid,
-    /// The certificate is another host's.
-    #[error("its certificate is for another name")]
-    NameMismatch,
-    /// The relay shows a CA's certificate as its own.
-    #[error("it shows a CA certificate in place of a server's")]
-    CaAsServer,
-    /// The certificate is damaged, revoked or of a kind that cannot be used.
-    #[error("its certificate is not usable")]
-    BadCertificate,
-    /// The other end does not speak TLS on this port.
-    #[error("the other end does not speak TLS on this port")]
-    NotTls,
-    /// No common version, suite or key exchange.
-    #[error("it and this computer have no TLS version or cipher in common")]
-    Incompatible,
-    /// Anything else.
-    #[error("the handshake failed")]
-    Handshake,
-}
-
-impl TlsFault {
-    pub(crate) fn of(error: &rustls::Error) -> Self {
-        match error {
-            rustls::Error::InvalidCertificate(certificate) => Self::of_certificate(certificate),
-            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
-            rustls::Error::PeerIncompatible(_)
-            | rustls::Error::AlertReceived(
-                AlertDescription::ProtocolVersion
-                | AlertDescription::HandshakeFailure
-                | AlertDescription::InsufficientSecurity,
-            ) => Self::Incompatible,
-            _ => Self::Handshake,
-        }
-    }
-
-    fn of_certificate(error: &CertificateError) -> Self {
-        use CertificateError as C;
-        match error {
-            // A bad signature is what a CA made anew under its old name looks like.
-            C::UnknownIssuer | C::BadSignature => Self::UnknownCa,
-            C::Expired | C::ExpiredContext { .. } => Self::Expired,
-            C::NotValidYet | C::NotValidYetContext { .. } => Self::NotYetValid,
-            C::NotValidForName | C::NotValidForNameContext { .. } => Self::NameMismatch,
-            // webpki's own error type is not ours to name: its words are.
-            C::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-                Self::CaAsServer
-            }
-            _ => Self::BadCertificate,
-        }
-    }
-
-    pub(crate) fn remedy(self) -> &'static str {
-        match self {
-            Self::UnknownCa => {
-                "If the relay has a CA of its own, give its file (`--ca PEM`). Otherwise something on this link may be posing as the relay (a hotspot's login page?)."
-            }
-            Self::Expired => {
-                "Check this computer's date first; if it is right, who runs the relay has to renew the certificate."
-            }
-            Self::NotYetValid => "Check this computer's date: it is probably behind.",
-            Self::NameMismatch => {
-                "Check the relay's name; if it is right, the certificate has to be made out to it."
-            }
-            Self::CaAsServer => {
-                "Who runs the relay has to make a certificate for it that is signed by that CA (CA:FALSE), and give `--ca` the CA's."
-            }
-            Self::BadCertificate => "Who runs the relay has to replace the certificate.",
-            Self::NotTls => "Check the port; on this computer the relay may speak plain http://.",
-            Self::Incompatible => {
-                "An old gateway may stand before the relay: allow TLS 1.2 in the settings, or have it updated."
-            }
-            Self::Handshake => {
-                "Try again; if it stays, something on this link may be changing what passes."
-            }
-        }
-    }
 }

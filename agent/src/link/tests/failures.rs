@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpListener, TcpSocket},
-    time::Instant,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+    time::{Instant, sleep},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     server::{answer_all, answer_of, read_request},
@@ -121,4 +122,57 @@ async fn a_handshake_that_never_goes_on_is_given_up_after_120_s() {
     assert!(matches!(err, LinkError::Stalled { during: "connecting", .. }), "{err:?}");
     assert_eq!(began.elapsed().as_secs(), 120);
     drop(listener);
+}
+
+#[tokio::test]
+async fn the_next_address_is_tried_when_one_refuses() {
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addresses = [closed.local_addr().unwrap(), open.local_addr().unwrap()];
+    let (stream, _rtt) = dial::connect_any(&addresses).await.unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), addresses[1]);
+    let err = dial::connect_any(&addresses[..1]).await.unwrap_err();
+    assert!(matches!(err, LinkError::Refused { address, .. } if address == addresses[0]));
+}
+
+/// Carries bytes from one side to the other as a 2,400 bit/s line does, half a round trip of 1.3 s late.
+async fn slow_way(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) {
+    let mut second = [0; 300];
+    sleep(Duration::from_millis(650)).await;
+    while let Ok(len @ 1..) = from.read(&mut second).await {
+        sleep(Duration::from_millis(len as u64 * 1000 / 300)).await;
+        if to.write_all(&second[..len]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_64_kib_exchange_passes_a_2400_bit_line() {
+    const LEN: usize = 64 << 10;
+    let ca = server::Ca::new();
+    let tls = Some(ca.server("127.0.0.1", 2999));
+    let server = Server::start(tls, u64::MAX, |peer| answer_all(peer, answer_of(&[7; LEN]))).await;
+    let line = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = format!("https://{}", line.local_addr().unwrap());
+    let there = server.address;
+    let _line = AbortOnDropHandle::new(tokio::spawn(async move {
+        let (near, _) = line.accept().await.unwrap();
+        let far = TcpStream::connect(there).await.unwrap();
+        // The clock of this test does not wait for Nagle's.
+        near.set_nodelay(true).unwrap();
+        far.set_nodelay(true).unwrap();
+        let ((near_read, near_write), (far_read, far_write)) =
+            (near.into_split(), far.into_split());
+        tokio::join!(slow_way(near_read, far_write), slow_way(far_read, near_write));
+    }));
+    let client = client(&here, ca.settings());
+    client.config().await.unwrap();
+    tokio::time::pause();
+    let began = Instant::now();
+    let mut connection = client.connect(&Meter::new(None)).await.unwrap();
+    let body = exchange(&mut connection, vec![8; LEN].into()).await.unwrap();
+    assert_eq!(body.len(), LEN);
+    assert!(2 * LEN as u64 / 300 < began.elapsed().as_secs());
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    server::{Ca, answer_all, answer_of},
+    server::{Ca, answer_all, answer_of, self_signed},
     *,
 };
 
@@ -174,4 +174,43 @@ async fn the_probe_says_how_far_it_came_and_leaves_the_sessions_alone() {
     let findings = probe(&bad, &Meter::new(None)).await;
     assert!(findings[0].outcome.is_ok() && findings[1].outcome.is_ok());
     assert!(matches!(findings[2].outcome, Err(LinkError::Tls { .. })));
+}
+
+#[tokio::test]
+async fn a_relays_own_certificate_can_be_given_as_the_one_to_trust() {
+    for (name, until, expected) in [
+        ("127.0.0.1", 2999, None),
+        ("relay.example", 2999, Some(TlsFault::NameMismatch)),
+        ("127.0.0.1", 2001, Some(TlsFault::Expired)),
+    ] {
+        let (tls, dir) = self_signed(name, until);
+        let script = |peer| answer_all(peer, answer_of(b"hello"));
+        let server = Server::start(Some(tls), u64::MAX, script).await;
+        let ca = Some(dir.path().join("relay.pem"));
+        let here = format!("https://{}", server.address);
+        let client = client(&here, TlsSettings { ca, allow_tls12: false });
+        match expected {
+            None => assert_eq!(once(&client, &Meter::new(None)).await.unwrap(), Some(false)),
+            Some(expected) => assert_eq!(fault(&client).await, expected),
+        }
+    }
+    let (tls, _) = self_signed("127.0.0.1", 2999);
+    let server = Server::start(Some(tls), u64::MAX, |peer| answer_all(peer, Vec::new())).await;
+    let (_, other) = self_signed("127.0.0.1", 2999);
+    let settings = TlsSettings { ca: Some(other.path().join("relay.pem")), allow_tls12: false };
+    let other = client(&format!("https://{}", server.address), settings);
+    let fault = fault(&other).await;
+    assert!(matches!(fault, TlsFault::CaAsServer | TlsFault::UnknownCa), "{fault:?}");
+}
+
+#[tokio::test]
+async fn tls_1_2_is_spoken_only_where_the_settings_allow_it() {
+    let ca = Ca::new();
+    let script = |peer| answer_all(peer, answer_of(&[1; DOWN]));
+    let server = Server::start(Some(ca.old_server("127.0.0.1")), u64::MAX, script).await;
+    let here = format!("https://{}", server.address);
+    assert_eq!(fault(&client(&here, ca.settings())).await, TlsFault::Incompatible);
+    let old = client(&here, TlsSettings { allow_tls12: true, ..ca.settings() });
+    assert_eq!(once(&old, &Meter::new(None)).await.unwrap(), Some(false));
+    assert_eq!(once(&old, &Meter::new(None)).await.unwrap(), Some(true));
 }

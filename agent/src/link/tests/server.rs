@@ -13,7 +13,9 @@ use std::{
 };
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls::{ServerConfig, crypto::ring, server::ServerSessionMemoryCache};
+use rustls::{
+    ServerConfig, SupportedProtocolVersion, crypto::ring, server::ServerSessionMemoryCache,
+};
 use rustls_pki_types::PrivateKeyDer;
 use tempfile::TempDir;
 use tokio::{
@@ -194,22 +196,53 @@ impl Ca {
         TlsSettings { ca: Some(self.path()), allow_tls12: false }
     }
 
-    /// A server for `name`, until the end of `until`, with one stateful ticket a session.
+    /// A server for `name`, until the end of `until`.
     pub(crate) fn server(&self, name: &str, until: i32) -> Arc<ServerConfig> {
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
-        params.not_after = rcgen::date_time_ymd(until, 12, 31);
         let key = KeyPair::generate().unwrap();
-        let leaf = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key)
-            .unwrap();
-        config.session_storage = ServerSessionMemoryCache::new(16);
-        config.send_tls13_tickets = 1;
-        Arc::new(config)
+        let leaf = params(name, until).signed_by(&key, &self.issuer).unwrap();
+        server(&leaf, &key, &rustls::version::TLS13)
     }
+
+    /// A server that only speaks TLS 1.2.
+    pub(crate) fn old_server(&self, name: &str) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().unwrap();
+        let leaf = params(name, 2999).signed_by(&key, &self.issuer).unwrap();
+        server(&leaf, &key, &rustls::version::TLS12)
+    }
+}
+
+/// A server whose certificate signs itself and says that it is a CA, and the file that holds it.
+pub(crate) fn self_signed(name: &str, until: i32) -> (Arc<ServerConfig>, TempDir) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = params(name, until);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let leaf = params.self_signed(&key).unwrap();
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("relay.pem"), leaf.pem()).unwrap();
+    (server(&leaf, &key, &rustls::version::TLS13), dir)
+}
+
+fn params(name: &str, until: i32) -> CertificateParams {
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+    params.not_after = rcgen::date_time_ymd(until, 12, 31);
+    params
+}
+
+/// Stateful sessions, one ticket each, as a relay has them.
+fn server(
+    leaf: &rcgen::Certificate,
+    key: &KeyPair,
+    version: &'static SupportedProtocolVersion,
+) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key)
+        .unwrap();
+    config.session_storage = ServerSessionMemoryCache::new(16);
+    config.send_tls13_tickets = 1;
+    Arc::new(config)
 }

@@ -1,0 +1,94 @@
+//! Why TLS fails, in a person's words.
+
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
+
+/// The usual reasons why TLS fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// Nobody this computer trusts signed the certificate.
+    #[error("its certificate is signed by nobody this computer trusts")]
+    UnknownCa,
+    /// The certificate is over, or this clock is ahead.
+    #[error("its certificate has expired")]
+    Expired,
+    /// The certificate begins later, or this clock is behind.
+    #[error("its certificate is not valid yet")]
+    NotYetValid,
+    /// The certificate is another host's.
+    #[error("its certificate is for another name")]
+    NameMismatch,
+    /// The relay shows a CA's certificate as its own.
+    #[error("it shows a CA certificate in place of a server's")]
+    CaAsServer,
+    /// The certificate is damaged, revoked or of a kind that cannot be used.
+    #[error("its certificate is not usable")]
+    BadCertificate,
+    /// The other end does not speak TLS on this port.
+    #[error("the other end does not speak TLS on this port")]
+    NotTls,
+    /// No common version, suite or key exchange.
+    #[error("it and this computer have no TLS version or cipher in common")]
+    Incompatible,
+    /// Anything else.
+    #[error("the handshake failed")]
+    Handshake,
+}
+
+impl TlsFault {
+    pub(crate) fn of(error: &rustls::Error) -> Self {
+        match error {
+            rustls::Error::InvalidCertificate(certificate) => Self::of_certificate(certificate),
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
+            rustls::Error::PeerIncompatible(_)
+            | rustls::Error::AlertReceived(
+                AlertDescription::ProtocolVersion
+                | AlertDescription::HandshakeFailure
+                | AlertDescription::InsufficientSecurity,
+            ) => Self::Incompatible,
+            _ => Self::Handshake,
+        }
+    }
+
+    fn of_certificate(error: &CertificateError) -> Self {
+        use CertificateError as C;
+        match error {
+            // A bad signature is what a CA made anew under its old name looks like.
+            C::UnknownIssuer | C::BadSignature => Self::UnknownCa,
+            C::Expired | C::ExpiredContext { .. } => Self::Expired,
+            C::NotValidYet | C::NotValidYetContext { .. } => Self::NotYetValid,
+            C::NotValidForName | C::NotValidForNameContext { .. } => Self::NameMismatch,
+            // webpki's own error type is not ours to name: its words are.
+            C::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                Self::CaAsServer
+            }
+            _ => Self::BadCertificate,
+        }
+    }
+
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Self::UnknownCa => {
+                "If the relay has a CA of its own, give its file (`--ca PEM`). Otherwise something on this link may be posing as the relay (a hotspot's login page?)."
+            }
+            Self::Expired => {
+                "Check this computer's date first; if it is right, who runs the relay has to renew the certificate."
+            }
+            Self::NotYetValid => "Check this computer's date: it is probably behind.",
+            Self::NameMismatch => {
+                "Check the relay's name; if it is right, the certificate has to be made out to it."
+            }
+            Self::CaAsServer => {
+                "Who runs the relay has to make a certificate for it that is signed by that CA (CA:FALSE), and give `--ca` the CA's."
+            }
+            Self::BadCertificate => "Who runs the relay has to replace the certificate.",
+            Self::NotTls => "Check the port; on this computer the relay may speak plain http://.",
+            Self::Incompatible => {
+                "An old gateway may stand before the relay: allow TLS 1.2 in the settings, or have it updated."
+            }
+            Self::Handshake => {
+                "Try again; if it stays, something on this link may be changing what passes."
+            }
+        }
+    }
+}
