@@ -3,4 +3,5 @@
 pub mod log;
 pub mod ops;
 pub mod serve;
+pub mod settings;
 pub mod signals;

@@ -3,6 +3,7 @@
 //! It is served on its own listener, never beside the exchange: nothing here asks who is looking.
 
 pub mod health;
+mod labels;
 pub mod metrics;
 pub mod service;
 

@@ -8,6 +8,7 @@ mod conn;
 mod cork;
 mod deadline;
 pub mod limits;
+mod pulse;
 mod request;
 mod table;
 #[cfg(test)]

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ServeOptions,
     cork::Corked,
-    deadline::{Overdue, Pulse, Watched, watch},
+    deadline::{Overdue, watch},
+    pulse::{Pulse, Watched},
     request,
     table::{DeviceKey, Table},
 };

@@ -1,29 +1,15 @@
 //! Deadlines that follow progress: what is waited for is bytes, counted at the socket, never a handler.
 //!
-//! [`Watched`] counts below TLS, so a thin line that is in the middle of a large record counts as moving. What the
+//! [`Watched`](super::pulse::Watched) counts below TLS, so a thin line that is in the middle of a large record counts as moving. What the
 //! peer owes follows from three facts kept in [`Pulse`]: a request is being answered, its body is being waited for,
 //! a write did not fit. All three change only while the connection is polled, so [`watch`] looks at them after each
 //! poll and needs one timer; a held request has none running.
 
-use std::{
-    future::Future,
-    io::{self, IoSlice},
-    pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{future::Future, pin::pin, task::Poll, time::Duration};
 
-use prometheus_client::metrics::counter::Counter;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
-use crate::ops::metrics::{Direction, DirectionLabels, Metrics};
+use super::pulse::{Owed, Pulse};
 
 /// How long a peer may take for what.
 #[derive(Clone, Copy, Debug)]
@@ -57,92 +43,6 @@ pub(crate) enum Overdue {
     Head,
     #[error("a body or an answer moved too slowly")]
     Bytes,
-}
-
-/// What one connection is doing, shared by its socket, its service and its watch.
-#[derive(Debug)]
-pub(crate) struct Pulse {
-    received: AtomicU64,
-    sent: AtomicU64,
-    write_blocked: AtomicBool,
-    body_wanted: AtomicBool,
-    answering: AtomicBool,
-    /// Requests answered whole; a new one starts a new deadline.
-    answered: AtomicU64,
-    wire_up: Counter,
-    wire_down: Counter,
-}
-
-impl Pulse {
-    pub(crate) fn new(metrics: &Metrics) -> Self {
-        let counter = |dir| metrics.wire_bytes.get_or_create_owned(&DirectionLabels { dir });
-        Self {
-            received: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
-            write_blocked: AtomicBool::new(false),
-            body_wanted: AtomicBool::new(false),
-            answering: AtomicBool::new(false),
-            answered: AtomicU64::new(0),
-            wire_up: counter(Direction::Up),
-            wire_down: counter(Direction::Down),
-        }
-    }
-
-    /// Bytes received so far, at the socket.
-    pub(crate) fn received(&self) -> u64 {
-        self.received.load(Relaxed)
-    }
-
-    /// Bytes sent so far, at the socket.
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Relaxed)
-    }
-
-    /// A whole header has come.
-    pub(crate) fn begin_request(&self) {
-        self.answering.store(true, Relaxed);
-    }
-
-    /// The whole answer is in the connection's hands.
-    pub(crate) fn end_answer(&self) {
-        self.answering.store(false, Relaxed);
-        self.answered.fetch_add(1, Relaxed);
-    }
-
-    /// Whether somebody waits for more of the request's body.
-    pub(crate) fn want_body(&self, wanted: bool) {
-        self.body_wanted.store(wanted, Relaxed);
-    }
-
-    fn moved(&self) -> u64 {
-        self.received() + self.sent()
-    }
-
-    fn owed(&self) -> (Owed, u64) {
-        let owed = if self.write_blocked.load(Relaxed) || self.body_wanted.load(Relaxed) {
-            Owed::Bytes
-        } else if self.answering.load(Relaxed) {
-            Owed::Nothing
-        } else {
-            Owed::Head
-        };
-        (owed, self.answered.load(Relaxed))
-    }
-
-    fn wrote(&self, outcome: &Poll<io::Result<usize>>) {
-        self.write_blocked.store(outcome.is_pending(), Relaxed);
-        if let Poll::Ready(Ok(count)) = outcome {
-            self.sent.fetch_add(*count as u64, Relaxed);
-            self.wire_down.inc_by(*count as u64);
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owed {
-    Head,
-    Bytes,
-    Nothing,
 }
 
 /// Runs `inner`, the whole life of a connection, until it ends or its peer is overdue.
@@ -226,76 +126,17 @@ impl Deadline {
     }
 }
 
-/// A socket whose bytes are counted and whose full send buffer is noticed.
-#[derive(Debug)]
-pub(crate) struct Watched<S> {
-    socket: S,
-    pulse: Arc<Pulse>,
-}
-
-impl<S> Watched<S> {
-    pub(crate) fn new(socket: S, pulse: Arc<Pulse>) -> Self {
-        Self { socket, pulse }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
-        let count = (buf.filled().len() - before) as u64;
-        self.pulse.received.fetch_add(count, Relaxed);
-        self.pulse.wire_up.inc_by(count);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.pulse.wrote(&outcome);
-        outcome
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
-        self.pulse.wrote(&outcome);
-        outcome
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         time::sleep,
     };
 
-    use super::*;
+    use super::{super::pulse::Watched, *};
+    use crate::ops::Metrics;
 
     const SECOND: Duration = Duration::from_secs(1);
 

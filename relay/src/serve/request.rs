@@ -21,7 +21,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use tower::ServiceExt;
 
-use super::{conn::ConnInfo, deadline::Pulse};
+use super::{conn::ConnInfo, pulse::Pulse};
 use crate::ops::metrics::{Metrics, RequestLabels};
 
 /// How much of a request's body is taken.

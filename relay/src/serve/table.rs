@@ -32,7 +32,7 @@ impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             connections_max: 20_000,
-            strangers_per_address_max: 32,
+            strangers_per_address_max: 64,
             connections_per_device_max: 2,
             loopback_unlimited: true,
         }
