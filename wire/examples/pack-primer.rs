@@ -18,29 +18,24 @@ use crate::{
 
 #[path = "pack_primer/fse.rs"]
 mod fse;
+#[path = "pack_primer/order.rs"]
+mod order;
 #[path = "pack_primer/sequences.rs"]
 mod sequences;
 
-/// In packing order: what is worth most comes last, where offsets are cheapest.
-const TEXTS: [&str; 15] = [
-    "ar",
-    "zh",
-    "ja",
-    "ru",
-    "it",
-    "pt",
-    "es",
-    "fr",
-    "de",
-    "en-3-news",
+/// In packing order, before English: what is worth most comes last, where offsets are cheapest.
+const OTHERS: [&str; 9] = ["ar", "zh", "ja", "ru", "it", "pt", "es", "fr", "de"];
+const ENGLISH: [&str; 7] = [
     "en-1-work",
     "en-2-home",
+    "en-3-news",
     "en-4-talk",
+    "en-5-more",
     "en-6-phrases",
     "en-7-common",
 ];
 /// English in lines like those of a chat: the tables are fitted to these.
-const SAMPLED: [&str; 3] = ["en-1-work", "en-2-home", "en-4-talk"];
+const SAMPLED: [&str; 4] = ["en-1-work", "en-2-home", "en-4-talk", "en-5-more"];
 const FOLDS: usize = 8;
 const ROUNDS: usize = 6;
 /// What a literal that the compressor left over in a packet counts beside one byte of the texts.
@@ -52,16 +47,11 @@ const DECODED_LEN_MAX: usize = 70 * 1024;
 
 fn main() -> io::Result<()> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("primer");
-    let texts: Vec<(&str, String)> = TEXTS
-        .iter()
-        .map(|&name| {
-            Ok((name, fs::read_to_string(dir.join("texts").join(name).with_extension("txt"))?))
-        })
-        .collect::<io::Result<_>>()?;
-    let primer = pack(&texts)?;
+    let lines = lines(&dir.join("texts"))?;
+    let primer = pack(&lines)?;
     assert!(primer.len() <= PRIMER_LEN_MAX, "the primer has outgrown its limit");
     measure("no primer", &[], &dir)?;
-    measure("texts only", &content(&texts, None), &dir)?;
+    measure("texts only", &content(&lines, None), &dir)?;
     measure("primer 1", &primer, &dir)?;
     let path = dir.join("primer-1.bin");
     if std::env::args().any(|arg| arg == "--check") {
@@ -72,42 +62,58 @@ fn main() -> io::Result<()> {
     fs::write(path, primer)
 }
 
-/// The texts one after another, less the sampled lines of one fold.
-fn content(texts: &[(&str, String)], without: Option<usize>) -> Vec<u8> {
+struct Line {
+    text: String,
+    sampled: bool,
+}
+
+/// The lines of all texts in packing order.
+fn lines(dir: &Path) -> io::Result<Vec<Line>> {
+    let read = |names: &[&str]| -> io::Result<Vec<Line>> {
+        let mut lines = Vec::new();
+        for name in names {
+            let text = fs::read_to_string(dir.join(name).with_extension("txt"))?;
+            let sampled = SAMPLED.contains(name);
+            lines.extend(text.lines().map(|text| Line { text: text.to_owned(), sampled }));
+        }
+        Ok(lines)
+    };
+    let (mut all, english) = (read(&OTHERS)?, read(&ENGLISH)?);
+    let order = order::by_worth(&english.iter().map(|line| line.text.as_str()).collect::<Vec<_>>());
+    let mut english: Vec<Option<Line>> = english.into_iter().map(Some).collect();
+    all.extend(order.into_iter().filter_map(|at| english[at].take()));
+    Ok(all)
+}
+
+impl Line {
+    /// The part of the samples that a line is in: by its length, whatever the order.
+    fn fold(&self) -> Option<usize> {
+        self.sampled.then_some(self.text.len() % FOLDS)
+    }
+}
+
+/// The lines one after another, less the sampled ones of one fold.
+fn content(lines: &[Line], without: Option<usize>) -> Vec<u8> {
     let mut out = String::new();
-    for (name, text) in texts {
-        for (n, line) in text.lines().enumerate() {
-            if SAMPLED.contains(name) && Some(n % FOLDS) == without {
-                continue;
-            }
-            out.push_str(line);
-            // Sentences follow each other as they do in packets, with nothing between; words need a space.
-            if line.ends_with(char::is_alphabetic) {
-                out.push(' ');
-            }
+    for line in lines.iter().filter(|line| without.is_none() || line.fold() != without) {
+        out.push_str(&line.text);
+        // Sentences follow each other as they do in packets, with nothing between; words need a space.
+        if line.text.ends_with(char::is_alphabetic) {
+            out.push(' ');
         }
     }
     out.into_bytes()
 }
 
-fn fold<'t>(texts: &'t [(&str, String)], fold: usize) -> Vec<&'t str> {
-    let sampled = texts.iter().filter(|(name, _)| SAMPLED.contains(name));
-    sampled
-        .flat_map(|(_, text)| {
-            text.lines().enumerate().filter(|(n, _)| n % FOLDS == fold).map(|(_, l)| l)
-        })
-        .collect()
-}
-
-fn pack(texts: &[(&str, String)]) -> io::Result<Vec<u8>> {
-    let trials = Trials::new(texts);
+fn pack(lines: &[Line]) -> io::Result<Vec<u8>> {
+    let trials = Trials::new(lines);
     let mut best: Option<(usize, Vec<u8>)> = None;
     let (mut counts, mut last) = (Counts::new(), None);
     // The compressor's choices depend on the tables and the tables on its choices. It does not settle by
     // itself, so choices add up over the rounds, and the round that packs unseen folds best is kept.
     for _ in 0..ROUNDS {
         trials.count(&mut counts, last.as_ref())?;
-        let tables = tables(&counts, texts)?;
+        let tables = tables(&counts, &content(lines, None))?;
         let len = trials.len(&tables.0)?;
         if best.as_ref().is_none_or(|(least, _)| len < *least) {
             best = Some((len, tables.0.clone()));
@@ -115,7 +121,7 @@ fn pack(texts: &[(&str, String)]) -> io::Result<Vec<u8>> {
         last = Some(tables);
     }
     let (_, mut header) = best.expect("there is a round");
-    header.extend(content(texts, None));
+    header.extend(content(lines, None));
     Ok(header)
 }
 
@@ -125,19 +131,20 @@ struct Trials {
 }
 
 impl Trials {
-    fn new(texts: &[(&str, String)]) -> Self {
+    fn new(lines: &[Line]) -> Self {
         let trial = |n| {
-            let lines = fold(texts, n);
+            let fold = lines.iter().filter(|line| line.fold() == Some(n));
+            let fold: Vec<&str> = fold.map(|line| line.text.as_str()).collect();
             let packets = [
-                &lines[..],
-                &lines[..20],
-                &lines[20..25],
-                &lines[25..26],
-                &lines[26..27],
-                &lines[27..28],
-            ]
-            .map(packet);
-            (content(texts, Some(n)), packets.to_vec())
+                &fold[..],
+                &fold[..20],
+                &fold[20..25],
+                &fold[25..26],
+                &fold[26..27],
+                &fold[27..28],
+            ];
+            let packets = packets.map(packet);
+            (content(lines, Some(n)), packets.to_vec())
         };
         Self { folds: (0..FOLDS).map(trial).collect() }
     }
@@ -166,11 +173,9 @@ impl Trials {
 }
 
 /// The header of a dictionary (RFC 8878 §5) and its tables.
-fn tables(counts: &Counts, texts: &[(&str, String)]) -> io::Result<(Vec<u8>, Tables)> {
+fn tables(counts: &Counts, content: &[u8]) -> io::Result<(Vec<u8>, Tables)> {
     let mut literals = counts.literals.map(|n| n * LITERAL_WEIGHT);
-    for (_, text) in texts {
-        text.bytes().for_each(|b| literals[usize::from(b)] += 1);
-    }
+    content.iter().for_each(|&b| literals[usize::from(b)] += 1);
     literals.iter_mut().for_each(|n| *n = (*n).max(1));
     // Every symbol gets a cell: the compressor's price list reads the cells of all of them, and takes what
     // happens to be in memory for those that a table leaves out.
