@@ -4,7 +4,12 @@ pub use self::harness::*;
 
 // The files lie in `harness/`, where a crate's root would not look for them by itself.
 mod harness {
+    pub mod agent;
     pub mod link;
+    pub mod program;
+    pub mod relay;
     pub mod rng;
     pub mod tls;
+    pub mod wiretap;
+    pub mod world;
 }
