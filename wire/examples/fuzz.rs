@@ -1,0 +1,155 @@
+//! Throws damaged and invented bodies at the reader, on stable Rust: `make fuzz` runs it for
+//! `FUZZ_SECONDS` (default 60). Every round checks that reading ends, stays within the limits and
+//! never takes a packet for whole that was not written. A failure prints its seed: `FUZZ_SEED=n`
+//! repeats it alone.
+
+use std::time::{Duration, Instant};
+
+use wire::{
+    BodyReader, BodyWriter, Codec, ConversationRef, Deliveries, Delivery, Frame, Hello, Item, Lane,
+    LaneMask, Submit, Submits, Welcome, limits,
+};
+
+/// splitmix64: small, seeded, good enough to choose damage.
+struct Rng(u64);
+
+impl Rng {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound.max(1) as u64).unwrap_or(0)
+    }
+
+    fn number(&mut self) -> u64 {
+        let bits = self.below(64);
+        self.next() >> bits
+    }
+
+    fn bytes(&mut self, max: usize) -> Vec<u8> {
+        (0..self.below(max)).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+}
+
+fn main() {
+    let seconds = variable("FUZZ_SECONDS").unwrap_or(60);
+    let (first, alone) = match variable("FUZZ_SEED") {
+        Some(seed) => (seed, true),
+        None => (std::process::id().into(), false),
+    };
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let mut rounds = 0u64;
+    let mut slowest = Duration::ZERO;
+    while rounds == 0 || (!alone && Instant::now() < end) {
+        let seed = first.wrapping_mul(1 << 32).wrapping_add(rounds);
+        let seed = if alone { first } else { seed };
+        let start = Instant::now();
+        if let Err(panic) = std::panic::catch_unwind(|| round(seed)) {
+            eprintln!("failed with FUZZ_SEED={seed}");
+            std::panic::resume_unwind(panic);
+        }
+        slowest = slowest.max(start.elapsed());
+        rounds += 1;
+    }
+    println!("{rounds} rounds, no failure; the slowest took {slowest:?}");
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn round(seed: u64) {
+    let rng = &mut Rng(seed);
+    let codec = Codec::ALL[rng.below(Codec::ALL.len())];
+    let packets: Vec<Vec<Frame>> = (0..1 + rng.below(3)).map(|_| frames(rng)).collect();
+    let mut writer = BodyWriter::new(codec);
+    let mut body = writer.preamble().to_vec();
+    for frames in &packets {
+        body.extend(writer.packet(frames).expect("within the limits"));
+    }
+    assert_eq!(read(&body), packets);
+    for _ in 0..20 {
+        let mut damaged = body.clone();
+        damage(rng, &mut damaged);
+        let got = read(&damaged);
+        assert!(packets.starts_with(&got), "a damaged packet was taken for whole");
+    }
+    // Invented payloads behind a good checksum reach the frame and item readers.
+    for _ in 0..20 {
+        let invented =
+            Frame::Unknown { kind: rng.next().to_le_bytes()[0], payload: rng.bytes(200) };
+        let mut writer = BodyWriter::new(codec);
+        let mut body = writer.preamble().to_vec();
+        body.extend(writer.packet(&[invented]).expect("within the limits"));
+        let _ = read(&body);
+        let kind = rng.next().to_le_bytes()[0];
+        let _ = Item::read(kind, &rng.bytes(200));
+    }
+    let _ = read(&rng.bytes(2000));
+}
+
+fn frames(rng: &mut Rng) -> Vec<Frame> {
+    let conversation = ConversationRef::Number(rng.number().max(1));
+    let submit = |rng: &mut Rng| Submit {
+        conversation,
+        kind: rng.next().to_le_bytes()[0],
+        urgent: rng.below(2) == 1,
+        version: rng.below(9).try_into().unwrap_or(0),
+        age_s: rng.below(1 << 20).try_into().unwrap_or(0),
+        lifetime_s: 0,
+        body: rng.bytes(100),
+    };
+    let delivery = |rng: &mut Rng| Delivery {
+        position: rng.number(),
+        conversation: 7,
+        author: 1 + rng.below(3) as u64,
+        account: 5,
+        n: rng.number(),
+        c: rng.number(),
+        kind: 1,
+        age_s: 0,
+        body: rng.bytes(100),
+    };
+    let hello = Hello { x: rng.number(), lanes: LaneMask::ALL, ..Hello::default() };
+    let items = (0..rng.below(20)).map(|_| submit(rng)).collect();
+    let entries = (0..rng.below(20)).map(|_| delivery(rng)).collect();
+    vec![
+        Frame::Hello(hello),
+        Frame::Submits(Submits { first: rng.number(), items }),
+        Frame::Welcome(Welcome { x: rng.number(), ..Welcome::default() }),
+        Frame::Deliveries(Deliveries { lane: Lane::Ordinary, entries }),
+        Frame::Done,
+    ]
+}
+
+fn damage(rng: &mut Rng, body: &mut Vec<u8>) {
+    let at = rng.below(body.len());
+    match rng.below(5) {
+        0 => body.truncate(at),
+        1 => body[at] ^= 1 << rng.below(8),
+        2 => body.insert(at, rng.next().to_le_bytes()[0]),
+        3 => drop(body.remove(at)),
+        _ => {
+            let len = rng.below(body.len() - at);
+            let piece = body[at..at + len].to_vec();
+            let to = rng.below(body.len());
+            body.splice(to..to, piece);
+        }
+    }
+}
+
+fn read(bytes: &[u8]) -> Vec<Vec<Frame>> {
+    let mut reader = BodyReader::new();
+    reader.push(bytes);
+    let mut packets = Vec::new();
+    while let Ok(Some(packet)) = reader.next() {
+        assert!(packet.wire_len <= limits::PACKET_WIRE_MAX + 16);
+        packets.push(packet.frames);
+    }
+    packets
+}
