@@ -2,7 +2,8 @@
 //! ends have. Numbers and primers are for ever.
 //!
 //! 0 is none. 1 is zstd with primer 1: a frame without magic number, content size, dictionary id
-//! or checksum. 2 is kept for the primed text model.
+//! or checksum, and without its two header bytes, which are then always the same. 2 is kept for
+//! the primed text model.
 
 use std::{cell::RefCell, sync::LazyLock};
 
@@ -16,6 +17,8 @@ use crate::{EncodeError, limits::PACKET_DECODED_MAX};
 
 /// Ordinary chat, short news and forecasts in several languages, packed by `pack-primer`.
 static PRIMER_1: &[u8] = include_bytes!("../primer/primer-1.bin");
+/// What every frame would begin with: nothing but a window, of 128 KiB.
+const FRAME_HEADER: [u8; 2] = [0x00, 0x38];
 /// Highest level: packets are small, links are slow.
 const LEVEL: i32 = 22;
 
@@ -63,7 +66,7 @@ impl Codec {
     pub(crate) fn compress(self, payload: &[u8]) -> Result<Option<Vec<u8>>, EncodeError> {
         match self {
             Self::None => Ok(None),
-            Self::Zstd => zstd_compress(payload).map(Some).map_err(|_| EncodeError::Compression),
+            Self::Zstd => zstd_compress(payload).map_err(|_| EncodeError::Compression),
         }
     }
 
@@ -77,10 +80,16 @@ impl Codec {
     }
 }
 
-fn zstd_compress(payload: &[u8]) -> std::io::Result<Vec<u8>> {
-    COMPRESSOR.with_borrow_mut(|slot| match slot {
+/// `None` for a frame whose header says more than a window, which our settings never make.
+fn zstd_compress(payload: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
+    let frame = COMPRESSOR.with_borrow_mut(|slot| match slot {
         Some(compressor) => compressor.compress(payload),
         None => slot.insert(compressor()?).compress(payload),
+    })?;
+    Ok(match frame.split_first_chunk() {
+        // The window's size is no matter: packets are smaller than the one we claim for all.
+        Some(([0x00, _], blocks)) => Some(blocks.to_vec()),
+        _ => None,
     })
 }
 
@@ -100,11 +109,15 @@ fn compressor() -> std::io::Result<Compressor<'static>> {
 fn zstd_decompress(packed: &[u8]) -> std::io::Result<Vec<u8>> {
     // One call into a buffer of the greatest size: whatever window the frame claims, no more is
     // allocated and nothing is written beyond it.
+    let frame = [&FRAME_HEADER, packed].concat();
     let mut payload = Vec::with_capacity(PACKET_DECODED_MAX);
     DECOMPRESSOR.with_borrow_mut(|slot| match slot {
-        Some(decompressor) => decompressor.decompress_to_buffer(packed, &mut payload),
-        None => slot.insert(decompressor()?).decompress_to_buffer(packed, &mut payload),
+        Some(decompressor) => decompressor.decompress_to_buffer(&frame, &mut payload),
+        None => slot.insert(decompressor()?).decompress_to_buffer(&frame, &mut payload),
     })?;
+    if PACKET_DECODED_MAX < payload.len() {
+        return Err(std::io::ErrorKind::InvalidData.into());
+    }
     payload.shrink_to_fit();
     Ok(payload)
 }
@@ -121,9 +134,22 @@ mod tests {
 
     #[test]
     fn a_bomb_stays_within_the_limit() {
-        let bomb = zstd_compress(&vec![b'a'; 16 * 1024 * 1024]).unwrap();
+        let bomb = zstd_compress(&vec![b'a'; 16 * 1024 * 1024]).unwrap().unwrap();
         assert!(bomb.len() < 4096, "it is a bomb: {} bytes", bomb.len());
         assert_eq!(Codec::Zstd.decompress(&bomb), None);
+    }
+
+    #[test]
+    fn a_packet_of_any_size_comes_back() {
+        for len in (0..3000).chain([8_192, 65_536, PACKET_DECODED_MAX]) {
+            let payload: Vec<u8> = (0..len).map(|at| b"quay, tide, wind "[at * at % 17]).collect();
+            let packed = zstd_compress(&payload).unwrap().unwrap();
+            assert_eq!(
+                Codec::Zstd.decompress(&packed).as_deref(),
+                Some(&payload[..]),
+                "{len} bytes"
+            );
+        }
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub struct Submit {
     pub urgent: bool,
     /// Membership version of the conversation that the author saw.
     pub version: u32,
-    /// Seconds since it was composed, by the sender's clock.
+    /// Seconds since it was composed, by the sender's clock; see [`rounded_age`](crate::rounded_age).
     pub age_s: u32,
     /// Seconds from composing to expiry; 0 is the relay's default.
     pub lifetime_s: u32,
@@ -342,7 +342,7 @@ pub struct Delivery {
     pub c: u64,
     /// Kind of [`Item`](crate::Item).
     pub kind: u8,
-    /// Seconds from composing to this answer's `Welcome`.
+    /// Seconds from composing to this answer's `Welcome`; see [`rounded_age`](crate::rounded_age).
     pub age_s: u32,
     /// Body of the [`Item`](crate::Item).
     pub body: Vec<u8>,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Answered, Cursors, DecodeError, Deliveries, Delivery, Entry, Frame, Hello, Lane, LaneMask,
-    Latest, LinkKind, Mark, MemberState, Name, PresenceState, Run, Submit, Submits,
+    Latest, LinkKind, Mark, MemberState, Name, PresenceState, Run, Submit, Submits, age,
     bin::{self, put, take, unzigzag, zigzag},
     columns::{ColumnReader, ColumnWriter},
     ids::ConversationRef,
@@ -335,7 +335,7 @@ fn encode_submits(submits: &Submits, table: &mut Table) -> Vec<u8> {
     columns.plain(u64::from(item_kind::TEXT), items.iter().map(|item| u64::from(item.kind)));
     columns.plain(0, items.iter().map(|item| u64::from(item.urgent)));
     columns.expected(behind(items, |item| u64::from(item.version)));
-    columns.expected(behind(items, |item| u64::from(item.age_s)));
+    columns.expected(behind(items, |item| age::code(item.age_s)));
     columns.expected(behind(items, |item| u64::from(item.lifetime_s)));
     columns.plain(0, items.iter().map(|item| item.body.len() as u64));
     let mut out = Vec::new();
@@ -376,7 +376,7 @@ fn decode_submits(mut bytes: &[u8], table: &Table) -> Result<Submits, DecodeErro
             kind: narrow(kinds[row])?,
             urgent: narrow::<u8>(urgent[row]).and_then(flag)?,
             version: narrow(versions[row])?,
-            age_s: narrow(ages[row])?,
+            age_s: age::read(ages[row]).ok_or(DecodeError::Malformed)?,
             lifetime_s: narrow(lifetimes[row])?,
             body,
         })
@@ -415,7 +415,7 @@ fn encode_deliveries(deliveries: &Deliveries, table: &mut Table) -> Vec<u8> {
     let next_c = next_in(&conversations, &cs);
     columns.expected(next_c.iter().copied().zip(cs.iter().copied()));
     columns.plain(u64::from(item_kind::TEXT), entries.iter().map(|entry| u64::from(entry.kind)));
-    columns.expected(behind(entries, |entry| u64::from(entry.age_s)));
+    columns.expected(behind(entries, |entry| age::code(entry.age_s)));
     columns.plain(0, entries.iter().map(|entry| entry.body.len() as u64));
     let mut out = vec![deliveries.lane.number()];
     put(&mut out, entries.len() as u64);
@@ -477,7 +477,7 @@ fn decode_deliveries(bytes: &[u8], table: &Table) -> Result<Deliveries, DecodeEr
             n: ns[row],
             c: cs[row],
             kind: narrow(kinds[row])?,
-            age_s: narrow(ages[row])?,
+            age_s: age::read(ages[row]).ok_or(DecodeError::Malformed)?,
             body,
         })
     };

@@ -5,6 +5,7 @@
 //! *frame* is kind, length, payload. Any prefix of a body yields exactly the packets that are
 //! whole. Nothing that a peer sends makes this crate panic, loop or allocate beyond [`limits`].
 
+mod age;
 mod bin;
 mod body;
 mod code;
@@ -16,6 +17,7 @@ mod ids;
 mod item;
 pub mod limits;
 
+pub use age::rounded_age;
 pub use body::{BodyReader, BodyWriter, PREAMBLE_LEN, Packet};
 pub use codec::Codec;
 pub use frame::{

@@ -73,7 +73,7 @@ fn submit() -> impl Strategy<Value = Submit> {
             kind,
             urgent,
             version,
-            age_s,
+            age_s: wire::rounded_age(age_s),
             lifetime_s,
             body,
         },
@@ -91,7 +91,7 @@ fn delivery() -> impl Strategy<Value = Delivery> {
             n,
             c,
             kind,
-            age_s,
+            age_s: wire::rounded_age(age_s),
             body,
         },
     )
@@ -363,7 +363,7 @@ fn an_exchange_with_nothing_new_is_small() {
 }
 
 #[test]
-fn a_message_in_a_batch_costs_at_most_4_bytes_more_than_its_text() {
+fn a_message_in_a_batch_costs_at_most_4_bytes_beside_its_text() {
     let text = include_str!("../primer/eval/english.txt");
     let lines: Vec<&str> = text.lines().take(60).collect();
     let entries = |bodies: &[&str]| -> Vec<Delivery> {
@@ -388,5 +388,5 @@ fn a_message_in_a_batch_costs_at_most_4_bytes_more_than_its_text() {
     // The same text as one message, which has all its metadata once.
     let bare = size(entries(&[&lines.concat()]));
     let metadata = (size(entries(&lines)) - bare) as f64 / lines.len() as f64;
-    assert!(metadata <= 4.0, "{metadata:.2} bytes of metadata a message");
+    assert!(metadata <= 3.5, "{metadata:.2} bytes of metadata a message");
 }
