@@ -1,21 +1,28 @@
 //! The known name that a misspelt one most likely meant.
 
-/// The nearest of `known`, when it is near enough that naming it helps: at most every third letter is
-/// wrong, swapped letters counting once, or one of the two is the beginning of the other.
+/// The nearest of `known`, when naming it helps: it is a slip ([`slip_of`]), or one of the two is the
+/// beginning of the other and at least half of it.
 pub(crate) fn nearest<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    let same = written.to_lowercase().replace('-', "_");
+    let shortened = |name: &str| {
+        let (short, long) = (same.len().min(name.len()), same.len().max(name.len()));
+        short >= 3 && short * 2 >= long && (name.starts_with(&same) || same.starts_with(name))
+    };
+    slip_of(&same, known.clone()).or_else(|| known.into_iter().find(|name| shortened(name)))
+}
+
+/// The nearest of `known`, when at most every third letter is wrong; swapped letters count once.
+pub(crate) fn slip_of<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let written = written.to_lowercase().replace('-', "_");
-    let near_enough = |name: &str, distance: usize| {
-        let shared =
-            written.len() >= 3 && (name.starts_with(&written) || written.starts_with(name));
-        distance * 3 <= name.len().max(written.len()) || shared
-    };
     known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&written, &name.to_lowercase()), name))
-        .filter(|(distance, name)| near_enough(&name.to_lowercase(), *distance))
+        .map(|name| (strsim::damerau_levenshtein(written, name), name))
+        .filter(|(distance, name)| distance * 3 <= name.len().max(written.len()))
         .min()
         .map(|(_, name)| name)
 }
@@ -24,9 +31,10 @@ pub(crate) fn nearest<'a>(
 mod tests {
     use super::*;
 
+    const KNOWN: [&str; 5] = ["every", "live", "budget", "allow_plain_http", "ca"];
+
     #[test]
     fn slips_of_the_finger_are_recognized_and_strange_words_are_not() {
-        let known = ["every", "live", "budget", "allow_plain_http", "ca"];
         for (written, meant) in [
             ("evry", Some("every")),
             ("eveyr", Some("every")),
@@ -36,9 +44,17 @@ mod tests {
             ("allow_plain", Some("allow_plain_http")),
             ("cron", None),
             ("ci", None),
+            ("cargo", None),
             ("", None),
         ] {
-            assert_eq!(nearest(written, known), meant, "{written}");
+            assert_eq!(nearest(written, KNOWN), meant, "{written}");
         }
+    }
+
+    #[test]
+    fn a_beginning_is_no_slip() {
+        assert_eq!(slip_of("allow_plain", KNOWN), Some("allow_plain_http"));
+        assert_eq!(slip_of("bud", KNOWN), None);
+        assert_eq!(nearest("bud", KNOWN), Some("budget"));
     }
 }

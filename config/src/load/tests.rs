@@ -362,7 +362,13 @@ fn a_misspelt_variable_is_refused_and_a_strange_one_left_alone() {
         load("MAILBOAT_PIGEONS__COUNT"),
         "environment: unknown setting \"MAILBOAT_PIGEONS__COUNT\"; no program of Mailboat has this setting",
     );
-    for fine in ["MAILBOAT_SEEDS", "MAILBOAT_HOME", "MAILBOAT_SYNC__VISIT_RETRIES", "LISTN"] {
+    for fine in [
+        "MAILBOAT_SEEDS",
+        "MAILBOAT_LOGIN",
+        "MAILBOAT_HOME",
+        "MAILBOAT_SYNC__VISIT_RETRIES",
+        "LISTN",
+    ] {
         assert!(load(fine).is_ok(), "{fine}");
     }
 }

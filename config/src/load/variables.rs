@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::{Settings, named};
-use crate::{agent, error::ConfigError, nearest::nearest, paths::Env, relay};
+use crate::{agent, error::ConfigError, nearest::slip_of, paths::Env, relay};
 
 const PREFIX: &str = "MAILBOAT_";
 
@@ -57,7 +57,7 @@ pub(super) fn overrides<T: Settings>(
 fn refuse_slip<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Result<(), ConfigError> {
     let tail = |name: &'a str| name.strip_prefix(PREFIX);
     let written = name.strip_prefix(PREFIX).unwrap_or(name);
-    let hint = match nearest(written, known.filter_map(tail)) {
+    let hint = match slip_of(written, known.filter_map(tail)) {
         Some(meant) => format!("did you mean \"{PREFIX}{meant}\"?"),
         None if written.contains("__") => "no program of Mailboat has this setting".to_owned(),
         None => return Ok(()),
