@@ -1,3 +1,4 @@
 //! The agent.
 
 pub mod link;
+pub mod store;

@@ -1,0 +1,248 @@
+//! What the relay says of our own items: `Welcome`'s `k`, and the outcomes above what we were told.
+
+use rusqlite::params;
+use wire::{Answered, MemberState, Refusal, Run, Welcome, kind};
+
+use super::{
+    Change, ConversationId, MessageState, StoreError,
+    conversations::{self, ASKING, REFUSED},
+    queue::{ITEM, ItemRow, hold, item_row, state},
+    write::{Query, Tx},
+};
+
+/// A clock difference that moved less is not written down, in seconds.
+const AHEAD_STEP_S: i64 = 300;
+
+/// What became of one item.
+enum Outcome<'a> {
+    Placed { conversation: u64, c: u64 },
+    Founded { conversation: u64 },
+    Done,
+    Refused { reason: Refusal, words: &'a str },
+    Unknown,
+}
+
+impl Tx<'_> {
+    /// The relay's word on how far it has answered, in answer to attempt `x`.
+    pub(crate) fn welcome(&self, x: u64, welcome: &Welcome) -> Result<(), StoreError> {
+        if let Some(limits) = &welcome.limits {
+            self.set_limits(limits)?;
+        }
+        if let Ok(now) = i64::try_from(welcome.now_s) {
+            self.run(
+                "UPDATE device SET relay_ahead_s = ?1
+                WHERE relay_ahead_s IS NULL OR ?2 < abs(relay_ahead_s - ?1)",
+                params![now.saturating_sub(self.now), AHEAD_STEP_S],
+            )?;
+        }
+        let sql = "SELECT k, told, told_x FROM device";
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, u64>(2)?))
+        };
+        let (k, told, told_x) = self.first(sql, [], read)?.unwrap_or_default();
+        // An older answer that arrives late (a hold beside a submission) may know less and means nothing by it.
+        if welcome.k < told && told_x < x {
+            self.put_back(welcome.k, told)?;
+        } else if k < welcome.k {
+            self.run("UPDATE device SET k = ?1", [welcome.k])?;
+        }
+        self.unseal(welcome.k, x)
+    }
+
+    /// The relay was put back and has forgotten what it answered for above `k`: the same numbers go again with the same
+    /// bytes, or say that nothing is left to send.
+    fn put_back(&self, k: u64, told: u64) -> Result<(), StoreError> {
+        let device = self.me.device;
+        for n in k + 1..=told {
+            let sql = format!("SELECT {ITEM} FROM item WHERE device = ?1 AND n = ?2");
+            let item = self.first(&sql, params![device, n], item_row)?;
+            if let Some(item) = &item
+                && item.state == state::ANSWERED
+                && item.body.is_some()
+            {
+                self.run(
+                    "UPDATE item SET state = 2, is_fixed = 1, x = 0 WHERE id = ?1",
+                    [item.id],
+                )?;
+                continue;
+            }
+            // Refused before, or gone since.
+            self.run(
+                "UPDATE item SET device = NULL, n = NULL WHERE device = ?1 AND n = ?2",
+                params![device, n],
+            )?;
+            self.insert(
+                "INSERT INTO item (kind, class, is_urgent, composed_at, state, device, n, body, is_fixed)
+                VALUES (?1, 2, 0, ?2, 2, ?3, ?4, x'', 1)",
+                params![kind::VOID, self.now, device, n],
+            )?;
+        }
+        self.run("UPDATE device SET k = ?1, told = ?1", [k])?;
+        self.run("UPDATE mark SET told_c = 0", [])?;
+        self.changed(Change::Outbox);
+        Ok(())
+    }
+
+    /// The outcomes of our items. Those that we know are passed over; behind a gap nothing is believed. Gives how many
+    /// were new.
+    pub(crate) fn answered(&self, x: u64, answered: &Answered) -> Result<u64, StoreError> {
+        let before = self.position()?.told;
+        let (mut told, mut n) = (before, answered.first);
+        for run in &answered.runs {
+            for index in 0..run.count() {
+                if n == told + 1 {
+                    self.settle_item(n, &outcome(run, index))?;
+                    told = n;
+                }
+                n += 1;
+            }
+        }
+        if before < told {
+            let sql = "UPDATE device SET told = ?1, k = max(k, ?1), told_x = max(told_x, ?2)";
+            self.run(sql, params![told, x])?;
+            self.changed(Change::Outbox);
+        }
+        Ok(told - before)
+    }
+
+    fn settle_item(&self, n: u64, outcome: &Outcome<'_>) -> Result<(), StoreError> {
+        let sql = format!("SELECT {ITEM} FROM item WHERE device = ?1 AND n = ?2");
+        let Some(item) = self.first(&sql, params![self.me.device, n], item_row)? else {
+            return Ok(());
+        };
+        if let Outcome::Refused { reason, words } = outcome {
+            return self.refused(&item, *reason, words);
+        }
+        self.run(
+            "UPDATE item SET state = 3, hold = 0, reason = '', answered_at = ?2 WHERE id = ?1",
+            params![item.id, self.now],
+        )?;
+        match *outcome {
+            Outcome::Placed { conversation, c } => self.placed(&item, conversation, c),
+            Outcome::Founded { conversation } => self.founded(&item, conversation),
+            _ => self.took_effect(&item),
+        }
+    }
+
+    fn placed(&self, item: &ItemRow, number: u64, c: u64) -> Result<(), StoreError> {
+        if let Some(id) = item.conversation {
+            self.learn_number(id, number)?;
+        }
+        if let Some(id) = item.message {
+            // Sent again after the relay was put back it has another place; the larger holds everywhere.
+            self.run(
+                "UPDATE message SET c = max(coalesce(c, 0), ?2), reason = '',
+                    state = CASE WHEN state IN (0, 1, 2, 7) THEN ?3 ELSE state END WHERE id = ?1",
+                params![id, c, MessageState::Relayed.number()],
+            )?;
+            self.changed(Change::Message(id));
+            self.settle_receipts_of(id)?;
+        }
+        if let Some(id) = item.amendment {
+            self.run(
+                "UPDATE amendment SET c = max(coalesce(c, 0), ?2) WHERE id = ?1",
+                params![id, c],
+            )?;
+            item.target.map_or(Ok(()), |target| self.show_amended(target))?;
+        }
+        Ok(())
+    }
+
+    fn founded(&self, item: &ItemRow, number: u64) -> Result<(), StoreError> {
+        let Some(id) = item.conversation else { return Ok(()) };
+        let id = self.learn_number(id, number)?;
+        self.changed(Change::Conversation(id));
+        self.look_again(id, false)
+    }
+
+    /// Ours to know at once; lane latest says it again.
+    fn took_effect(&self, item: &ItemRow) -> Result<(), StoreError> {
+        let mine = match item.kind {
+            kind::ACCEPT => MemberState::Member,
+            kind::DECLINE => MemberState::Declined,
+            kind::LEAVE => MemberState::Left,
+            _ => return Ok(()),
+        };
+        let Some(id) = item.conversation else { return Ok(()) };
+        self.run("UPDATE conversation SET mine = ?2 WHERE id = ?1", params![id, u8::from(mine)])?;
+        self.changed(Change::Conversation(id));
+        self.look_again(id, false)
+    }
+
+    fn refused(&self, item: &ItemRow, reason: Refusal, words: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE item SET state = 4, reason = ?2, answered_at = ?3 WHERE id = ?1";
+        self.run(sql, params![item.id, words, self.now])?;
+        if reason == Refusal::NoSuchConversation && self.forgot(item)? {
+            return Ok(());
+        }
+        if let Some(id) = item.message {
+            let sql =
+                "UPDATE message SET state = ?2, reason = ?3 WHERE id = ?1 AND state NOT IN (5, 6)";
+            self.run(sql, params![id, MessageState::Refused.number(), words])?;
+            self.changed(Change::Message(id));
+        }
+        if let Some(id) = item.amendment {
+            // What it said stays in the outbox, and is not shown as if it had happened.
+            self.run(
+                "UPDATE item SET text = (SELECT text FROM amendment WHERE id = ?2), amendment = NULL WHERE id = ?1",
+                params![item.id, id],
+            )?;
+            self.run("DELETE FROM amendment WHERE id = ?1", [id])?;
+            item.target.map_or(Ok(()), |target| self.show_amended(target))?;
+        }
+        match (item.kind, item.conversation) {
+            (kind::REQUEST, Some(id)) => self.request_refused(id, words),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the relay has forgotten a conversation that it knew, what was meant for it goes again when it is back.
+    fn forgot(&self, item: &ItemRow) -> Result<bool, StoreError> {
+        let Some(id) = item.conversation else { return Ok(false) };
+        let is_known = conversations::load(self, id)?.number.is_some();
+        if !is_known || !wire::Item::is_content(item.kind) {
+            return Ok(false);
+        }
+        let has_arrived = match item.message {
+            Some(message) => {
+                let sql = "SELECT state IN (5, 6) FROM message WHERE id = ?1";
+                self.first(sql, [message], |row| row.get(0))?.unwrap_or(false)
+            }
+            None => false,
+        };
+        if has_arrived {
+            self.run("UPDATE item SET state = 3 WHERE id = ?1", [item.id])?;
+            return Ok(true);
+        }
+        let again = self.again(item)?;
+        let words =
+            "the relay does not know this conversation at present: it goes again when it does";
+        self.set_waiting(&again, state::HELD, hold::FORGOTTEN, words)?;
+        Ok(true)
+    }
+
+    fn request_refused(&self, id: ConversationId, words: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE conversation SET mine = ?2 WHERE id = ?1 AND mine = ?3";
+        self.run(sql, params![id, REFUSED, ASKING])?;
+        self.changed(Change::Conversation(id));
+        let sql =
+            format!("SELECT {ITEM} FROM item WHERE conversation = ?1 AND state = 0 AND hold = 2");
+        for held in self.all(&sql, [id], item_row)? {
+            let reason = format!("the request was refused: {words}");
+            self.set_waiting(&held, state::HELD, hold::ACCEPTANCE, &reason)?;
+        }
+        Ok(())
+    }
+}
+
+fn outcome(run: &Run, index: u64) -> Outcome<'_> {
+    match run {
+        Run::Placed { conversation, c, .. } => {
+            Outcome::Placed { conversation: *conversation, c: c.saturating_add(index) }
+        }
+        Run::Founded { conversation } => Outcome::Founded { conversation: *conversation },
+        Run::Done { .. } => Outcome::Done,
+        Run::Refused { reason, words } => Outcome::Refused { reason: *reason, words },
+        _ => Outcome::Unknown,
+    }
+}

@@ -1,0 +1,135 @@
+//! This store went back in time or has a twin: it becomes a new device.
+//!
+//! In this order, so that a crash between any two steps is made good by doing them again: the new token is durable here,
+//! the relay makes the device (idempotent by the token), the token is durable in `account.toml`, the store becomes the
+//! device.
+
+use rusqlite::params;
+use wire::Cursors;
+
+use super::{
+    Change, Kind, Store, StoreError,
+    write::{Query, Tx},
+};
+
+/// A device that the relay made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewDevice {
+    /// The relay's number for the account.
+    pub account: u64,
+    /// The relay's number for the device.
+    pub device: u64,
+    /// Where the relay begins to deliver to it.
+    pub cursors: Cursors,
+}
+
+impl Store {
+    /// The token of the device to be made: the one that was made before a crash, or what `make` gives.
+    pub(crate) fn new_token(&self, make: impl FnOnce() -> String) -> Result<String, StoreError> {
+        self.write(|tx| {
+            let known =
+                tx.first("SELECT new_token FROM device WHERE new_token IS NOT NULL", [], |row| {
+                    row.get(0)
+                })?;
+            if let Some(token) = known {
+                return Ok(token);
+            }
+            let token = make();
+            tx.run("UPDATE device SET new_token = ?1", [&token])?;
+            Ok(token)
+        })
+    }
+
+    /// Becomes the device that the relay made.
+    pub(crate) fn become_new_device(&self, new: NewDevice) -> Result<(), StoreError> {
+        self.write(|tx| {
+            if new.account != tx.me.account {
+                return Err(StoreError::OtherAccount {
+                    owner: format!("{}@{}", tx.me.name, tx.me.domain),
+                });
+            }
+            tx.adopt(new.device)
+        })
+    }
+}
+
+impl Tx<'_> {
+    /// Makes this store another device of the same account. What waited is held, because it may have gone already:
+    /// the user says whether it goes (again).
+    pub(crate) fn adopt(&self, device: u64) -> Result<(), StoreError> {
+        self.run("UPDATE device SET new_token = NULL", [])?;
+        if device == self.me.device {
+            return Ok(());
+        }
+        let reason = "perhaps this was sent already: release it to send it, or cancel it";
+        // Sealed, never answered: the names are gone with the old device.
+        let sealed = "SELECT id FROM item WHERE state = 2";
+        self.run(
+            &format!("UPDATE message SET device = NULL, n = NULL WHERE id IN (SELECT message FROM item WHERE id IN ({sealed}) AND is_fixed = 0)"),
+            [],
+        )?;
+        self.run(
+            &format!("UPDATE amendment SET device = NULL, n = NULL WHERE id IN (SELECT amendment FROM item WHERE id IN ({sealed}) AND is_fixed = 0)"),
+            [],
+        )?;
+        self.run(
+            "DELETE FROM founding WHERE (device, n) IN
+                (SELECT device, n FROM item WHERE state = 2 AND is_fixed = 0 AND kind = 5)",
+            [],
+        )?;
+        // Answered once and to be sent again to a relay that was put back: that was the old device's to do.
+        self.run(
+            "DELETE FROM item WHERE state = 2 AND is_fixed = 1 AND message IS NULL AND kind = 12",
+            [],
+        )?;
+        self.run("UPDATE item SET state = 3 WHERE state = 2 AND is_fixed = 1", [])?;
+        let held = self.run(
+            "UPDATE item SET state = 0, hold = CASE hold WHEN 1 THEN 1 ELSE 3 END,
+                reason = CASE hold WHEN 1 THEN reason ELSE ?1 END, device = NULL, n = NULL, body = NULL
+            WHERE state IN (0, 1, 2)",
+            [reason],
+        )?;
+        self.run(
+            "UPDATE message SET state = 1, reason = ?1 WHERE id IN (SELECT message FROM item WHERE state = 0 AND hold = 3)",
+            [reason],
+        )?;
+        self.run(
+            "UPDATE device SET device = ?1, k = 0, told = 0, told_x = 0, presence_version = 0",
+            [device],
+        )?;
+        self.run("UPDATE mark SET told_c = 0", [])?;
+        self.run("DELETE FROM waiting", [])?;
+        self.say_forked(held)?;
+        self.changed(Change::Outbox);
+        Ok(())
+    }
+
+    fn say_forked(&self, held: usize) -> Result<(), StoreError> {
+        let waits = match held {
+            0 => String::new(),
+            held => format!(
+                " {held} item(s) that waited to be sent are held in the outbox, because they may have gone already: \
+                release or cancel them there."
+            ),
+        };
+        let text = format!(
+            "This computer's mail store is older than the relay remembers, or another copy of it is in use. It goes on as \
+            a new device and fetches what it lacks; what was sent since from the other copy comes with it.{waits}"
+        );
+        self.insert_said(None, Kind::Notice, 0, "", &text)?;
+        Ok(())
+    }
+
+    /// Puts away what is of no more use: answered items whose bytes no relay will ask for any more, old visits.
+    pub(crate) fn tidy(&self) -> Result<(), StoreError> {
+        const DAY_S: i64 = 24 * 60 * 60;
+        /// How long the bytes of what was answered are kept, should the relay be put back.
+        const SENT_KEPT_S: i64 = 30 * DAY_S;
+        const VISITS_KEPT_S: i64 = 400 * DAY_S;
+        let sql = "DELETE FROM item WHERE state = 3 AND answered_at < ?1 AND NOT EXISTS
+            (SELECT 1 FROM message WHERE message.id = item.message AND message.state IN (3, 4))";
+        self.run(sql, [self.now - SENT_KEPT_S])?;
+        self.run("DELETE FROM visit WHERE start_at < ?1", params![self.now - VISITS_KEPT_S])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! The roster, and who of it can be reached as far as we heard.
+
+use rusqlite::{Connection, params};
+use wire::{Presence, PresenceRow, PresenceState};
+
+use super::{
+    Change, MemberRow, PresenceNow, Reader, StoreError,
+    conversations::pair_with,
+    write::{Query, Tx},
+};
+
+/// Older news of somebody's being there is no news, in seconds.
+const REACHABLE_FOR_S: i64 = 300;
+
+impl Reader {
+    /// The roster by name.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
+        let now = self.clock.now();
+        self.read(|db| {
+            let sql = "SELECT name, presence, seen_at, next_call_at, as_of, is_blocked FROM person
+                WHERE is_contact = 1 AND account <> (SELECT account FROM device) ORDER BY name";
+            let mut rows = db.all(sql, [], |row| {
+                let as_of: i64 = row.get(4)?;
+                Ok(MemberRow {
+                    name: row.get(0)?,
+                    presence: presence_at(PresenceState::from_number(row.get(1)?), as_of, now),
+                    last_seen: row.get(2)?,
+                    next_call: row.get(3)?,
+                    as_of: (as_of != 0).then_some(as_of),
+                    blocked: row.get(5)?,
+                    conversation: None,
+                })
+            })?;
+            rows.iter_mut().try_for_each(|row| {
+                row.conversation = pair_with(db, &row.name)?;
+                Ok::<_, StoreError>(())
+            })?;
+            Ok(rows)
+        })
+    }
+}
+
+fn presence_at(state: PresenceState, as_of: i64, now: i64) -> PresenceNow {
+    if !(as_of..=as_of.saturating_add(REACHABLE_FOR_S)).contains(&now) {
+        return PresenceNow::Offline;
+    }
+    match state {
+        PresenceState::Reachable => PresenceNow::Reachable,
+        PresenceState::Away => PresenceNow::Away,
+        PresenceState::Hidden => PresenceNow::Offline,
+    }
+}
+
+impl Tx<'_> {
+    /// Notes an account's name; only the roster says more about it.
+    pub(crate) fn note_person(&self, account: u64, name: &str) -> Result<(), StoreError> {
+        if account != 0 && !name.is_empty() {
+            self.run(
+                "INSERT INTO person (account, name) VALUES (?1, ?2)
+                ON CONFLICT (account) DO UPDATE SET name = excluded.name WHERE name <> excluded.name",
+                params![account, name],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// An entry of the roster.
+    pub(crate) fn set_contact(
+        &self,
+        account: u64,
+        name: &str,
+        is_blocked: bool,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "INSERT INTO person (account, name, is_contact, is_blocked) VALUES (?1, ?2, 1, ?3)
+            ON CONFLICT (account) DO UPDATE SET name = excluded.name, is_contact = 1, is_blocked = excluded.is_blocked",
+            params![account, name, is_blocked],
+        )?;
+        self.changed(Change::Presence);
+        Ok(())
+    }
+
+    /// What changed about who is reachable. Rows of people whom we do not know are kept for when we do.
+    pub(crate) fn set_presence(&self, presence: &Presence) -> Result<(), StoreError> {
+        let sql = "UPDATE device SET presence_version = ?1 WHERE presence_version <> ?1";
+        let moved = self.run(sql, [presence.version])?;
+        for row in &presence.rows {
+            self.set_presence_of(row)?;
+        }
+        if moved != 0 || !presence.rows.is_empty() {
+            self.changed(Change::Presence);
+        }
+        Ok(())
+    }
+
+    fn set_presence_of(&self, row: &PresenceRow) -> Result<(), StoreError> {
+        // One more than the seconds is on the wire, so that 0 can say "not told".
+        let seen_at = row.seen_ago_s.checked_sub(1).map(|ago| self.now - i64::from(ago));
+        let next_call_at = (row.next_call_s != 0).then(|| self.now + i64::from(row.next_call_s));
+        self.run(
+            "INSERT INTO person (account, name, presence, seen_at, next_call_at, as_of) VALUES (?1, '', ?2, ?3, ?4, ?5)
+            ON CONFLICT (account) DO UPDATE SET presence = excluded.presence,
+                seen_at = coalesce(excluded.seen_at, seen_at), next_call_at = excluded.next_call_at,
+                as_of = excluded.as_of",
+            params![row.account, row.state.number(), seen_at, next_call_at, self.now],
+        )?;
+        Ok(())
+    }
+}
+
+/// The name of an account, as far as we know.
+pub(crate) fn name_of(db: &Connection, account: u64) -> Result<String, StoreError> {
+    let sql = "SELECT name FROM person WHERE account = ?1 AND name <> ''";
+    let known = db.first(sql, [account], |row| row.get(0))?;
+    Ok(known.unwrap_or_else(|| format!("account {account}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_news_makes_nobody_reachable() {
+        let at = |now| presence_at(PresenceState::Reachable, 1_000, now);
+        assert_eq!(at(1_300), PresenceNow::Reachable);
+        assert_eq!(at(1_301), PresenceNow::Offline);
+        assert_eq!(at(999), PresenceNow::Offline, "the clock was set back");
+    }
+}

@@ -1,0 +1,301 @@
+//! Our own items while they wait: what goes, what is held, and why.
+
+use rusqlite::{Connection, Row, params};
+use wire::{MemberState, kind};
+
+use super::{
+    Change, ConversationId, ItemId, MessageId, MessageState, OutboxId, Sent, StoreError,
+    conversations::{self, ASKING, Chat},
+    write::{Query, Tx},
+};
+
+/// States of an item.
+pub(crate) mod state {
+    pub(crate) const HELD: u8 = 0;
+    pub(crate) const QUEUED: u8 = 1;
+    pub(crate) const SEALED: u8 = 2;
+    pub(crate) const ANSWERED: u8 = 3;
+    pub(crate) const REFUSED: u8 = 4;
+}
+
+/// Why an item is held.
+pub(crate) mod hold {
+    pub(crate) const NONE: u8 = 0;
+    /// The user said so.
+    pub(crate) const USER: u8 = 1;
+    /// Nobody has joined the conversation, or we have not.
+    pub(crate) const ACCEPTANCE: u8 = 2;
+    /// This store became a new device: perhaps it went already.
+    pub(crate) const FORKED: u8 = 3;
+    /// The relay does not know the conversation at present.
+    pub(crate) const FORGOTTEN: u8 = 4;
+}
+
+/// An item to be put in the queue.
+#[derive(Debug, Default)]
+pub(crate) struct NewItem<'a> {
+    pub(crate) conversation: Option<ConversationId>,
+    pub(crate) message: Option<MessageId>,
+    pub(crate) amendment: Option<i64>,
+    pub(crate) kind: u8,
+    pub(crate) is_urgent: bool,
+    pub(crate) text: &'a str,
+    pub(crate) title: &'a str,
+    pub(crate) names: &'a [String],
+    pub(crate) target: Option<MessageId>,
+    pub(crate) version: u32,
+    pub(crate) lifetime_s: u32,
+    /// Why it cannot go yet.
+    pub(crate) waits: Option<String>,
+}
+
+/// An item as it waits.
+#[derive(Clone, Debug)]
+pub(crate) struct ItemRow {
+    pub(crate) id: ItemId,
+    pub(crate) conversation: Option<ConversationId>,
+    pub(crate) message: Option<MessageId>,
+    pub(crate) amendment: Option<i64>,
+    pub(crate) kind: u8,
+    pub(crate) is_urgent: bool,
+    pub(crate) text: String,
+    pub(crate) title: String,
+    pub(crate) names: Vec<String>,
+    pub(crate) target: Option<MessageId>,
+    pub(crate) version: u32,
+    pub(crate) composed_at: i64,
+    pub(crate) lifetime_s: u32,
+    pub(crate) state: u8,
+    pub(crate) hold: u8,
+    pub(crate) reason: String,
+    pub(crate) n: Option<u64>,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) is_fixed: bool,
+}
+
+/// Columns of [`ItemRow`], in its order.
+pub(crate) const ITEM: &str = "item.id, item.conversation, item.message, item.amendment, item.kind, item.is_urgent,
+    item.text, item.title, item.names, item.target, item.version, item.composed_at, item.lifetime_s, item.state,
+    item.hold, item.reason, item.n, item.body, item.is_fixed";
+
+pub(crate) fn item_row(row: &Row<'_>) -> rusqlite::Result<ItemRow> {
+    Ok(ItemRow {
+        id: ItemId(row.get(0)?),
+        conversation: row.get(1)?,
+        message: row.get(2)?,
+        amendment: row.get(3)?,
+        kind: row.get(4)?,
+        is_urgent: row.get(5)?,
+        text: row.get(6)?,
+        title: row.get(7)?,
+        names: conversations::names(&row.get::<_, String>(8)?),
+        target: row.get(9)?,
+        version: row.get(10)?,
+        composed_at: row.get(11)?,
+        lifetime_s: row.get(12)?,
+        state: row.get(13)?,
+        hold: row.get(14)?,
+        reason: row.get(15)?,
+        n: row.get(16)?,
+        body: row.get(17)?,
+        is_fixed: row.get(18)?,
+    })
+}
+
+impl ItemRow {
+    /// Whether it was put into a request and has no answer.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.state == state::SEALED
+    }
+
+    pub(crate) fn outbox_id(&self) -> OutboxId {
+        match self.message {
+            Some(id) => OutboxId::Message(id),
+            None => OutboxId::Item(self.id),
+        }
+    }
+}
+
+/// Sending order: what changes conversations, then what is urgent, then the rest. Leaving waits its turn behind what was
+/// said before it.
+fn class(kind: u8, is_urgent: bool) -> u8 {
+    match kind {
+        kind::REQUEST
+        | kind::ACCEPT
+        | kind::DECLINE
+        | kind::WITHDRAW
+        | kind::ADD
+        | kind::RENAME
+        | kind::BLOCK => 0,
+        _ if is_urgent => 1,
+        _ => 2,
+    }
+}
+
+impl Tx<'_> {
+    /// Puts an item in the queue, or holds it.
+    pub(crate) fn enqueue(&self, item: &NewItem<'_>) -> Result<Sent, StoreError> {
+        let (state, hold) = match item.waits {
+            None => (state::QUEUED, hold::NONE),
+            Some(_) => (state::HELD, hold::ACCEPTANCE),
+        };
+        let reason = item.waits.clone().unwrap_or_default();
+        let id = self.insert(
+            "INSERT INTO item (conversation, message, amendment, kind, class, is_urgent, text, title, names, target,
+                version, composed_at, lifetime_s, state, hold, reason)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+            params![
+                item.conversation,
+                item.message,
+                item.amendment,
+                item.kind,
+                class(item.kind, item.is_urgent),
+                item.is_urgent,
+                item.text,
+                item.title,
+                conversations::names_json(item.names),
+                item.target,
+                item.version,
+                self.now,
+                item.lifetime_s,
+                state,
+                hold,
+                reason
+            ],
+        )?;
+        self.changed(Change::Outbox);
+        Ok(Sent {
+            id: Some(item.message.map_or(OutboxId::Item(ItemId(id)), OutboxId::Message)),
+            conversation: item.conversation,
+            state: if item.waits.is_some() { MessageState::Held } else { MessageState::Queued },
+            reason,
+        })
+    }
+
+    /// What stands against sending a message in a conversation now; `None` if it can go.
+    pub(crate) fn why_wait(&self, chat: &Chat) -> Result<Option<String>, StoreError> {
+        let is_asking =
+            chat.mine == ASKING || (chat.is_over() && self.has_waiting(chat.id, kind::REQUEST)?);
+        if is_asking {
+            let whom = conversations::addressee(self, chat)?;
+            return Ok(Some(format!("waits until {whom} accepts")));
+        }
+        if chat.is_invited() {
+            // The acceptance goes first, in the same request if need be.
+            let accepts = self.has_waiting(chat.id, kind::ACCEPT)?;
+            return Ok((!accepts).then(|| "waits until you accept the request".to_owned()));
+        }
+        if !chat.is_member() {
+            return Ok(Some(format!(
+                "you are not in this conversation: {}",
+                conversations::state_words(chat.mine)
+            )));
+        }
+        let others = conversations::others(self, chat.id)?;
+        if others.iter().any(|(.., state)| *state == MemberState::Member) {
+            return Ok(None);
+        }
+        Ok(Some(match &others[..] {
+            [(_, name, state)] => alone(name, *state),
+            _ => "waits until somebody joins".to_owned(),
+        }))
+    }
+
+    /// Whether an item of this kind waits in the conversation.
+    pub(crate) fn has_waiting(
+        &self,
+        conversation: ConversationId,
+        kind: u8,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM item WHERE conversation = ?1 AND kind = ?2 AND state IN (1, 2)";
+        Ok(self.first(sql, params![conversation, kind], |_| Ok(()))?.is_some())
+    }
+
+    /// After a conversation changed: lets go what waited for it, or says anew what it waits for. What the relay had
+    /// forgotten goes only where the relay has just shown that it knows it (`is_known`).
+    pub(crate) fn look_again(
+        &self,
+        conversation: ConversationId,
+        is_known: bool,
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "SELECT {ITEM} FROM item WHERE conversation = ?1 AND state = 0 AND hold IN (2, 4)"
+        );
+        let held = self.all(&sql, [conversation], item_row)?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        let chat = conversations::load(self, conversation)?;
+        let waits = self.why_wait(&chat)?;
+        for item in held {
+            match &waits {
+                None if is_known || item.hold != hold::FORGOTTEN => {
+                    self.let_go(&item, chat.version)?
+                }
+                None => {}
+                Some(_) if item.hold == hold::FORGOTTEN => {}
+                Some(reason) => self.set_waiting(&item, state::HELD, hold::ACCEPTANCE, reason)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Queues a held item; who gets it is decided by the membership as it is now.
+    pub(crate) fn let_go(&self, item: &ItemRow, version: u32) -> Result<(), StoreError> {
+        self.run("UPDATE item SET version = ?2 WHERE id = ?1", params![item.id, version])?;
+        if let Some(message) = item.message {
+            self.run("UPDATE message SET version = ?2 WHERE id = ?1", params![message, version])?;
+        }
+        self.set_waiting(item, state::QUEUED, hold::NONE, "")
+    }
+
+    /// Sets the state of an item that waits, and of the message that it shows as.
+    pub(crate) fn set_waiting(
+        &self,
+        item: &ItemRow,
+        state: u8,
+        hold: u8,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        self.run(
+            "UPDATE item SET state = ?2, hold = ?3, reason = ?4 WHERE id = ?1",
+            params![item.id, state, hold, reason],
+        )?;
+        if let Some(message) = item.message {
+            let shown =
+                if state == state::HELD { MessageState::Held } else { MessageState::Queued };
+            self.run(
+                "UPDATE message SET state = ?2, reason = ?3 WHERE id = ?1",
+                params![message, shown.number(), reason],
+            )?;
+            self.changed(Change::Message(message));
+        }
+        self.changed(Change::Outbox);
+        Ok(())
+    }
+
+    /// The item of one of our own messages, the newest if it was sent again.
+    pub(crate) fn item_of(&self, message: MessageId) -> Result<Option<ItemRow>, StoreError> {
+        item_of(self, message)
+    }
+
+    pub(crate) fn item(&self, id: ItemId) -> Result<Option<ItemRow>, StoreError> {
+        self.first(&format!("SELECT {ITEM} FROM item WHERE id = ?1"), [id], item_row)
+    }
+}
+
+pub(crate) fn item_of(db: &Connection, message: MessageId) -> Result<Option<ItemRow>, StoreError> {
+    let sql = format!("SELECT {ITEM} FROM item WHERE message = ?1 ORDER BY id DESC");
+    db.first(&sql, [message], item_row)
+}
+
+fn alone(name: &str, state: MemberState) -> String {
+    match state {
+        MemberState::Invited => format!("waits until {name} accepts"),
+        MemberState::Declined => format!("{name} declined the request"),
+        MemberState::Left => format!("{name} left the conversation"),
+        MemberState::Expired => format!("{name} did not answer the request in time: ask again"),
+        MemberState::Withdrawn => format!("the request to {name} was taken back: ask again"),
+        _ => format!("waits until {name} joins"),
+    }
+}

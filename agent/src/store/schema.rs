@@ -1,0 +1,136 @@
+//! Opening the file, and bringing an older one up to date.
+//!
+//! A migration that was merged never changes; `user_version` counts those that were applied.
+
+use std::{fs::OpenOptions, path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::{Options, StoreError};
+
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_store.sql")];
+
+/// How long a statement waits for a lock inside SQLite: readers and the checkpoint are quick.
+const BUSY: Duration = Duration::from_secs(10);
+/// Statements that are kept prepared.
+const STATEMENTS_MAX: usize = 128;
+
+pub(crate) fn open_writer(path: &Path, options: &Options) -> Result<Connection, StoreError> {
+    make_private(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags)?;
+    prepare(&db)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "fullfsync", true)?;
+    db.pragma_update(None, "checkpoint_fullfsync", true)?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    migrate(&mut db)?;
+    if let Some(pages_max) = options.pages_max {
+        db.pragma_update(None, "max_page_count", pages_max)?;
+    }
+    Ok(db)
+}
+
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    prepare(&db)?;
+    let (found, known) = (version(&db)?, known());
+    if found < known {
+        return Err(StoreError::TooOld { found, known });
+    }
+    refuse_newer(found)?;
+    Ok(db)
+}
+
+fn prepare(db: &Connection) -> Result<(), StoreError> {
+    db.busy_timeout(BUSY)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    db.pragma_update(None, "trusted_schema", false)?;
+    Ok(())
+}
+
+/// The file is its owner's alone from its first byte; SQLite gives its side files the same permissions.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+    Ok(())
+}
+
+fn migrate(db: &mut Connection) -> Result<(), StoreError> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&tx)?;
+    refuse_newer(found)?;
+    for migration in MIGRATIONS.iter().skip(found as usize) {
+        tx.execute_batch(migration)?;
+    }
+    if found < known() {
+        tx.pragma_update(None, "user_version", known())?;
+    }
+    tx.commit()?;
+    Ok(())
+}
+
+fn refuse_newer(found: u32) -> Result<(), StoreError> {
+    match known() {
+        known if known < found => Err(StoreError::TooNew { found, known }),
+        _ => Ok(()),
+    }
+}
+
+fn version(db: &Connection) -> Result<u32, StoreError> {
+    Ok(db.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).expect("migrations are few")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_a_later_version_is_refused_with_words_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        drop(open_writer(&path, &Options::default()).unwrap());
+        let db = Connection::open(&path).unwrap();
+        db.pragma_update(None, "user_version", 99).unwrap();
+        drop(db);
+        let err = open_writer(&path, &Options::default()).unwrap_err();
+        assert!(matches!(err, StoreError::TooNew { found: 99, known: 1 }), "{err}");
+        assert!(matches!(open_reader(&path), Err(StoreError::TooNew { .. })));
+    }
+
+    #[test]
+    fn an_empty_file_is_too_old_to_be_read_and_is_brought_up_to_date_by_a_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        make_private(&path).unwrap();
+        assert!(matches!(open_reader(&path), Err(StoreError::TooOld { found: 0, .. })));
+        drop(open_writer(&path, &Options::default()).unwrap());
+        assert!(open_reader(&path).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_the_store_and_its_side_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let db = open_writer(&dir.path().join("store.db"), &Options::default()).unwrap();
+        db.execute_batch("UPDATE device SET x = 1").unwrap();
+        let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|f| f.unwrap()).collect();
+        assert!(2 <= files.len());
+        for file in files {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+        }
+    }
+}
