@@ -1,0 +1,361 @@
+//! What goes away by itself: expired messages and requests, what everyone has, what would not fit.
+//!
+//! An undelivered entry goes when it expires, and both sides hear of it. A delivered one goes when
+//! every device that is not dormant has it and `keep_delivered` is over, or when its mailbox is
+//! full; a device that misses it is told how many.
+
+use rusqlite::{OptionalExtension, Result, Row, params};
+use wire::{AccountId, ConversationId, DeviceId, Lane, MemberState, Name};
+
+use super::{
+    super::{Chore, ChoreReport},
+    cache::Device,
+    latest::EXPIRED,
+    tx::Tx,
+};
+
+/// Mailboxes that one slice looks at.
+const MAILBOXES_MAX: u64 = 32;
+/// Entries of one mailbox that one slice removes.
+const DOOMED_MAX: usize = 1_024;
+/// A mailbox with entries that a device still holds back is looked at again after this.
+const LOOK_AGAIN_S: u64 = 24 * 60 * 60;
+/// Rows that one slice of sweeping takes.
+const SWEEP_MAX: u64 = 1_024;
+/// Free pages that a database may keep for what comes next.
+const FREE_PAGES_KEPT: u64 = 256;
+/// Pages given back in one slice.
+const VACUUM_PAGES: u64 = 64;
+
+/// An entry, as housekeeping sees it.
+struct Old {
+    lane: Lane,
+    position: u64,
+    message: i64,
+    conversation: ConversationId,
+    device: DeviceId,
+    author: AccountId,
+    bytes: u64,
+    placed_at_s: u64,
+    expires_at_s: u64,
+}
+
+/// What becomes of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Expires,
+    Goes,
+    /// Stays at least until then.
+    Stays(u64),
+}
+
+impl Tx<'_> {
+    /// One slice of a chore.
+    pub(super) fn housekeep(&mut self, chore: &Chore, now_s: u64) -> Result<ChoreReport> {
+        self.now_s = now_s;
+        match chore {
+            Chore::Mailboxes => self.tidy_some(),
+            Chore::Requests => self.expire_requests(),
+            Chore::Sweep => self.sweep(),
+            Chore::Vacuum => self.vacuum(),
+            // Not in a transaction: the store does it beside the writer.
+            Chore::Checkpoint => Ok(ChoreReport::default()),
+            Chore::Seen(seen) => self.note_seen(seen),
+        }
+    }
+
+    fn tidy_some(&mut self) -> Result<ChoreReport> {
+        let due: Result<Vec<AccountId>> = self
+            .db
+            .prepare_cached(
+                "SELECT account FROM mailbox WHERE 0 < look_at_s AND look_at_s <= ?
+                 ORDER BY look_at_s LIMIT ?",
+            )?
+            .query_map([self.now_s, MAILBOXES_MAX], |row| row.get(0))?
+            .collect();
+        let due = due?;
+        let mut report = ChoreReport { handled: 0, more: MAILBOXES_MAX <= due.len() as u64 };
+        for account in due {
+            let (handled, complete) = self.tidy(account)?;
+            report.handled += handled;
+            report.more |= !complete;
+        }
+        Ok(report)
+    }
+
+    /// Looks through one mailbox. How many entries went, and whether that was all.
+    fn tidy(&mut self, account: AccountId) -> Result<(u64, bool)> {
+        let devices = self.devices(account)?;
+        let mut next = u64::MAX;
+        let mut doomed = Vec::new();
+        let mut complete = true;
+        {
+            let mut statement = self.db.prepare_cached(
+                "SELECT lane, position, message, conversation, device, author, bytes,
+                        placed_at_s, expires_at_s
+                 FROM entry WHERE account = ? ORDER BY lane, position",
+            )?;
+            let mut rows = statement.query([account])?;
+            while let Some(row) = rows.next()? {
+                let entry = read_old(row)?;
+                match self.fate(account, &entry, &devices) {
+                    Fate::Stays(until_s) => next = next.min(until_s),
+                    fate => doomed.push((entry, fate)),
+                }
+                if DOOMED_MAX <= doomed.len() {
+                    (complete, next) = (false, self.now_s);
+                    break;
+                }
+            }
+        }
+        for (entry, fate) in &doomed {
+            match fate {
+                Fate::Expires => self.expire_entry(account, entry)?,
+                _ => self.drop_entry(account, entry, &devices)?,
+            }
+        }
+        self.forget_expired(account, &devices)?;
+        let look_at_s = if next == u64::MAX { 0 } else { next.max(1) };
+        self.cache.mailbox_mut(self.db, account)?.look_at_s = look_at_s;
+        Ok((doomed.len() as u64, complete))
+    }
+
+    fn fate(&self, account: AccountId, entry: &Old, devices: &[(DeviceId, Device)]) -> Fate {
+        let arrived = entry.author == account
+            || devices.iter().any(|(_, device)| device.has(entry.lane, entry.position));
+        if !arrived {
+            let over = entry.expires_at_s <= self.now_s;
+            return if over { Fate::Expires } else { Fate::Stays(entry.expires_at_s) };
+        }
+        let kept_until_s = entry.placed_at_s + self.policy.keep_delivered_s;
+        if self.now_s < kept_until_s {
+            return Fate::Stays(kept_until_s);
+        }
+        let waited_for =
+            devices.iter().any(|(id, device)| self.is_awake(device) && misses(*id, device, entry));
+        if waited_for { Fate::Stays(self.now_s + LOOK_AGAIN_S) } else { Fate::Goes }
+    }
+
+    /// Removes what nobody fetched in time; author and account hear of it.
+    fn expire_entry(&mut self, account: AccountId, entry: &Old) -> Result<()> {
+        let mailbox = self.cache.mailbox_mut(self.db, account)?;
+        mailbox.kept_count = mailbox.kept_count.saturating_sub(1);
+        mailbox.kept_bytes = mailbox.kept_bytes.saturating_sub(entry.bytes);
+        mailbox.waiting_count = mailbox.waiting_count.saturating_sub(1);
+        mailbox.waiting_bytes = mailbox.waiting_bytes.saturating_sub(entry.bytes);
+        let about = self
+            .db
+            .prepare_cached("SELECT device, n, recipients FROM message WHERE id = ?")?
+            .query_row([entry.message], |row| {
+                Ok((Name { device: row.get(0)?, n: row.get(1)? }, row.get(2)?))
+            })
+            .optional()?;
+        self.delete_entry(account, entry)?;
+        self.note_lapsed(account, entry.conversation, 1)?;
+        if let Some((name, recipients)) = about {
+            self.note_expired(entry.author, name, 1, recipients)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what some device of the account has; those that miss it are told how many.
+    fn drop_entry(
+        &mut self,
+        account: AccountId,
+        entry: &Old,
+        devices: &[(DeviceId, Device)],
+    ) -> Result<()> {
+        let mailbox = self.cache.mailbox_mut(self.db, account)?;
+        if entry.author == account {
+            mailbox.own_count = mailbox.own_count.saturating_sub(1);
+            mailbox.own_bytes = mailbox.own_bytes.saturating_sub(entry.bytes);
+        } else {
+            mailbox.kept_count = mailbox.kept_count.saturating_sub(1);
+            mailbox.kept_bytes = mailbox.kept_bytes.saturating_sub(entry.bytes);
+        }
+        self.delete_entry(account, entry)?;
+        for (id, device) in devices {
+            if !device.revoked && misses(*id, device, entry) {
+                self.note_lapsed_device(account, *id, 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_entry(&mut self, account: AccountId, entry: &Old) -> Result<()> {
+        self.db
+            .prepare_cached("DELETE FROM entry WHERE account = ? AND lane = ? AND position = ?")?
+            .execute(params![account, entry.lane.number(), entry.position])?;
+        self.rows += 1;
+        let left = self
+            .db
+            .prepare_cached(
+                "UPDATE message SET copies = copies - 1 WHERE id = ? RETURNING copies, device, n",
+            )?
+            .query_row([entry.message], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?, row.get::<_, u64>(2)?))
+            })
+            .optional()?;
+        if let Some((0, device, n)) = left
+            && self.cache.device(self.db, device)?.is_none_or(|device| n <= device.told)
+        {
+            self.db.prepare_cached("DELETE FROM message WHERE id = ?")?.execute([entry.message])?;
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether `bytes` more fit into a mailbox. What some device of the account has goes first.
+    pub(super) fn makes_room(&mut self, account: AccountId, bytes: u64) -> Result<bool> {
+        if self.has_room(account, bytes)? {
+            return Ok(true);
+        }
+        let waiting = self.cache.mailbox(self.db, account)?;
+        if waiting.kept_count <= waiting.waiting_count {
+            return Ok(false);
+        }
+        let devices = self.devices(account)?;
+        for lane in [Lane::Ordinary, Lane::Urgent] {
+            for (_, device) in &devices {
+                let (from, to) = (device.first.of(lane), device.cursors.of(lane));
+                for entry in self.arrived_entries(account, lane, from, to)? {
+                    self.drop_entry(account, &entry, &devices)?;
+                }
+                if self.has_room(account, bytes)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn has_room(&mut self, account: AccountId, bytes: u64) -> Result<bool> {
+        let (count_max, bytes_max) = (self.policy.mailbox_count_max, self.policy.mailbox_bytes_max);
+        let mailbox = self.cache.mailbox(self.db, account)?;
+        Ok(mailbox.kept_count < count_max && mailbox.kept_bytes + bytes <= bytes_max)
+    }
+
+    /// The oldest entries of others that a device with this range has.
+    fn arrived_entries(
+        &self,
+        account: AccountId,
+        lane: Lane,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<Old>> {
+        self.db
+            .prepare_cached(
+                "SELECT lane, position, message, conversation, device, author, bytes,
+                        placed_at_s, expires_at_s
+                 FROM entry
+                 WHERE account = ? AND lane = ? AND ? < position AND position <= ?
+                       AND author <> account
+                 ORDER BY position LIMIT 256",
+            )?
+            .query_map(params![account, lane.number(), from, to], read_old)?
+            .collect()
+    }
+
+    /// Forgets the notices about expired messages that every device has read.
+    fn forget_expired(&mut self, account: AccountId, devices: &[(DeviceId, Device)]) -> Result<()> {
+        let awake = devices.iter().filter(|(_, device)| self.is_awake(device));
+        let Some(read) = awake.map(|(_, device)| device.cursors.latest).min() else {
+            return Ok(());
+        };
+        let over: Result<Vec<Name>> = self
+            .db
+            .prepare_cached(
+                "DELETE FROM latest WHERE account = ? AND kind = ? AND position <= ?
+                 RETURNING a, b",
+            )?
+            .query_map([account, EXPIRED, read], |row| {
+                Ok(Name { device: row.get(0)?, n: row.get(1)? })
+            })?
+            .collect();
+        for name in over? {
+            self.db
+                .prepare_cached("DELETE FROM expired WHERE device = ? AND n = ?")?
+                .execute([name.device, name.n])?;
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    fn expire_requests(&mut self) -> Result<ChoreReport> {
+        let over: Result<Vec<(ConversationId, AccountId)>> = self
+            .db
+            .prepare_cached(
+                "SELECT conversation, account FROM member
+                 WHERE 0 < asked_until_s AND asked_until_s <= ? LIMIT ?",
+            )?
+            .query_map([self.now_s, SWEEP_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect();
+        let over = over?;
+        for &(id, account) in &over {
+            self.become_state(id, account, MemberState::Expired)?;
+            self.tell_changed(id, account)?;
+        }
+        Ok(report(over.len() as u64))
+    }
+
+    fn sweep(&mut self) -> Result<ChoreReport> {
+        let messages = self
+            .db
+            .prepare_cached(
+                "DELETE FROM message WHERE id IN (
+                    SELECT m.id FROM message m JOIN device d ON d.id = m.device
+                    WHERE m.copies = 0 AND (m.n <= d.told OR d.revoked_at_s <> 0) LIMIT ?)",
+            )?
+            .execute([SWEEP_MAX])?;
+        let invites = self
+            .db
+            .prepare_cached("DELETE FROM invite WHERE expires_at_s <= ? OR uses_left = 0")?
+            .execute([self.now_s])?;
+        self.rows += messages + invites;
+        Ok(ChoreReport { handled: (messages + invites) as u64, more: SWEEP_MAX <= messages as u64 })
+    }
+
+    fn vacuum(&mut self) -> Result<ChoreReport> {
+        let free: u64 = self.db.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
+        let pages = free.saturating_sub(FREE_PAGES_KEPT).min(VACUUM_PAGES);
+        if pages != 0 {
+            self.db.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
+            self.rows += 1;
+        }
+        Ok(ChoreReport { handled: pages, more: pages == VACUUM_PAGES })
+    }
+
+    fn note_seen(&mut self, seen: &[(DeviceId, u64)]) -> Result<ChoreReport> {
+        for &(id, seen_at_s) in seen {
+            if let Some(device) = self.cache.device(self.db, id)?
+                && device.seen_at_s < seen_at_s
+            {
+                self.cache.put_device(id, Device { seen_at_s, ..device });
+            }
+        }
+        Ok(ChoreReport { handled: seen.len() as u64, more: false })
+    }
+}
+
+fn report(handled: u64) -> ChoreReport {
+    ChoreReport { handled, more: SWEEP_MAX <= handled }
+}
+
+/// Whether the device would still fetch this entry.
+fn misses(id: DeviceId, device: &Device, entry: &Old) -> bool {
+    entry.device != id && device.cursors.of(entry.lane) < entry.position
+}
+
+fn read_old(row: &Row<'_>) -> Result<Old> {
+    Ok(Old {
+        lane: Lane::from_number(row.get(0)?).unwrap_or(Lane::Ordinary),
+        position: row.get(1)?,
+        message: row.get(2)?,
+        conversation: row.get(3)?,
+        device: row.get(4)?,
+        author: row.get(5)?,
+        bytes: row.get(6)?,
+        placed_at_s: row.get(7)?,
+        expires_at_s: row.get(8)?,
+    })
+}
