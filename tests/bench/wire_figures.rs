@@ -46,7 +46,7 @@ pub(crate) fn print(page: &Page, corpus: &Corpus) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Metadata is what a body weighs more than packets of the same lines with nothing but line ends.
+/// Metadata is what a body weighs beyond packets of the same lines with nothing but line ends.
 fn print_metadata(page: &Page, corpus: &Corpus, bodies: [u64; 3]) -> anyhow::Result<()> {
     let [down, several, up] = bodies;
     let rows = [
@@ -55,14 +55,18 @@ fn print_metadata(page: &Page, corpus: &Corpus, bodies: [u64; 3]) -> anyhow::Res
         ("metadata a message up", up, &corpus.up),
     ];
     for (what, weight, lines) in rows {
-        let bare = body(Codec::Zstd, lines.len(), |from, to| {
-            let payload = lines[from..to].join("\n").into_bytes();
-            vec![Frame::Unknown { kind: 200, payload }]
-        })?;
-        let each = (weight as f64 - bare as f64) / lines.len() as f64;
+        let each = (weight as f64 - bare_packets(lines)? as f64) / lines.len() as f64;
         page.row(&Row::new(what, (each * 100.0).round() / 100.0, "B").at_most(4.0));
     }
     Ok(())
+}
+
+/// Bytes of a body that holds the lines and nothing about them.
+pub(crate) fn bare_packets(lines: &[String]) -> anyhow::Result<u64> {
+    body(Codec::Zstd, lines.len(), |from, to| {
+        let payload = lines[from..to].join("\n").into_bytes();
+        vec![Frame::Unknown { kind: 200, payload }]
+    })
 }
 
 fn beside_text(what: &str, weight: u64, lines: &[String]) -> anyhow::Result<Row> {

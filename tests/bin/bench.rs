@@ -3,25 +3,59 @@
 //!
 //! `CORPUS` has 120 lines, the first 100 go to the laptop. `LINKBOX` names the tool that emulates
 //! thin links between two network namespaces (needs root); without it those figures are left out.
+//! `BENCH_ONLY` names sections to run (wire, visits, catch-up, load, links), with spaces between.
 
 #[path = "../bench"]
 mod bench {
+    pub(crate) mod accounts;
     pub(crate) mod bare;
+    pub(crate) mod catch_up;
     pub(crate) mod corpus;
+    pub(crate) mod laptop;
+    pub(crate) mod links;
+    pub(crate) mod load;
     pub(crate) mod page;
     pub(crate) mod peers;
     pub(crate) mod rate;
+    pub(crate) mod raw;
+    pub(crate) mod scene;
+    pub(crate) mod visits;
     pub(crate) mod wire_figures;
 }
 
-use std::path::PathBuf;
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
-use bench::{corpus::Corpus, page::Page};
+use bench::{catch_up, corpus::Corpus, laptop, links, load, page::Page, visits, wire_figures};
 
-fn main() -> anyhow::Result<()> {
-    let corpus = Corpus::read(std::env::args_os().nth(1).map(PathBuf::from).as_deref())?;
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut args = env::args_os().skip(1).map(PathBuf::from);
+    let first = args.next();
+    if first.as_deref() == Some(Path::new("laptop")) {
+        return laptop::run(args).await;
+    }
+    let corpus = Corpus::read(first.as_deref())?;
+    let only = env::var("BENCH_ONLY").unwrap_or_default();
+    let wanted = |section: &str| only.is_empty() || only.split(' ').any(|name| name == section);
     let page = Page::begin(&corpus);
-    bench::wire_figures::print(&page, &corpus)?;
+    if wanted("wire") {
+        wire_figures::print(&page, &corpus)?;
+    }
+    if wanted("visits") {
+        visits::print(&page, &corpus).await?;
+    }
+    if wanted("catch-up") {
+        catch_up::print(&page, &corpus).await?;
+    }
+    if wanted("load") {
+        load::print(&page, &corpus).await?;
+    }
+    if wanted("links") {
+        links::print(&page, &corpus).await?;
+    }
     page.end();
     Ok(())
 }

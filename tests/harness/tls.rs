@@ -27,7 +27,15 @@ impl TestCertificates {
     /// # Errors
     /// When keys cannot be made or a file cannot be written.
     pub fn write(dir: &Path) -> io::Result<Self> {
-        let made = Made::new().map_err(io::Error::other)?;
+        Self::write_for(dir, &["localhost", "127.0.0.1"])
+    }
+
+    /// Like [`TestCertificates::write`], with a leaf for other names or addresses.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_for(dir: &Path, names: &[&str]) -> io::Result<Self> {
+        let made = Made::new(names).map_err(io::Error::other)?;
         let paths =
             Self { ca: dir.join("ca.pem"), cert: dir.join("cert.pem"), key: dir.join("key.pem") };
         fs::write(&paths.ca, made.ca.pem())?;
@@ -44,7 +52,7 @@ struct Made {
 }
 
 impl Made {
-    fn new() -> Result<Self, rcgen::Error> {
+    fn new(names: &[&str]) -> Result<Self, rcgen::Error> {
         let mut ca_params = params(&[], 1)?;
         ca_params.distinguished_name.push(DnType::CommonName, "t"); // a leaf must name its issuer somehow
         ca_params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -52,8 +60,7 @@ impl Made {
         let ca = ca_params.self_signed(&ca_key)?;
 
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-        let leaf = params(&["localhost", "127.0.0.1"], 2)?
-            .signed_by(&key, &Issuer::new(ca_params, ca_key))?;
+        let leaf = params(names, 2)?.signed_by(&key, &Issuer::new(ca_params, ca_key))?;
         Ok(Self { ca, leaf, key })
     }
 }
@@ -80,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_leaf_stays_small() {
-        let len = Made::new().unwrap().leaf.der().len();
+        let len = Made::new(&["localhost", "127.0.0.1"]).unwrap().leaf.der().len();
         assert!(len <= 290, "{len} bytes");
     }
 

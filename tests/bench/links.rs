@@ -1,0 +1,125 @@
+//! The same visits over emulated thin links, in IP bytes from SYN to FIN: the relay and the laptop
+//! each live in a network namespace, and the tool that `LINKBOX` names carries the packets between
+//! them and counts. This side prepares the relay, starts the tool and prints; [`super::laptop`] is
+//! what runs at the other end.
+
+use std::{
+    env, fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, ensure};
+use harness::{
+    program::{self, binary},
+    relay::{RelayOptions, password_of},
+    tls::TestCertificates,
+};
+use tokio::process::Command;
+
+use super::{
+    corpus::Corpus,
+    laptop::{Measured, Report},
+    page::{Page, Row},
+    peers::{Mark, PROFILES, Profile},
+    scene::{LAPTOP, OFFICE},
+};
+
+/// Where the tool puts the relay's end of the link.
+const RELAY_IP: &str = "10.77.0.1";
+const RELAY_PORT: u16 = 8443;
+
+/// Writes the figures, if there is a tool to measure them with.
+pub(crate) async fn print(page: &Page, corpus: &Corpus) -> anyhow::Result<()> {
+    let Some(linkbox) = env::var_os("LINKBOX").filter(|path| !path.is_empty()) else {
+        page.note("\nThin links: not measured. LINKBOX names no tool (it needs root).");
+        return Ok(());
+    };
+    let linkbox = fs::canonicalize(&linkbox).context("LINKBOX names no file")?;
+    for profile in &PROFILES {
+        let report = measure(&linkbox, profile, corpus)
+            .await
+            .with_context(|| format!("measuring over {}", profile.name))?;
+        page.section(&format!("{}: {}; IP bytes, SYN to FIN", profile.name, profile.what));
+        print_visit(page, "nothing new", report.idle, profile.idle);
+        print_visit(page, "100 waiting, 20 to send", report.batch, profile.batch);
+        page.row(&Row::count("  requests", report.batch.requests, "").at_most(1.0));
+    }
+    Ok(())
+}
+
+fn print_visit(page: &Page, what: &str, measured: Measured, mark: Mark) {
+    let bytes = Row::count(what, measured.bytes, "B").at_most(mark.bytes_goal);
+    page.row(&bytes.beside(mark.peer, mark.cost.bytes));
+    let trips = Row::new("  round trips", measured.trips, "").at_most(mark.trips_goal);
+    page.row(&trips.beside(mark.peer, mark.cost.trips));
+    let mut seconds = Row::new("  seconds", measured.seconds, "s");
+    if let Some(goal) = mark.seconds_goal {
+        seconds = seconds.at_most(goal);
+    }
+    page.row(&seconds.beside(mark.peer, mark.cost.seconds));
+    let floor = Row::count("  beside a bare HTTPS POST", measured.bytes, "B");
+    page.row(&floor.beside("POST", mark.floor.bytes));
+    if measured.lost > 0 {
+        page.note(&format!(
+            "  ({} packets lost on the way, SYNs sent: {})",
+            measured.lost, measured.syns
+        ));
+    }
+}
+
+/// One run of the tool, on a relay and homes of its own.
+async fn measure(linkbox: &Path, profile: &Profile, corpus: &Corpus) -> anyhow::Result<Report> {
+    let dir = tempfile::tempdir()?;
+    let config = prepare(dir.path()).await?;
+    let lines = dir.path().join("corpus.txt");
+    fs::write(&lines, [corpus.down.join("\n"), corpus.up.join("\n")].join("\n"))?;
+    let relay = format!(
+        "exec {} serve --config {} >{} 2>&1",
+        quoted(&binary("mailboat-relay-under-test")),
+        quoted(&config),
+        quoted(&dir.path().join("relay.log")),
+    );
+    let mut command = Command::new(linkbox);
+    command.args(["run", "--profile", "lan", "--ready-port", &RELAY_PORT.to_string()]);
+    command.args(["--relay", &relay, "--"]).arg(env::current_exe()?);
+    command.args(["laptop", profile.name]).args([dir.path(), &lines]).env("LINKBOX", linkbox);
+    let output = program::run(command, b"").await;
+    ensure!(
+        output.code == Some(0),
+        "the run ended with {:?}\n{}{}{}",
+        output.code,
+        output.stdout,
+        output.stderr,
+        fs::read_to_string(dir.path().join("relay.log")).unwrap_or_default()
+    );
+    Report::read(dir.path())
+}
+
+/// Puts settings, certificates and two accounts into `dir`; the settings' path.
+async fn prepare(dir: &Path) -> anyhow::Result<PathBuf> {
+    let certificates = TestCertificates::write_for(dir, &[RELAY_IP])?;
+    let mut settings = RelayOptions::default().settings;
+    settings.listen = SocketAddr::new(RELAY_IP.parse()?, RELAY_PORT);
+    settings.data = dir.join("data");
+    settings.tls.cert = certificates.cert;
+    settings.tls.key = certificates.key;
+    fs::create_dir(&settings.data)?;
+    let config = dir.join("relay.toml");
+    fs::write(&config, toml::to_string(&settings)?)?;
+    for name in [LAPTOP, OFFICE] {
+        let mut command = program::command(&binary("mailboat-relay-under-test"), dir);
+        command.args(["account", "add", name, "--password-stdin", "--config"]).arg(&config);
+        program::run(command, password_of(name).as_bytes()).await.done();
+    }
+    Ok(config)
+}
+
+/// Where agents find the relay.
+pub(crate) fn relay_url() -> String {
+    format!("https://{RELAY_IP}:{RELAY_PORT}")
+}
+
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
