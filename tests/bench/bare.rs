@@ -4,7 +4,7 @@
 //! It stores the rows that a message between two people has at the relay: the message, and an
 //! entry in the mailbox of each.
 
-use std::{path::Path, thread};
+use std::{cell::Cell, path::Path, thread};
 
 use anyhow::Context;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -46,6 +46,7 @@ struct Job {
 #[derive(Debug)]
 pub(crate) struct Bare {
     queue: mpsc::Sender<Job>,
+    accounts: Cell<i64>,
 }
 
 impl Bare {
@@ -55,11 +56,12 @@ impl Bare {
         db.execute_batch(SCHEMA).context("preparing the bare store")?;
         let (queue, jobs) = mpsc::channel(BATCH_MAX);
         thread::spawn(move || write(db, jobs));
-        Ok(Self { queue })
+        Ok(Self { queue, accounts: Cell::new(1) })
     }
 
-    /// An agent that submits these lines, `at_once` of them each time.
-    pub(crate) fn agent(&self, account: i64, lines: &[String], at_once: usize) -> BareAgent {
+    /// A new agent that submits these lines, `at_once` of them each time.
+    pub(crate) fn agent(&self, lines: &[String], at_once: usize) -> BareAgent {
+        let account = self.accounts.replace(self.accounts.get() + 2);
         let bodies = lines.iter().map(|line| line.as_bytes().to_vec()).collect();
         BareAgent { queue: self.queue.clone(), account, n: 0, bodies, at_once }
     }

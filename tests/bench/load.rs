@@ -18,6 +18,7 @@ use super::{
 const AGENTS: [usize; 3] = [1, 64, 512];
 /// Messages of one request.
 const AT_ONCE: [usize; 2] = [1, 8];
+const AGENTS_MAX: usize = AGENTS[AGENTS.len() - 1];
 const GOAL_PERCENT: f64 = 60.0;
 
 /// Writes the figures.
@@ -29,25 +30,31 @@ pub(crate) async fn print(page: &Page, corpus: &Corpus) -> anyhow::Result<()> {
     let mut ready = agents(&relay, corpus).await?;
     for agents in AGENTS {
         for at_once in AT_ONCE {
-            let yardstick = (0..agents)
-                .map(|i| Ok(bare.agent(i64::try_from(i)? * 2 + 1, &corpus.down, at_once)))
-                .collect::<anyhow::Result<_>>()?;
-            let (alone, _) = rate::measure(yardstick).await?;
+            // Before and after: what a disk takes changes from one second to the next.
+            let before = alone(&bare, corpus, agents, at_once).await?;
             let mut working = ready.split_off(ready.len() - agents);
             working.iter_mut().for_each(|agent| agent.at_once = at_once);
-            let (rate, idle_again) = rate::measure(working).await?;
-            ready.extend(idle_again);
-            page.row(
-                &Row::new(format!("{agents} agents, {at_once} a request"), rate, "/s")
-                    .beside("SQLite", alone),
-            );
-            if agents == AGENTS[AGENTS.len() - 1] {
-                let percent = 100.0 * rate / alone;
-                page.row(&Row::new("  of SQLite alone", percent, "%").at_least(GOAL_PERCENT));
-            }
+            let (rate, resting) = rate::measure(working).await?;
+            ready.extend(resting);
+            let after = alone(&bare, corpus, agents, at_once).await?;
+            print_rate(page, agents, at_once, rate, f64::midpoint(before, after));
         }
     }
     Ok(())
+}
+
+fn print_rate(page: &Page, agents: usize, at_once: usize, rate: f64, alone: f64) {
+    let what = format!("{agents} agents, {at_once} a request");
+    page.row(&Row::new(what, rate.round(), "/s").beside("SQLite", alone.round()));
+    if agents == AGENTS_MAX {
+        let percent = (100.0 * rate / alone).round();
+        page.row(&Row::new("  of SQLite alone", percent, "%").at_least(GOAL_PERCENT));
+    }
+}
+
+async fn alone(bare: &Bare, corpus: &Corpus, agents: usize, at_once: usize) -> anyhow::Result<f64> {
+    let agents = (0..agents).map(|_| bare.agent(&corpus.down, at_once)).collect();
+    Ok(rate::measure(agents).await?.0)
 }
 
 /// A relay that bounds nothing of what is measured.
@@ -60,21 +67,19 @@ async fn start() -> anyhow::Result<RelayProcess> {
     limits.submits_per_minute = PLENTY;
     limits.mailbox_count_max = PLENTY;
     limits.mailbox_bytes_max = config::Size::from_mib(64 * 1024);
-    limits.connections_per_address_without_login = 2 * PAIRS_MAX;
-    options.settings.log = "warn,mailboat_relay=info,relay=info".to_owned();
+    limits.connections_per_address_without_login = PLENTY / 1000;
+    options.settings.log = "info".to_owned();
     let mut relay = RelayProcess::start(&options).await;
     relay.terminate().await;
-    accounts::make(&relay.data(), 2 * AGENTS[AGENTS.len() - 1]).await?;
+    accounts::make(&relay.data(), 2 * AGENTS_MAX).await?;
     relay.restart().await;
     Ok(relay)
 }
 
-const PAIRS_MAX: u32 = 1024;
-
 /// One writer for every two accounts, acquainted.
 async fn agents(relay: &RelayProcess, corpus: &Corpus) -> anyhow::Result<Vec<RelayAgent>> {
     let mut agents = Vec::new();
-    for pair in 0..AGENTS[AGENTS.len() - 1] {
+    for pair in 0..AGENTS_MAX {
         let [asker, asked] = [2 * pair, 2 * pair + 1];
         let mut device = device(relay, asker).await?;
         let mut partner = self::device(relay, asked).await?;

@@ -1,18 +1,23 @@
 //! The page that is printed: one line a figure, `value | goal | best peer | ratio`, aligned.
 
-use std::{cell::Cell, thread};
+use std::{
+    cell::Cell,
+    io::{self, Write},
+    thread,
+};
 
 use crate::bench::corpus::{self, Corpus};
 
 /// Widths of the columns, in characters.
-const WHAT: usize = 50;
+const WHAT: usize = 52;
 const VALUE: usize = 13;
 const GOAL: usize = 19;
-const PEER: usize = 26;
+const PEER: usize = 27;
 
 /// The page; it goes to standard output line by line.
 #[derive(Debug)]
 pub(crate) struct Page {
+    out: io::Stdout,
     missed: Cell<usize>,
     met: Cell<usize>,
 }
@@ -84,23 +89,24 @@ impl Page {
         let cores = thread::available_parallelism().map_or(0, usize::from);
         let build =
             if cfg!(debug_assertions) { "DEBUG build: no rate counts" } else { "release build" };
-        println!("Mailboat bench: {cores} cores, {}, {build}", std::env::consts::OS);
-        println!(
+        let page = Self { out: io::stdout(), missed: Cell::new(0), met: Cell::new(0) };
+        page.note(&format!("Mailboat bench: {cores} cores, {}, {build}", std::env::consts::OS));
+        page.note(&format!(
             "Corpus: {} lines to the laptop, {} B; {} from it, {} B",
             corpus.down.len(),
             number(corpus::bytes(&corpus.down) as f64),
             corpus.up.len(),
             number(corpus::bytes(&corpus.up) as f64),
-        );
-        Self { missed: Cell::new(0), met: Cell::new(0) }
+        ));
+        page
     }
 
     /// Begins a section.
     pub(crate) fn section(&self, title: &str) {
-        println!(
+        self.note(&format!(
             "\n{title:<WHAT$} {:>VALUE$}  {:<GOAL$} {:<PEER$} {:>6}",
             "value", "goal", "beside", "ratio"
-        );
+        ));
     }
 
     /// Prints a figure.
@@ -122,22 +128,20 @@ impl Page {
             row.what,
             row.goal_text()
         );
-        println!("{}", line.trim_end());
+        self.note(line.trim_end());
     }
 
     /// Prints a remark.
     pub(crate) fn note(&self, words: &str) {
-        println!("{words}");
+        // Who closed the other end does not want to read on.
+        let _ = writeln!(&self.out, "{words}");
     }
 
     /// Prints how many goals were met.
     pub(crate) fn end(&self) {
         let (met, missed) = (self.met.get(), self.missed.get());
-        println!(
-            "\n{met} of {} goals met{}",
-            met + missed,
-            if missed > 0 { ", the others MISSED" } else { "" }
-        );
+        let others = if missed > 0 { ", the others MISSED" } else { "" };
+        self.note(&format!("\n{met} of {} goals met{others}", met + missed));
     }
 }
 

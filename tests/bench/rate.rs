@@ -14,7 +14,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 /// What runs before counting begins, and what is counted.
 const WARM_UP: Duration = Duration::from_millis(500);
-const WINDOW: Duration = Duration::from_millis(3000);
+const WINDOW: Duration = Duration::from_millis(2500);
 
 /// Something that does work and hears when it is durable.
 pub(crate) trait Agent: Send + 'static {

@@ -31,16 +31,12 @@ pub(crate) fn print(page: &Page, corpus: &Corpus) -> anyhow::Result<()> {
     let up =
         body(Codec::Zstd, corpus.up.len(), |from, to| vec![submits(&corpus.up[from..to], from)])?;
     let answer = down + head_len(&answer_head())? + head_len(&[Frame::Done])?;
-    page.row(&beside_text("100 messages down, one author", down, &corpus.down)?);
-    page.row(&beside_text(
-        "100 messages down, four authors in three places",
-        several,
-        &corpus.down,
-    )?);
-    page.row(&beside_text("20 messages up", up, &corpus.up)?);
+    page.row(&beside_text("100 down, one author", down, &corpus.down)?);
+    page.row(&beside_text("100 down, four authors in three places", several, &corpus.down)?);
+    page.row(&beside_text("20 up", up, &corpus.up)?);
     page.row(&Row::count("the whole answer: Welcome, Answered, 100, Done", answer, "B"));
     let single = body(Codec::Zstd, 1, |from, to| vec![submits(&corpus.up[from..to], from)])?;
-    page.row(&beside_text("a single message up", single, &corpus.up[..1])?);
+    page.row(&beside_text("one up", single, &corpus.up[..1])?);
     print_metadata(page, corpus, [down, several, up])?;
     page.row(&Row::count("nothing new: both bodies", idle()?, "B"));
     Ok(())
@@ -71,7 +67,7 @@ pub(crate) fn bare_packets(lines: &[String]) -> anyhow::Result<u64> {
 
 fn beside_text(what: &str, weight: u64, lines: &[String]) -> anyhow::Result<Row> {
     let bare = zstd::bulk::compress(lines.join("\n").as_bytes(), 19).context("zstd")?.len();
-    let what = format!("{what} ({} B raw)", bytes(lines));
+    let what = format!("{what} ({} B)", bytes(lines));
     Ok(Row::count(what, weight, "B").beside("zstd -19, bare text", bare as f64))
 }
 
