@@ -37,13 +37,13 @@ impl Tx<'_> {
         self.show_amended(message)
     }
 
-    /// Works out anew what a message shows: the last word of its author's account, by place in the conversation. Our
-    /// own that has no place yet is newer than all that has.
+    /// Works out anew what a message shows: a deletion if its author's account made one, else the last edit by place in
+    /// the conversation. Our own that has no place yet is newer than all that has.
     pub(crate) fn show_amended(&self, id: MessageId) -> Result<(), StoreError> {
         // While the message itself is missing, whoever speaks of it is taken for its author.
         let sql = "SELECT a.kind, a.text, a.account, a.c IS NOT NULL FROM amendment a JOIN message m ON m.id = a.message
             WHERE a.message = ?1 AND (m.is_here = 0 OR a.account = m.account)
-            ORDER BY a.c IS NOT NULL, a.c DESC, a.id DESC LIMIT 1";
+            ORDER BY a.kind = 4 DESC, a.c IS NOT NULL, a.c DESC, a.id DESC LIMIT 1";
         let last = self.first(sql, [id], |row| {
             Ok((
                 row.get::<_, u8>(0)?,
@@ -83,10 +83,8 @@ impl Tx<'_> {
     fn forget_texts(&self, id: MessageId) -> Result<(), StoreError> {
         self.run("UPDATE message SET base = '' WHERE id = ?1 AND is_here = 1", [id])?;
         self.run(
-            "UPDATE amendment SET text = '' WHERE message = ?1 AND c IS NOT NULL
-                AND account = (SELECT account FROM message WHERE id = ?1)
-                AND (SELECT is_here FROM message WHERE id = ?1)
-                AND c < (SELECT max(c) FROM amendment d WHERE d.message = ?1 AND d.account = amendment.account)",
+            "UPDATE amendment SET text = '' WHERE message = ?1 AND c IS NOT NULL AND text <> ''
+                AND account = (SELECT account FROM message WHERE id = ?1 AND is_here = 1)",
             [id],
         )?;
         Ok(())

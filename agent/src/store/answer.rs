@@ -23,8 +23,8 @@ enum Outcome<'a> {
 }
 
 impl Tx<'_> {
-    /// The relay's word on how far it has answered, in answer to attempt `x`.
-    pub(crate) fn welcome(&self, x: u64, welcome: &Welcome) -> Result<(), StoreError> {
+    /// The relay's word on how far it has answered, in answer to our attempt.
+    pub(crate) fn welcome(&self, welcome: &Welcome) -> Result<(), StoreError> {
         if let Some(limits) = &welcome.limits {
             self.set_limits(limits)?;
         }
@@ -35,49 +35,42 @@ impl Tx<'_> {
                 params![now.saturating_sub(self.now), AHEAD_STEP_S],
             )?;
         }
-        let sql = "SELECT k, told, told_x FROM device";
-        let read = |row: &rusqlite::Row<'_>| {
-            Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, u64>(2)?))
-        };
-        let (k, told, told_x) = self.first(sql, [], read)?.unwrap_or_default();
-        // An older answer that arrives late (a hold beside a submission) may know less and means nothing by it.
-        if welcome.k < told && told_x < x {
-            self.put_back(welcome.k, told)?;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?));
+        let (k, told_x) = self.first("SELECT k, told_x FROM device", [], read)?.unwrap_or_default();
+        // An older answer that arrives late (a hold's beside a submission's) may know less and means nothing by it.
+        if welcome.k < k && told_x < welcome.x {
+            self.put_back(welcome, k)?;
         } else if k < welcome.k {
-            self.run("UPDATE device SET k = ?1", [welcome.k])?;
+            self.run("UPDATE device SET k = ?1, told_x = max(told_x, ?2)", [welcome.k, welcome.x])?;
         }
-        self.unseal(welcome.k, x)
+        self.unseal(welcome.k.max(k), welcome.x)
     }
 
-    /// The relay was put back and has forgotten what it answered for above `k`: the same numbers go again with the same
-    /// bytes, or say that nothing is left to send.
-    fn put_back(&self, k: u64, told: u64) -> Result<(), StoreError> {
+    /// The relay was put back and has forgotten what it answered for above its `k`, up to `known`: the same numbers go
+    /// again with the same bytes, or say that nothing is left to send. It may be that others have them.
+    fn put_back(&self, welcome: &Welcome, known: u64) -> Result<(), StoreError> {
         let device = self.me.device;
-        for n in k + 1..=told {
+        for n in welcome.k + 1..=known {
             let sql = format!("SELECT {ITEM} FROM item WHERE device = ?1 AND n = ?2");
             let item = self.first(&sql, params![device, n], item_row)?;
             if let Some(item) = &item
-                && item.state == state::ANSWERED
+                && matches!(item.state, state::SEALED | state::ANSWERED)
                 && item.body.is_some()
             {
-                self.run(
-                    "UPDATE item SET state = 2, is_fixed = 1, x = 0 WHERE id = ?1",
-                    [item.id],
-                )?;
+                self.run("UPDATE item SET state = 2, is_fixed = 1 WHERE id = ?1", [item.id])?;
                 continue;
             }
             // Refused before, or gone since.
-            self.run(
-                "UPDATE item SET device = NULL, n = NULL WHERE device = ?1 AND n = ?2",
-                params![device, n],
-            )?;
+            let sql = "UPDATE item SET device = NULL, n = NULL WHERE device = ?1 AND n = ?2";
+            self.run(sql, params![device, n])?;
             self.insert(
                 "INSERT INTO item (kind, class, is_urgent, composed_at, state, device, n, body, is_fixed)
                 VALUES (?1, 2, 0, ?2, 2, ?3, ?4, x'', 1)",
                 params![kind::VOID, self.now, device, n],
             )?;
         }
-        self.run("UPDATE device SET k = ?1, told = ?1", [k])?;
+        let sql = "UPDATE device SET k = ?1, told = min(told, ?1), told_x = ?2";
+        self.run(sql, [welcome.k, welcome.x])?;
         self.run("UPDATE mark SET told_c = 0", [])?;
         self.changed(Change::Outbox);
         Ok(())

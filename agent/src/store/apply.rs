@@ -57,7 +57,7 @@ impl Tx<'_> {
         applied: &mut Applied,
     ) -> Result<(), StoreError> {
         match frame {
-            Frame::Welcome(welcome) => self.welcome(incoming.x, welcome),
+            Frame::Welcome(welcome) if welcome.x == incoming.x => self.welcome(welcome),
             Frame::Answered(answered) => {
                 applied.answered += self.answered(incoming.x, answered)?;
                 Ok(())

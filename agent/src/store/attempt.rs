@@ -46,8 +46,8 @@ pub(crate) struct Packed {
     pub(crate) body: Bytes,
     /// So many items are in it.
     pub(crate) taken: usize,
-    /// Whether the marks are.
-    pub(crate) marks: bool,
+    /// And so many marks.
+    pub(crate) marks: usize,
 }
 
 /// An attempt that may leave.
@@ -57,14 +57,6 @@ pub(crate) struct Attempt {
     pub(crate) body: Bytes,
     /// Marks that it carries.
     pub(crate) marks: Vec<Mark>,
-    /// So many items are in it.
-    pub(crate) submits: usize,
-    /// And so many waited that did not fit.
-    pub(crate) left_behind: usize,
-    /// Own numbers that it says are told.
-    pub(crate) told: u64,
-    /// Whether something sealed before has no answer.
-    pub(crate) pending: bool,
     /// Whether there was room for deliveries.
     pub(crate) has_room: bool,
     /// The cursors it carries, which the relay then knows.
@@ -83,7 +75,7 @@ impl Store {
         let attempt = self.write(|tx| {
             let (draft, drafted) = tx.draft(ask, &self.0.reader.path, self.0.options.free_min)?;
             match pack(&draft) {
-                Ok(packed) => tx.seal(draft, drafted, packed).map(Some),
+                Ok(packed) => tx.seal(draft, &drafted, packed).map(Some),
                 Err(err) => {
                     packing = Some(err);
                     Err(StoreError::Stopped)
@@ -160,12 +152,12 @@ impl Tx<'_> {
 
     fn seal(
         &self,
-        draft: Draft,
-        drafted: Vec<Drafted>,
+        mut draft: Draft,
+        drafted: &[Drafted],
         packed: Packed,
     ) -> Result<Attempt, StoreError> {
         self.run("UPDATE device SET x = ?1", [draft.x])?;
-        let left_behind = drafted.len() - packed.taken;
+        draft.marks.truncate(packed.marks);
         for (index, drafted) in drafted.iter().take(packed.taken).enumerate() {
             if index < draft.sealed {
                 self.run(
@@ -179,11 +171,7 @@ impl Tx<'_> {
         Ok(Attempt {
             x: draft.x,
             body: packed.body,
-            marks: if packed.marks { draft.marks } else { Vec::new() },
-            submits: packed.taken,
-            left_behind,
-            told: draft.position.told,
-            pending: draft.pending,
+            marks: draft.marks,
             has_room: draft.has_room,
             cursors: draft.position.cursors,
         })

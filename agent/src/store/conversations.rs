@@ -190,9 +190,11 @@ pub(crate) fn addressee(db: &Connection, chat: &Chat) -> Result<String, StoreErr
     let present =
         members.into_iter().filter(|(.., state)| is_there(*state)).map(|(_, name, _)| name);
     let mut names: Vec<_> = present.collect();
-    names.extend(
-        chat.asked.iter().filter(|asked| !names.contains(asked)).cloned().collect::<Vec<_>>(),
-    );
+    for asked in &chat.asked {
+        if !names.contains(asked) {
+            names.push(asked.clone());
+        }
+    }
     Ok(if names.is_empty() { chat.inviter_name.clone() } else { names.join(", ") })
 }
 

@@ -50,7 +50,7 @@ impl Tx<'_> {
                 self.amendment(lane, delivery, id, target, "", sent_at)?;
             }
             item => {
-                self.insert_delivered(lane, delivery, id, &content(item.ok(), delivery), sent_at)?
+                self.insert_delivered(lane, delivery, id, &content(item.ok(), delivery), sent_at)?;
             }
         }
         Ok(true)

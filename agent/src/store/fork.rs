@@ -40,6 +40,15 @@ impl Store {
         })
     }
 
+    /// The token of a device that was being made when the agent was killed.
+    pub(crate) fn pending_token(&self) -> Result<Option<String>, StoreError> {
+        self.reader().read(|db| {
+            db.first("SELECT new_token FROM device WHERE new_token IS NOT NULL", [], |row| {
+                row.get(0)
+            })
+        })
+    }
+
     /// Becomes the device that the relay made.
     pub(crate) fn become_new_device(&self, new: NewDevice) -> Result<(), StoreError> {
         self.write(|tx| {

@@ -26,7 +26,7 @@ impl StoreLock {
             match file.try_lock() {
                 Ok(()) => return Ok(Self(file)),
                 Err(TryLockError::WouldBlock) if began.elapsed() < patience => {
-                    thread::sleep(LOOK_AGAIN)
+                    thread::sleep(LOOK_AGAIN);
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(StoreError::InUse { path: path.to_owned() });

@@ -148,8 +148,8 @@ impl Store {
     /// What SQLite and the disk say.
     pub fn outbox_release_all(&self) -> Result<usize, StoreError> {
         self.write(|tx| {
-            let sql = format!("SELECT {ITEM} FROM item WHERE state = 0 AND hold = 3 ORDER BY id");
-            let held = tx.all(&sql, [], item_row)?;
+            let sql = format!("SELECT {ITEM} FROM item WHERE state = 0 AND hold = ?1 ORDER BY id");
+            let held = tx.all(&sql, [hold::FORKED], item_row)?;
             held.iter().try_for_each(|item| tx.release(item).map(drop))?;
             Ok(held.len())
         })

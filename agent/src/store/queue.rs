@@ -230,7 +230,7 @@ impl Tx<'_> {
         for item in held {
             match &waits {
                 None if is_known || item.hold != hold::FORGOTTEN => {
-                    self.let_go(&item, chat.version)?
+                    self.let_go(&item, chat.version)?;
                 }
                 None => {}
                 Some(_) if item.hold == hold::FORGOTTEN => {}

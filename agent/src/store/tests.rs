@@ -67,7 +67,7 @@ impl Bench {
         let ask = Ask { submits: true, bytes_max: 1 << 20, share_read: true };
         let pack = |draft: &super::Draft| {
             let taken = draft.submits.len().min(count);
-            Ok::<_, StoreError>(Packed { body: Bytes::new(), taken, marks: true })
+            Ok::<_, StoreError>(Packed { body: Bytes::new(), taken, marks: draft.marks.len() })
         };
         self.store.attempt(ask, pack).unwrap()
     }

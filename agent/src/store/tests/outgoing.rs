@@ -45,7 +45,7 @@ fn numbers_are_dense_whatever_is_cancelled_held_or_overtaken() {
     bench.store.outbox_cancel(OutboxId::Message(one)).unwrap();
     bench.store.outbox_hold(OutboxId::Message(two)).unwrap();
     let attempt = bench.attempt();
-    assert_eq!((attempt.x, attempt.submits), (1, 1));
+    assert_eq!(attempt.x, 1);
     bench.answer(1, 1, 1, vec![placed(1, 7)]);
     assert_eq!(bench.row(three).state, Some(MessageState::Relayed));
     bench.store.outbox_release(OutboxId::Message(two)).unwrap();

@@ -1,0 +1,201 @@
+//! One visit's exchanges with the relay: what is asked, what comes, what is kept of it. When to call, over which link and
+//! how often to try again is decided elsewhere.
+//!
+//! Cancel safe at every `.await`: an attempt's number and bytes are durable before it leaves, each packet of an answer is
+//! committed by itself with the cursors that pass it, and no transaction is open across a read. Whatever is cut, dropped
+//! or killed is asked for again from where it stands.
+
+mod error;
+mod exchange;
+mod fork;
+mod live;
+mod outcome;
+mod plan;
+mod transport;
+
+#[cfg(test)]
+mod tests;
+
+use tokio::time::Instant;
+use wire::{Codec, LaneMask, LinkKind, PresenceState, Stop};
+
+use crate::store::Store;
+
+use self::exchange::{Exchange, Exchanged, Next};
+pub use self::{
+    error::SyncError,
+    live::live,
+    outcome::{Outcome, OutcomeKind, Progress},
+    transport::{Answer, Transport},
+};
+
+/// What an exchange tells the relay beside what the store holds, and its bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Lanes wanted.
+    pub lanes: LaneMask,
+    /// The link that it runs over; its rate bounds requests and packets.
+    pub link: LinkKind,
+    /// What others may see of the user.
+    pub state: PresenceState,
+    /// Seconds to the next call, as others may know it; 0 is not announced.
+    pub next_call_s: u32,
+    /// Whether authors may learn what was read.
+    pub share_read: bool,
+    /// How packets are compressed on their way up.
+    pub codec: Codec,
+    /// Size to keep a packet within, on the wire, in bytes.
+    pub packet_max: usize,
+    /// Requests in one run.
+    pub requests_max: u32,
+    /// No further request begins after this.
+    pub until: Option<Instant>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            lanes: LaneMask::ALL,
+            link: LinkKind::default(),
+            state: PresenceState::Hidden,
+            next_call_s: 0,
+            share_read: false,
+            codec: Codec::Zstd,
+            packet_max: wire::limits::PACKET_TARGET,
+            requests_max: 64,
+            until: None,
+        }
+    }
+}
+
+/// How a run ended that was not cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// Everything went, and nothing waits at the relay.
+    Done,
+    /// Something is left, on this side or the other: what, and what to do about it, in words.
+    Partial(String),
+    /// The relay takes no more for now.
+    Stopped(Stop),
+}
+
+/// Exchanges with the relay until nothing is left to send and nothing waits there, or budget, time or the relay ends it.
+///
+/// What has happened is added to `progress` as it happens, so it is right whatever the end. After an error that is not
+/// permanent a further run goes on from there.
+///
+/// # Errors
+/// What cut or refused it; see [`SyncError::is_permanent`].
+pub async fn run<T: Transport>(
+    store: &Store,
+    transport: &mut T,
+    terms: &Terms,
+    progress: &mut Progress,
+) -> Result<Ended, SyncError> {
+    fork::go_on(store, transport).await?;
+    let mut run =
+        Run { welcomed: false, nothing_held: false, wants_more: true, forks_left: FORKS_MAX };
+    loop {
+        if let Some(words) = Run::bound(transport, terms, progress) {
+            return Ok(Ended::Partial(words));
+        }
+        let exchange = Exchange::new(store, terms, run.mode(store, transport)?);
+        let attempt = match exchange.attempt()? {
+            Next::Go(attempt) => attempt,
+            Next::Nothing => return Ok(Ended::Done),
+            Next::TooLarge => {
+                let words =
+                    "what waits in the outbox does not fit into what is left of this budget";
+                return Ok(Ended::Partial(words.to_owned()));
+            }
+        };
+        let exchanged = exchange.carry_out(transport, &attempt, progress).await?;
+        if let Some(ended) = run.after(store, transport, &exchanged, &attempt).await? {
+            return Ok(ended);
+        }
+    }
+}
+
+/// A store that forks again and again is at odds with its relay.
+const FORKS_MAX: u32 = 3;
+
+/// What one run has seen so far.
+struct Run {
+    /// The last exchange had its `Welcome` to the end: nothing sealed is in doubt.
+    welcomed: bool,
+    /// The relay said that nothing waits.
+    nothing_held: bool,
+    /// There is a reason for an exchange even if nothing is to be sent.
+    wants_more: bool,
+    forks_left: u32,
+}
+
+impl Run {
+    /// Why no further request begins, if so.
+    fn bound<T: Transport>(transport: &T, terms: &Terms, progress: &Progress) -> Option<String> {
+        if transport.left().is_some_and(|left| left < plan::LEFT_LEAST) {
+            return Some("the budget is spent: what is left goes with the next visit".to_owned());
+        }
+        if terms.requests_max <= progress.requests {
+            return Some(
+                "the visit made as many requests as it may: what is left goes with the next"
+                    .to_owned(),
+            );
+        }
+        let is_late = terms.until.is_some_and(|until| until <= Instant::now());
+        is_late
+            .then(|| "the time for this visit is over: what is left goes with the next".to_owned())
+    }
+
+    fn mode<T: Transport>(
+        &self,
+        store: &Store,
+        transport: &T,
+    ) -> Result<exchange::Mode, SyncError> {
+        // More than a packet in doubt is not sent again before the relay was asked.
+        let in_doubt = if self.welcomed { 0 } else { store.unanswered_bytes()? };
+        Ok(exchange::Mode {
+            submits: in_doubt <= plan::IN_DOUBT_MAX,
+            must: self.wants_more,
+            left: transport.left(),
+            nothing_held: self.nothing_held,
+            hold_s: 0,
+        })
+    }
+
+    async fn after<T: Transport>(
+        &mut self,
+        store: &Store,
+        transport: &mut T,
+        exchanged: &Exchanged,
+        attempt: &crate::store::Attempt,
+    ) -> Result<Option<Ended>, SyncError> {
+        if exchanged.forked {
+            if self.forks_left == 0 {
+                return Err(SyncError::ForkedAgain);
+            }
+            self.forks_left -= 1;
+            fork::begin(store, transport).await?;
+            (self.welcomed, self.wants_more) = (false, true);
+            return Ok(None);
+        }
+        if let Some(stop) = &exchanged.stop {
+            return Ok(Some(Ended::Stopped(stop.clone())));
+        }
+        if !attempt.has_room {
+            return Ok(Some(Ended::Partial(
+                "the disk is almost full, so nothing was fetched: free some space (nothing is lost, it waits at the relay)"
+                    .to_owned(),
+            )));
+        }
+        self.welcomed = true;
+        self.nothing_held = !exchanged.held;
+        if exchanged.held && !exchanged.brought_something() {
+            let words = "what waits at the relay does not fit into this budget";
+            return Ok(Some(Ended::Partial(words.to_owned())));
+        }
+        self.wants_more = exchanged.held;
+        Ok(None)
+    }
+}

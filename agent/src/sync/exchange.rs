@@ -1,0 +1,257 @@
+//! One exchange: a request up, an answer down, each whole packet of it kept as it comes.
+
+use std::time::Duration;
+
+use wire::{BodyReader, Frame, LaneMask, Packet, Stop};
+
+use super::{
+    Answer, Progress, SyncError, Terms, Transport,
+    plan::{self, Greeting, Room},
+};
+use crate::store::{Applied, Ask, Attempt, Incoming, Store};
+
+/// Bytes of an error's text that are shown.
+const WORDS_MAX: usize = 300;
+
+/// What this exchange is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mode {
+    /// Items may be sent.
+    pub(crate) submits: bool,
+    /// It takes place even if there is nothing to send.
+    pub(crate) must: bool,
+    /// Bytes that the budget leaves.
+    pub(crate) left: Option<u64>,
+    /// The relay has said that nothing waits.
+    pub(crate) nothing_held: bool,
+    /// Seconds to hold.
+    pub(crate) hold_s: u16,
+}
+
+pub(crate) struct Exchange<'s> {
+    store: &'s Store,
+    terms: &'s Terms,
+    mode: Mode,
+}
+
+/// Whether there is an exchange to make.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Go(Attempt),
+    /// Nothing is to be said.
+    Nothing,
+    /// What waits here does not fit into what the budget leaves.
+    TooLarge,
+}
+
+/// How an exchange ended that came to its `Done`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Exchanged {
+    pub(crate) forked: bool,
+    pub(crate) stop: Option<Stop>,
+    /// The relay keeps something back.
+    pub(crate) held: bool,
+    /// What came, all packets together.
+    pub(crate) applied: Applied,
+    /// Bytes of packets with entries, whether or not they were new.
+    entries: u64,
+}
+
+impl Exchanged {
+    /// Whether asking again may bring more.
+    pub(crate) fn brought_something(&self) -> bool {
+        0 < self.entries
+    }
+}
+
+impl<'s> Exchange<'s> {
+    pub(crate) fn new(store: &'s Store, terms: &'s Terms, mode: Mode) -> Self {
+        Self { store, terms, mode }
+    }
+
+    /// Seals what goes with it, if there is a reason for an exchange.
+    pub(crate) fn attempt(&self) -> Result<Next, SyncError> {
+        let Mode { submits, must, left, nothing_held, hold_s } = self.mode;
+        let position = self.store.reader().position()?;
+        let request_max = position.limits.request_max;
+        let room = Room::new(self.terms, request_max, left, nothing_held, position.x + 1);
+        let ask = Ask { submits, bytes_max: room.draft_max(), share_read: self.terms.share_read };
+        let mut reason_not = None;
+        let attempt = self.store.attempt(ask, |draft| {
+            let greeting = Greeting { lanes: self.terms.lanes, hold_s };
+            let packed = plan::pack(draft, self.terms, &room, greeting)?;
+            if !must && packed.taken == 0 {
+                reason_not =
+                    Some(if draft.submits.is_empty() { Next::Nothing } else { Next::TooLarge });
+                // Nothing of the draft is kept.
+                return Err(SyncError::Unfinished);
+            }
+            Ok(packed)
+        });
+        match reason_not {
+            Some(next) => Ok(next),
+            None => attempt.map(Next::Go),
+        }
+    }
+
+    /// Posts the attempt and keeps what comes of it.
+    pub(crate) async fn carry_out<T: Transport>(
+        &self,
+        transport: &mut T,
+        attempt: &Attempt,
+        progress: &mut Progress,
+    ) -> Result<Exchanged, SyncError> {
+        progress.requests += 1;
+        progress.request_bytes += attempt.body.len() as u64;
+        let hold = Duration::from_secs(u64::from(self.mode.hold_s));
+        let mut answer = transport.post(attempt.body.clone(), hold).await?;
+        if answer.status() != 200 {
+            return Err(refusal(&mut answer).await);
+        }
+        let mut reading = Reading::new(self.store, attempt, self.asked_all(attempt));
+        while !reading.is_done {
+            reading.step(&mut answer, progress).await?;
+        }
+        finish(&mut answer).await;
+        progress.done += 1;
+        Ok(reading.exchanged)
+    }
+
+    pub(crate) fn hold_s(&self) -> u16 {
+        self.mode.hold_s
+    }
+
+    /// Whether the absence of `Held` says that nothing waits.
+    pub(crate) fn asked_all(&self, attempt: &Attempt) -> bool {
+        attempt.has_room && self.terms.lanes == LaneMask::ALL
+    }
+}
+
+/// Reads one answer. Cancel safe between steps, and within one: what was not read is read by the next.
+pub(crate) struct Reading<'a> {
+    store: &'a Store,
+    attempt: &'a Attempt,
+    reader: BodyReader,
+    welcomed_at: i64,
+    asked_all: bool,
+    /// The first packet, with its `Welcome`, has come.
+    pub(crate) is_welcomed: bool,
+    pub(crate) is_done: bool,
+    pub(crate) exchanged: Exchanged,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(store: &'a Store, attempt: &'a Attempt, asked_all: bool) -> Self {
+        Self {
+            store,
+            attempt,
+            reader: BodyReader::new(),
+            welcomed_at: store.now(),
+            asked_all,
+            is_welcomed: false,
+            is_done: false,
+            exchanged: Exchanged::default(),
+        }
+    }
+
+    /// Waits for the next piece of the answer and keeps the packets that it makes whole.
+    pub(crate) async fn step<A: Answer>(
+        &mut self,
+        answer: &mut A,
+        progress: &mut Progress,
+    ) -> Result<(), SyncError> {
+        let Some(chunk) = answer.chunk().await? else { return Err(SyncError::Unfinished) };
+        progress.answer_bytes += chunk.len() as u64;
+        self.reader.push(&chunk);
+        while let Some(packet) = self.reader.next().map_err(SyncError::Damaged)? {
+            self.keep(&packet, progress)?;
+            if self.is_done {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, packet: &Packet, progress: &mut Progress) -> Result<(), SyncError> {
+        if packet.number == 0 {
+            self.check_ours(packet)?;
+            self.welcomed_at = self.store.now();
+            self.is_welcomed = true;
+        }
+        if packet.frames.iter().any(|frame| matches!(frame, Frame::Forked(_))) {
+            self.exchanged.forked = true;
+        }
+        for frame in &packet.frames {
+            self.note(frame);
+        }
+        if self.exchanged.forked {
+            // The relay has taken nothing, and nothing of such an answer is.
+            return self.check_newest();
+        }
+        // The relay stops taking items before it has read them all, so marks behind them may not be known there.
+        let marks = if self.exchanged.stop.is_some() { &[][..] } else { &self.attempt.marks };
+        let applied = self.store.apply(Incoming {
+            x: self.attempt.x,
+            frames: &packet.frames,
+            welcomed_at: self.welcomed_at,
+            marks,
+            nothing_held: self.asked_all && !self.exchanged.held,
+        })?;
+        progress.sent += applied.answered;
+        progress.received += applied.messages;
+        progress.message_bytes += applied.message_bytes;
+        let sum = &mut self.exchanged.applied;
+        sum.answered += applied.answered;
+        sum.messages += applied.messages;
+        Ok(())
+    }
+
+    fn note(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Stop(stop) => self.exchanged.stop = Some(stop.clone()),
+            Frame::Held(rows) => self.exchanged.held |= rows.iter().any(|row| 0 < row.count),
+            Frame::Latest(latest) => self.exchanged.entries += latest.entries.len() as u64,
+            Frame::Deliveries(deliveries) => {
+                self.exchanged.entries += deliveries.entries.len() as u64;
+            }
+            Frame::Done => self.is_done = true,
+            _ => {}
+        }
+    }
+
+    /// An answer begins with this request's number, or it is none.
+    fn check_ours(&self, packet: &Packet) -> Result<(), SyncError> {
+        let x = packet.frames.iter().find_map(|frame| match frame {
+            Frame::Welcome(welcome) => Some(welcome.x),
+            Frame::Forked(forked) => Some(forked.x),
+            _ => None,
+        });
+        if x == Some(self.attempt.x) { Ok(()) } else { Err(SyncError::NotOurs) }
+    }
+
+    /// Only the newest attempt can say that this store has a twin: an older one was merely overtaken by our own.
+    fn check_newest(&self) -> Result<(), SyncError> {
+        let newest = self.store.reader().position()?.x;
+        if newest == self.attempt.x { Ok(()) } else { Err(SyncError::NotOurs) }
+    }
+}
+
+/// Takes the answer's end off the connection, so that it can carry another request. More than an end is not waited for.
+pub(crate) async fn finish<A: Answer>(answer: &mut A) {
+    let _ = answer.chunk().await;
+}
+
+/// What an answer without an exchange says.
+pub(crate) async fn refusal<A: Answer>(answer: &mut A) -> SyncError {
+    let mut text = Vec::new();
+    while text.len() < WORDS_MAX {
+        match answer.chunk().await {
+            Ok(Some(chunk)) => text.extend_from_slice(&chunk),
+            _ => break,
+        }
+    }
+    text.truncate(WORDS_MAX);
+    let words =
+        String::from_utf8_lossy(&text).chars().filter(|c| !c.is_control() || *c == ' ').collect();
+    SyncError::Status { status: answer.status(), words, retry_after_s: answer.retry_after_s() }
+}

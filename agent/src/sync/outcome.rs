@@ -1,0 +1,183 @@
+//! What a visit came to, as scripts and people see it.
+
+use std::{collections::BTreeMap, error::Error as _};
+
+use serde::Serialize;
+
+use super::{Ended, SyncError};
+use crate::store::{VisitEnd, Waiting};
+
+/// Counts of a visit, over all its attempts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Own items that the relay has answered for.
+    pub sent: u64,
+    /// Messages that came.
+    pub received: u64,
+    /// Requests made.
+    pub requests: u32,
+    /// Bytes of request bodies.
+    pub request_bytes: u64,
+    /// Bytes of answer bodies that were read.
+    pub answer_bytes: u64,
+    /// Bytes of the bodies of messages that came, before compression.
+    pub message_bytes: u64,
+    /// Exchanges that came to their `Done`.
+    pub done: u32,
+}
+
+impl Progress {
+    /// Adds another's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.received += other.received;
+        self.requests += other.requests;
+        self.request_bytes += other.request_bytes;
+        self.answer_bytes += other.answer_bytes;
+        self.message_bytes += other.message_bytes;
+        self.done += other.done;
+    }
+}
+
+/// How a visit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeKind {
+    /// Everything went, and nothing waits at the relay.
+    Done,
+    /// Something is left.
+    Partial,
+    /// The relay was not reached.
+    NoLink,
+    /// The relay, or this computer, would not.
+    Refused,
+}
+
+impl OutcomeKind {
+    /// The name that scripts see.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partial => "partial",
+            Self::NoLink => "no_link",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What a visit came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// How it ended.
+    pub outcome: OutcomeKind,
+    /// Own items that the relay has answered for.
+    pub sent: u64,
+    /// Messages that came.
+    pub received: u64,
+    /// Bytes written to the socket.
+    pub bytes_up: u64,
+    /// Bytes read from the socket.
+    pub bytes_down: u64,
+    /// Requests made.
+    pub requests: u32,
+    /// What the relay still keeps for this device, as it said last.
+    pub held: Waiting,
+    /// What failed and what to do about it; empty when done.
+    pub words: String,
+    /// When the relay wants to be asked again, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u32>,
+}
+
+impl Outcome {
+    /// The outcome of a visit: what `progress` counted, how its last run ended, what the socket saw (up, down), and what
+    /// the store knows to wait at the relay.
+    #[must_use]
+    pub fn new(
+        progress: &Progress,
+        end: &Result<Ended, SyncError>,
+        moved: (u64, u64),
+        held: Waiting,
+    ) -> Self {
+        let (outcome, words, retry_after_s) = judge(progress, end);
+        Self {
+            outcome,
+            sent: progress.sent,
+            received: progress.received,
+            bytes_up: moved.0,
+            bytes_down: moved.1,
+            requests: progress.requests,
+            held,
+            words,
+            retry_after_s,
+        }
+    }
+
+    /// The same for the ledger.
+    #[must_use]
+    pub fn ledger(&self, progress: &Progress, round_trips: u64) -> VisitEnd {
+        let bodies = progress.request_bytes + progress.answer_bytes;
+        let by_kind = BTreeMap::from([
+            ("up".to_owned(), progress.request_bytes),
+            ("down".to_owned(), progress.answer_bytes),
+            ("overhead".to_owned(), (self.bytes_up + self.bytes_down).saturating_sub(bodies)),
+        ]);
+        VisitEnd {
+            bytes_up: self.bytes_up,
+            bytes_down: self.bytes_down,
+            requests: u64::from(self.requests),
+            round_trips,
+            sent: self.sent,
+            received: self.received,
+            outcome: self.outcome.name(),
+            words: self.words.clone(),
+            by_kind,
+        }
+    }
+}
+
+fn judge(
+    progress: &Progress,
+    end: &Result<Ended, SyncError>,
+) -> (OutcomeKind, String, Option<u32>) {
+    match end {
+        Ok(Ended::Done) => (OutcomeKind::Done, String::new(), None),
+        Ok(Ended::Partial(words)) => (OutcomeKind::Partial, words.clone(), None),
+        Ok(Ended::Stopped(stop)) => {
+            let words =
+                if stop.words.is_empty() { "the relay takes no more for now" } else { &stop.words };
+            (OutcomeKind::Partial, words.to_owned(), Some(stop.retry_after_s).filter(|s| *s != 0))
+        }
+        Err(err) => {
+            let moved_something = 0 < progress.done || 0 < progress.sent || 0 < progress.received;
+            let kind = match err {
+                err if moved_something && !matches!(err, SyncError::Store(_)) => {
+                    OutcomeKind::Partial
+                }
+                SyncError::Link(crate::link::LinkError::BudgetSpent) => OutcomeKind::Partial,
+                err if err.is_no_link() => OutcomeKind::NoLink,
+                SyncError::Link(crate::link::LinkError::Refused { .. }) => OutcomeKind::NoLink,
+                _ => OutcomeKind::Refused,
+            };
+            (kind, describe(err), err.retry_after_s())
+        }
+    }
+}
+
+/// The whole chain of causes, and the remedy behind it.
+fn describe(err: &SyncError) -> String {
+    let mut words = err.to_string();
+    let mut source = err.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !words.contains(&said) {
+            words = format!("{words}: {said}");
+        }
+        source = cause.source();
+    }
+    match err.remedy() {
+        "" => words,
+        remedy => format!("{words}. {remedy}"),
+    }
+}

@@ -1,0 +1,215 @@
+//! What goes into one request, and what is left for its answer. No I/O: drafts in, bytes out.
+
+use bytes::Bytes;
+use wire::{
+    BodyWriter, EncodeError, Frame, Hello, LaneMask, PREAMBLE_LEN, Submits,
+    limits::{PACKET_TARGET, REQUEST_TARGET},
+};
+
+use super::Terms;
+use crate::store::{Draft, Packed};
+
+/// More unanswered than this is not sent again before the relay was asked, in bytes: a packet's worth.
+pub(crate) const IN_DOUBT_MAX: usize = PACKET_TARGET;
+/// A request takes no longer than this many seconds of the link, unless one envelope does.
+const REQUEST_SECONDS: u64 = 30;
+/// Marks in one request; more go with the next.
+const MARKS_MAX: usize = 128;
+/// What a request and its answer cost beside their bodies: HTTP, and TLS around both, in bytes.
+const AROUND: u64 = 400;
+/// What a request without items takes at most.
+const GREETING_LEN: u64 = 64 + 8 * MARKS_MAX as u64;
+/// With less left no exchange begins: the greeting and the least answer.
+pub(crate) const LEFT_LEAST: u64 = AROUND + 256;
+/// Of an answer, what frames of TLS and chunks take: 29 bytes or less in 1,024.
+const FRAMING: u64 = 34;
+
+/// The bounds of one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Bytes of the body.
+    pub(crate) body_max: usize,
+    /// Whether the first item may pass that, up to `single_max`.
+    pub(crate) single_max: usize,
+    /// Bytes that the budget leaves for request and answer; `None` without a limit.
+    pub(crate) left: Option<u64>,
+    pub(crate) packet_max: usize,
+}
+
+impl Room {
+    /// The room of attempt `x`. With a budget, both directions get their turn: half goes up at most, unless nothing waits
+    /// at the relay; one item that needs more than half has every other attempt to itself.
+    pub(crate) fn new(
+        terms: &Terms,
+        request_max: u32,
+        left: Option<u64>,
+        nothing_held: bool,
+        x: u64,
+    ) -> Self {
+        let relay_max = if request_max == 0 { REQUEST_TARGET } else { request_max as usize };
+        let by_rate = match terms.link.rate {
+            0 => REQUEST_TARGET,
+            rate => to_usize((300u64 << (rate - 1).min(30)) / 8 * REQUEST_SECONDS),
+        };
+        let body_max = relay_max.min(REQUEST_TARGET).min(by_rate);
+        let (body_max, single_max) = match left {
+            None => (body_max, relay_max),
+            Some(left) => {
+                let whole = to_usize(left.saturating_sub(AROUND + 256));
+                let share = if nothing_held { whole } else { whole / 2 };
+                let single = if nothing_held || x.is_multiple_of(2) { whole } else { share };
+                (body_max.min(share), relay_max.min(single))
+            }
+        };
+        let packet_max = terms.packet_max.min(terms.link.packet_target());
+        Self { body_max, single_max: single_max.max(body_max), left, packet_max }
+    }
+
+    /// Bytes of bodies worth drafting: text packs to about half.
+    pub(crate) fn draft_max(&self) -> usize {
+        self.body_max.saturating_mul(3)
+    }
+
+    /// Bytes of body that the answer to a request of `request_len` may have; 0 is no limit.
+    fn take(&self, request_len: usize) -> u32 {
+        let Some(left) = self.left else { return 0 };
+        let rest = left.saturating_sub(request_len as u64 + AROUND);
+        u32::try_from(rest.saturating_sub(rest * FRAMING / 1024)).unwrap_or(u32::MAX).max(1)
+    }
+}
+
+/// What `Hello` says beside what the draft knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Greeting {
+    pub(crate) lanes: LaneMask,
+    pub(crate) hold_s: u16,
+}
+
+/// Writes the request for a draft: as many items as fit, in packets.
+pub(crate) fn pack(
+    draft: &Draft,
+    terms: &Terms,
+    room: &Room,
+    greeting: Greeting,
+) -> Result<Packed, EncodeError> {
+    let marks = draft.marks.len().min(MARKS_MAX);
+    let writer = BodyWriter::new(terms.codec);
+    let mut body = Body { bytes: writer.preamble().to_vec(), writer, draft, room, taken: 0 };
+    let mut first = vec![Frame::Hello(hello(draft, terms, room, greeting))];
+    if 0 < marks {
+        first.push(Frame::Marks(draft.marks[..marks].to_vec()));
+    }
+    body.fill(&first)?;
+    Ok(Packed { taken: body.taken, body: Bytes::from(body.bytes), marks })
+}
+
+fn hello(draft: &Draft, terms: &Terms, room: &Room, greeting: Greeting) -> Hello {
+    let position = &draft.position;
+    // How long the request gets is known only when it is packed, and this stands in it: taken for its longest.
+    let items: usize = draft.submits.iter().map(|submit| submit.body.len() + 24).sum();
+    let request_len = (to_usize(GREETING_LEN) + items).min(room.single_max);
+    Hello {
+        x: draft.x,
+        told: position.told,
+        cursors: position.cursors,
+        lanes: if draft.has_room { greeting.lanes } else { LaneMask::NONE },
+        pending: draft.pending,
+        take: room.take(request_len),
+        hold_s: greeting.hold_s,
+        link: terms.link,
+        state: terms.state,
+        presence_version: position.presence_version,
+        next_call_s: terms.next_call_s,
+        limits_tag: position.limits.tag,
+    }
+}
+
+struct Body<'d> {
+    bytes: Vec<u8>,
+    writer: BodyWriter,
+    draft: &'d Draft,
+    room: &'d Room,
+    taken: usize,
+}
+
+impl Body<'_> {
+    /// Packets from `first` to `End`.
+    fn fill(&mut self, first: &[Frame]) -> Result<(), EncodeError> {
+        let mut begin = first;
+        loop {
+            let rest = self.draft.submits.len() - self.taken;
+            let fits = if rest == 0 { None } else { self.largest(begin, rest)? };
+            let Some((rows, packet)) = fits else { break };
+            self.push(&packet);
+            self.taken += rows;
+            begin = &[];
+            if rows == rest {
+                return Ok(());
+            }
+        }
+        if !begin.is_empty() && self.can_be_single() {
+            let single = self.writer.draft(&self.frames(begin, 1))?;
+            if self.bytes.len() + single.len() <= self.room.single_max {
+                self.push(&single);
+                self.taken = 1;
+                return self.finish(&[]);
+            }
+        }
+        self.finish(begin)
+    }
+
+    /// The largest next packet that keeps to its size and to the body's; one envelope may be larger than a packet.
+    fn largest(
+        &self,
+        begin: &[Frame],
+        rest: usize,
+    ) -> Result<Option<(usize, Vec<u8>)>, EncodeError> {
+        /// `End` by itself.
+        const END_LEN: usize = 8;
+        let left = self.room.body_max.saturating_sub(self.bytes.len() + END_LEN);
+        let limit = left.min(self.room.packet_max);
+        if let Some(fit) = self.writer.fit(limit, rest, |rows| self.frames(begin, rows))? {
+            return Ok(Some(fit));
+        }
+        // A greeting with many marks leaves no room beside it, or an envelope is larger than a packet.
+        let single = self.writer.draft(&self.frames(begin, 1))?;
+        Ok((single.len() <= left).then_some((1, single)))
+    }
+
+    fn can_be_single(&self) -> bool {
+        self.taken == 0 && !self.draft.submits.is_empty() && self.bytes.len() == PREAMBLE_LEN
+    }
+
+    fn frames(&self, begin: &[Frame], rows: usize) -> Vec<Frame> {
+        let next = self.taken + rows;
+        let mut frames = begin.to_vec();
+        frames.push(Frame::Submits(Submits {
+            first: self.draft.first + self.taken as u64,
+            items: self.draft.submits[self.taken..next].to_vec(),
+        }));
+        if next == self.draft.submits.len() {
+            frames.push(Frame::End);
+        }
+        frames
+    }
+
+    fn push(&mut self, packet: &[u8]) {
+        self.bytes.extend_from_slice(packet);
+        self.writer.sent();
+    }
+
+    fn finish(&mut self, begin: &[Frame]) -> Result<(), EncodeError> {
+        if self.taken == self.draft.submits.len() && self.taken != 0 {
+            return Ok(());
+        }
+        let mut frames = begin.to_vec();
+        frames.push(Frame::End);
+        let packet = self.writer.packet(&frames)?;
+        self.bytes.extend_from_slice(&packet);
+        Ok(())
+    }
+}
+
+fn to_usize(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
