@@ -1,5 +1,15 @@
-//! The agent.
+//! The agent: the `mailboat` command, the resident agent, and what the window builds on.
+//!
+//! The window uses two doors only: [`store`], the read side of what this device knows, and
+//! [`control`], the client side of the socket that the resident agent listens on.
 
+pub mod account;
+pub mod cli;
+pub mod control;
 pub mod link;
+pub mod orders;
+pub mod resident;
+pub mod schedule;
 pub mod store;
 pub mod sync;
+mod visit;

@@ -70,6 +70,7 @@ pub use self::{
     status::Counters,
     visits::{VisitEnd, VisitId},
 };
+pub(crate) use self::{rows::rfc3339, space::disk as free_space};
 
 /// Changes that a listener may lag behind before it has to look at everything again.
 const CHANGES_MAX: usize = 1024;

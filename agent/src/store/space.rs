@@ -17,14 +17,15 @@ pub(crate) fn free(db: &Connection, path: &Path) -> Result<u64, StoreError> {
     Ok(pages.saturating_mul(pragma("page_size")?).min(disk(path)))
 }
 
+/// Bytes that can still be written to the disk of the file at `path`; the most there is where the system does not say.
 #[cfg(unix)]
-fn disk(path: &Path) -> u64 {
+pub(crate) fn disk(path: &Path) -> u64 {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Where the system does not say, SQLite will when it is too late for the packet, not for the message.
     rustix::fs::statvfs(dir).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 #[cfg(not(unix))]
-fn disk(_path: &Path) -> u64 {
+pub(crate) fn disk(_path: &Path) -> u64 {
     u64::MAX
 }

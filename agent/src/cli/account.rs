@@ -1,0 +1,248 @@
+//! `join`, `login`, `devices`: what is asked of the relay directly.
+
+use std::path::PathBuf;
+
+use config::{Account, AgentPaths, AgentSettings, Secret};
+use serde_json::Value;
+
+use super::{
+    Session,
+    args::{Devices, Join, Login, LoginHow},
+    block_on,
+    out::safe,
+};
+use crate::{
+    account::{self, How, Pending},
+    control::{Failure, exit},
+    link::{Client, RelayUrl, TlsSettings},
+    store::{Options, Store, StoreError},
+};
+
+/// Longest password that is read, in bytes.
+const PASSWORD_LEN_MAX: usize = 1024;
+
+impl Session<'_> {
+    pub(super) fn join(&mut self, join: Join) -> Result<(), Failure> {
+        let how = How::Join { code: join.code };
+        self.admit(&join.url, &join.name, &how, join.how, "Choose a password")
+    }
+
+    pub(super) fn login(&mut self, login: Login) -> Result<(), Failure> {
+        let how = How::Login { since_s: login.since.map(config::Span::seconds) };
+        self.admit(&login.url, &login.name, &how, login.how, "Password")
+    }
+
+    fn admit(
+        &mut self,
+        url: &str,
+        name: &str,
+        how: &How,
+        flags: LoginHow,
+        ask: &str,
+    ) -> Result<(), Failure> {
+        let (paths, settings) = (self.paths()?, self.settings()?);
+        let url = relay_url(url, &settings)
+            .map_err(|failure| Failure { exit: exit::USAGE, ..failure })?;
+        // The account's file outlives the folder that the command was given in.
+        let ca = flags.ca.map(std::path::absolute).transpose();
+        let ca = ca.map_err(|err| Failure::usage(format!("--ca: {err}")))?;
+        let client = Client::new(url.clone(), tls(ca.clone(), &settings));
+        for dir in paths.directories() {
+            account::make_private_dir(dir).map_err(|err| {
+                Failure::new("home", format!("{} could not be made: {err}", dir.display()))
+            })?;
+        }
+        // Taken now, so that nothing is asked of the relay for a store that cannot be written.
+        let store = Store::open(&paths.store, Options::default()).map_err(busy)?;
+        let owner = store.reader().identity()?;
+        // Names are lower-case at every relay; whoever types otherwise means the same.
+        let name = name.to_lowercase();
+        let name = name.split('@').next().unwrap_or_default();
+        if owner.account != 0 && owner.name != name {
+            let owner = format!("{}@{}", owner.name, owner.domain);
+            return Err(StoreError::OtherAccount { owner }.into());
+        }
+        let password = self.password(
+            flags.password_stdin,
+            &format!("{ask} for {name}"),
+            matches!(how, How::Join { .. }),
+        )?;
+        let label = flags.device.unwrap_or_else(|| self.host_name());
+        let pending = Pending::begin(&paths, &url.to_string(), name, ca)?;
+        let admitted = block_on(async {
+            account::admit(&client, how, name, &password, pending.token(), &label).await
+        });
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            // Refused, not lost: the token was not taken.
+            Err(failure) if failure.exit == exit::FAILED => {
+                pending.give_up();
+                return Err(failure);
+            }
+            Err(failure) => return Err(failure),
+        };
+        store.log_in(&admitted.identity(), Some(admitted.cursors))?;
+        let account = pending.finish(&paths, &admitted)?;
+        self.welcome(&account, &admitted.domain)
+    }
+
+    fn welcome(&mut self, account: &Account, domain: &str) -> Result<(), Failure> {
+        if self.out.json {
+            return self.out.object(&serde_json::json!({
+                "account": format!("{}@{domain}", account.name),
+                "name": account.name,
+                "relay": account.relay,
+                "device": account.device,
+            }));
+        }
+        self.out.note(&format!("you are {}@{domain}", account.name))?;
+        self.out.note("next: mailboat sync, then ask somebody with mailboat chat NAME")?;
+        self.out.note("messages come by themselves while mailboat agent runs")
+    }
+
+    /// From standard input, or asked for on the terminal; twice where it is new.
+    fn password(&mut self, from_stdin: bool, ask: &str, is_new: bool) -> Result<Secret, Failure> {
+        if from_stdin {
+            return self.password_line();
+        }
+        if !self.stdin_is_terminal {
+            let words =
+                "there is no terminal to ask for the password on: give it with --password-stdin";
+            return Err(Failure::usage(words));
+        }
+        let failed =
+            |err| Failure::new("terminal", format!("the password could not be read: {err}"));
+        let password = rpassword::prompt_password(format!("{ask}: ")).map_err(failed)?;
+        if is_new && rpassword::prompt_password("Once more: ").map_err(failed)? != password {
+            return Err(Failure::usage("the two passwords differ"));
+        }
+        not_empty(password)
+    }
+
+    fn password_line(&mut self) -> Result<Secret, Failure> {
+        // Byte by byte: whatever follows the line is not ours to take.
+        let (mut line, mut byte) = (Vec::new(), [0]);
+        loop {
+            match self.stdin.read(&mut byte) {
+                Ok(0) => break,
+                Ok(_) if byte[0] == b'\n' => break,
+                Ok(_) if PASSWORD_LEN_MAX <= line.len() => {
+                    return Err(Failure::usage(format!(
+                        "a password has at most {PASSWORD_LEN_MAX} bytes"
+                    )));
+                }
+                Ok(_) => line.push(byte[0]),
+                Err(err) if err.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(err) => {
+                    return Err(Failure::new(
+                        "stdin",
+                        format!("standard input could not be read: {err}"),
+                    ));
+                }
+            }
+        }
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        let password = String::from_utf8(line)
+            .map_err(|_| Failure::usage("the password is not UTF-8 text"))?;
+        not_empty(password)
+    }
+
+    fn host_name(&self) -> String {
+        let named = ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| self.env.get(name));
+        let file = || std::fs::read_to_string("/etc/hostname").ok();
+        let name = named.map(str::to_owned).or_else(file).unwrap_or_default();
+        account::printable(name.trim()).chars().take(60).collect()
+    }
+
+    pub(super) fn devices(&mut self, command: Option<&Devices>) -> Result<(), Failure> {
+        let (account, client) = self.relay()?;
+        match command {
+            None | Some(Devices::List) => {
+                let rows = block_on(account::devices(&client, &account.token))?;
+                self.show_devices(&rows)
+            }
+            Some(Devices::Revoke { id }) => {
+                block_on(account::revoke(&client, &account.token, *id))?;
+                if self.out.json {
+                    return self.out.object(&serde_json::json!({ "id": id, "revoked": true }));
+                }
+                self.out.note(&format!("device {id} is shut out"))
+            }
+        }
+    }
+
+    fn show_devices(&mut self, rows: &[Value]) -> Result<(), Failure> {
+        if self.out.json {
+            return rows.iter().try_for_each(|row| self.out.object(row));
+        }
+        let time = |at: &Value| match at.as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok())
+        {
+            Some(at) => self.out.when(at.as_second()),
+            None => "-".to_owned(),
+        };
+        let cells: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let label = safe(row["label"].as_str().unwrap_or_default(), false);
+                let here = if row["current"] == true { "this one" } else { "" };
+                [
+                    row["id"].to_string(),
+                    label,
+                    time(&row["created"]),
+                    time(&row["last_seen"]),
+                    here.to_owned(),
+                ]
+            })
+            .collect();
+        self.out.table(["id", "label", "made", "last seen", ""], &cells)
+    }
+
+    /// The account and the way to its relay.
+    pub(super) fn relay(&self) -> Result<(Account, Client), Failure> {
+        let (paths, settings) = (self.paths()?, self.settings()?);
+        let account = load(&paths)?;
+        let client = client(&account, &settings)?;
+        Ok((account, client))
+    }
+}
+
+/// Who the user is.
+pub(crate) fn load(paths: &AgentPaths) -> Result<Account, Failure> {
+    let account =
+        Account::load(&paths.account).map_err(|err| Failure::chain("account_file", &err))?;
+    Ok(account.ok_or(StoreError::NotLoggedIn)?)
+}
+
+/// The way to the account's relay.
+pub(crate) fn client(account: &Account, settings: &AgentSettings) -> Result<Client, Failure> {
+    let url = relay_url(&account.relay, settings)?;
+    Ok(Client::new(url, tls(account.ca.clone(), settings)))
+}
+
+fn relay_url(url: &str, settings: &AgentSettings) -> Result<RelayUrl, Failure> {
+    RelayUrl::parse(url, settings.allow_plain_http).map_err(|err| Failure::chain("bad_url", &err))
+}
+
+fn tls(ca: Option<PathBuf>, settings: &AgentSettings) -> TlsSettings {
+    let from_settings = || Some(settings.ca.clone()).filter(|ca| !ca.as_os_str().is_empty());
+    TlsSettings { ca: ca.or_else(from_settings), ..TlsSettings::default() }
+}
+
+fn not_empty(password: String) -> Result<Secret, Failure> {
+    if password.is_empty() {
+        return Err(Failure::usage("the password is empty"));
+    }
+    Ok(Secret::new(password))
+}
+
+fn busy(err: StoreError) -> Failure {
+    match err {
+        err @ StoreError::InUse { .. } => {
+            let words = format!("{err}; the agent has to be stopped for a login");
+            Failure { words, ..Failure::from(err) }
+        }
+        err => err.into(),
+    }
+}

@@ -1,0 +1,342 @@
+//! What can be typed. The help texts are the reference.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use config::{Size, Span};
+
+/// Chat and shared media for computers that are not always online.
+#[derive(Debug, Parser)]
+#[command(name = "mailboat", version, propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes, before or after its name.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Keep everything under one folder (variable MAILBOAT_HOME)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Read settings from this file (variable MAILBOAT_CONFIG)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON object a line, for scripts
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print only what was asked for and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// What is logged: off, error, warn, info, debug, trace, or target=level,…
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make an account at a relay, with a code that somebody gave you
+    Join(Join),
+    /// Use an account that you have at a relay on this computer
+    Login(Login),
+    /// Run the resident agent, in the foreground
+    Agent,
+    /// Make one visit now, through the resident agent or without it
+    Sync {
+        /// Bytes that the visit may cost, both directions: 50KiB
+        #[arg(long, value_name = "SIZE")]
+        budget: Option<Size>,
+    },
+    /// Ask somebody to chat; several names, or a title, make a group
+    Chat {
+        /// Whom to ask
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+        /// First words, shown with the request
+        #[arg(
+            short = 'm',
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true
+        )]
+        greeting: String,
+        /// Title of a group
+        #[arg(long, value_name = "TITLE", default_value = "", hide_default_value = true)]
+        title: String,
+    },
+    /// Accept a chat request: the id of its row in `inbox`
+    Accept {
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Decline a chat request
+    Decline {
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Take back your own chat request
+    Withdraw {
+        /// The conversation
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Leave a conversation
+    Leave {
+        #[arg(value_name = "CONVERSATION")]
+        conversation: String,
+    },
+    /// Ask more people into a group
+    Add {
+        #[arg(value_name = "CONVERSATION")]
+        conversation: String,
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+        /// First words for them
+        #[arg(
+            short = 'm',
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true
+        )]
+        greeting: String,
+    },
+    /// Give a group another title
+    Rename {
+        #[arg(value_name = "CONVERSATION")]
+        conversation: String,
+        #[arg(value_name = "TITLE")]
+        title: String,
+    },
+    /// Hear nothing more of somebody; they are not told
+    Block {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Hear of somebody again
+    Unblock {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Queue a message; works offline
+    Send(Send),
+    /// Change the text of your own message
+    Edit {
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The new text; - reads standard input
+        #[arg(short = 'm', long = "message", value_name = "TEXT")]
+        text: String,
+    },
+    /// Delete your own message, for everybody
+    Delete {
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Show what came
+    Inbox(Inbox),
+    /// Show what comes, as it comes, until interrupted
+    Watch {
+        /// Also your own messages, their states, visits and presence
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show what waits, why, and when it will go; or change it
+    Outbox {
+        #[command(subcommand)]
+        command: Option<Outbox>,
+    },
+    /// Find messages that hold all of these words
+    Search {
+        #[arg(required = true, value_name = "WORDS")]
+        words: Vec<String>,
+        /// Only the newest N
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+    },
+    /// Show who is registered, reachable now, or expected when
+    Members,
+    /// Show all conversations
+    Conversations,
+    /// Show bytes and minutes, by visit and day
+    Usage {
+        /// The last 31 days rather than the last 7
+        #[arg(long)]
+        month: bool,
+    },
+    /// Show who you are, what waits, and when the next call is due
+    Status,
+    /// Show the account's devices; or shut one out
+    Devices {
+        #[command(subcommand)]
+        command: Option<Devices>,
+    },
+    /// Look for what could be wrong, step by step, with the remedy
+    Doctor,
+    /// Print completions for a shell
+    Completions {
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// The relay: https://relay.example
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// The code of the invitation
+    #[arg(value_name = "CODE")]
+    pub(crate) code: String,
+    /// The name you want: 1 to 32 of a-z, 0-9, dot, dash, underscore
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) how: LoginHow,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// The relay: https://relay.example
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// The account's name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Also bring here what was said in this time before: 7d
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) since: Option<Span>,
+    #[command(flatten)]
+    pub(crate) how: LoginHow,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoginHow {
+    /// Read the password from standard input: its first line
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+    /// Trust the certificates in this file for this relay
+    #[arg(long, value_name = "PEM")]
+    pub(crate) ca: Option<PathBuf>,
+    /// What this computer is called in the list of devices
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) device: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// Names of people, or ids of conversations
+    #[arg(value_name = "NAME|CONVERSATION", required_unless_present = "reply_to")]
+    pub(crate) to: Vec<String>,
+    /// What to say; - reads standard input
+    #[arg(short = 'm', long = "message", value_name = "TEXT")]
+    pub(crate) text: String,
+    /// Before all that is not urgent
+    #[arg(long)]
+    pub(crate) urgent: bool,
+    /// The message that it answers
+    #[arg(long, value_name = "ID")]
+    pub(crate) reply_to: Option<String>,
+    /// Need not arrive after this time: 2d
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) lifetime: Option<Span>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inbox {
+    /// Only what was not read
+    #[arg(long)]
+    pub(crate) unread: bool,
+    /// Only this conversation: its id, or the name of the other one
+    #[arg(long, value_name = "ID")]
+    pub(crate) conversation: Option<String>,
+    /// Only the newest N
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u32>,
+    /// Your own messages too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Mark what is shown as read
+    #[arg(long)]
+    pub(crate) mark_read: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Outbox {
+    /// Show what waits
+    List,
+    /// Change the text of what has not left
+    Edit {
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The new text; - reads standard input
+        #[arg(short = 'm', long = "message", value_name = "TEXT")]
+        text: String,
+    },
+    /// Keep something here
+    Hold {
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// Let something go that is held, or send again what was refused
+    Release {
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+    /// Drop something that has not left, or put away what was refused
+    Cancel {
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Devices {
+    /// Show the account's devices
+    List,
+    /// Shut a device out: its token is worth nothing from then on
+    Revoke {
+        #[arg(value_name = "ID")]
+        id: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_before_and_after_the_command() {
+        for args in [
+            ["mailboat", "--home", "h", "--json", "status"],
+            ["mailboat", "status", "--json", "--home", "h"],
+        ] {
+            let cli = Cli::try_parse_from(args).unwrap();
+            assert!(cli.global.json && cli.global.home == Some("h".into()));
+        }
+    }
+
+    #[test]
+    fn sizes_and_times_are_read_as_they_are_written_everywhere() {
+        let cli = Cli::try_parse_from(["mailboat", "sync", "--budget", "50KiB"]).unwrap();
+        assert!(
+            matches!(cli.command, Command::Sync { budget: Some(size) } if size == Size::from_kib(50))
+        );
+        let cli = Cli::try_parse_from(["mailboat", "send", "ann", "-m", "-", "--lifetime", "2d"])
+            .unwrap();
+        let Command::Send(send) = cli.command else { panic!("not send") };
+        assert_eq!((send.text.as_str(), send.lifetime), ("-", Some(Span::from_days(2))));
+        assert!(Cli::try_parse_from(["mailboat", "sync", "--budget", "lots"]).is_err());
+    }
+}

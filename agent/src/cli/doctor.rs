@@ -1,0 +1,278 @@
+//! `doctor`: what could be wrong, step by step, each with its remedy. A step that rests on one that
+//! failed is left out.
+
+use config::{Account, AgentPaths, AgentSettings};
+use serde::Serialize;
+
+use super::{Session, account::client, block_on, out::safe};
+use crate::{
+    account,
+    control::{self, Failure, exit},
+    link::{Check, Client, Finding, Meter, probe},
+    store::{Reader, free_space},
+};
+
+/// A clock that is off by less is right enough, in seconds.
+const CLOCK_OFF_MAX_S: u64 = 120;
+/// Less free disk space than this deserves a word, in bytes.
+const DISK_LOW: u64 = 64 << 20;
+
+/// How a step went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line.
+#[derive(Clone, Debug, Serialize)]
+struct Line {
+    check: &'static str,
+    level: Level,
+    words: String,
+    /// What to do; empty where all is well.
+    remedy: String,
+}
+
+impl Line {
+    fn ok(check: &'static str, words: impl Into<String>) -> Self {
+        Self { check, level: Level::Ok, words: words.into(), remedy: String::new() }
+    }
+
+    fn warn(check: &'static str, words: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { level: Level::Warn, remedy: remedy.into(), ..Self::ok(check, words) }
+    }
+
+    fn fail(check: &'static str, words: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { level: Level::Fail, ..Self::warn(check, words, remedy) }
+    }
+}
+
+impl Session<'_> {
+    /// Exits with 1 when something failed, with 75 when only the link did.
+    pub(super) fn doctor(&mut self) -> Result<u8, Failure> {
+        let paths = self.paths()?;
+        let mut lines = Vec::new();
+        let settings = self.settings();
+        let account = Account::load(&paths.account);
+        lines.push(config_line(&paths, &settings));
+        let mut link = Vec::new();
+        if let (Ok(settings), Ok(Some(account))) = (&settings, &account) {
+            link = Self::link_lines(settings, account);
+        }
+        // The clock is known from the relay, but a wrong one explains what fails after it.
+        lines.extend(clock_line(&paths, &mut link));
+        lines.append(&mut link);
+        match &account {
+            Ok(Some(account)) => lines.push(account_line(&paths, account)),
+            Ok(None) => {
+                let remedy =
+                    "join a relay with mailboat join, or use your account with mailboat login";
+                lines.push(Line::fail("account", "not logged in", remedy));
+            }
+            Err(err) => lines.push(Line::fail(
+                "account",
+                control::chain(err),
+                "log in again with mailboat login",
+            )),
+        }
+        lines.push(store_line(&paths));
+        lines.push(Self::agent_line(&paths));
+        lines.push(disk_line(&paths));
+        for line in &lines {
+            self.show(line)?;
+        }
+        let failed = |line: &&Line| line.level == Level::Fail;
+        let on_link = |line: &Line| ["name", "tcp", "tls", "relay", "login"].contains(&line.check);
+        Ok(match lines.iter().filter(failed).map(on_link).reduce(|all, one| all && one) {
+            None => exit::DONE,
+            Some(true)
+                if !lines.iter().any(|line| line.check == "login" && line.level == Level::Fail) =>
+            {
+                exit::LATER
+            }
+            Some(_) => exit::FAILED,
+        })
+    }
+
+    fn show(&mut self, line: &Line) -> Result<(), Failure> {
+        if self.out.json {
+            return self.out.object(line);
+        }
+        let level = match line.level {
+            Level::Ok if self.out.quiet => return Ok(()),
+            Level::Ok => "ok  ",
+            Level::Warn => "warn",
+            Level::Fail => "FAIL",
+        };
+        self.out.line(&format!("{level}  {:<9}{}", line.check, safe(&line.words, false)))?;
+        if !line.remedy.is_empty() {
+            self.out.line(&format!("               {}", safe(&line.remedy, false)))?;
+        }
+        Ok(())
+    }
+
+    fn link_lines(settings: &AgentSettings, account: &Account) -> Vec<Line> {
+        let client = match client(account, settings) {
+            Ok(client) => client,
+            Err(failure) => {
+                return vec![Line::fail(
+                    "name",
+                    failure.words,
+                    "log in again with the right address",
+                )];
+            }
+        };
+        let looked = block_on(async {
+            let findings = probe(&client, &Meter::new(None)).await;
+            let mut lines: Vec<_> = findings.iter().map(found).collect();
+            if findings.iter().all(|finding| finding.outcome.is_ok()) {
+                lines.extend(ask_relay(&client, account).await);
+            }
+            Ok(lines)
+        });
+        looked.unwrap_or_else(|failure| vec![Line::fail("name", failure.words, "")])
+    }
+
+    fn agent_line(paths: &AgentPaths) -> Line {
+        let asked = block_on(async {
+            control::Client::connect(&paths.socket)
+                .await
+                .map_err(|err| super::ask::cannot_connect(paths, &err))
+        });
+        match asked {
+            Ok(Some(client)) => Line::ok("agent", format!("running (pid {})", client.pid())),
+            Ok(None) => Line::ok("agent", "not running: calls are made by mailboat sync alone"),
+            Err(failure) => Line::fail("agent", failure.words, "stop the agent and start it again"),
+        }
+    }
+}
+
+fn config_line(paths: &AgentPaths, settings: &Result<AgentSettings, Failure>) -> Line {
+    match settings {
+        Ok(settings) if settings.connect.is_empty() => {
+            let words = format!("{}: calls are made only when asked", paths.config.display());
+            Line::ok("config", words)
+        }
+        Ok(_) => Line::ok("config", paths.config.display().to_string()),
+        Err(failure) => Line::fail(
+            "config",
+            &failure.words,
+            "correct the settings; until then the agent does not start",
+        ),
+    }
+}
+
+/// Compares with the relay's clock: as it says now (left in `link` by [`ask_relay`]), else at the last visit.
+fn clock_line(paths: &AgentPaths, link: &mut Vec<Line>) -> Option<Line> {
+    if let Some(at) = link.iter().position(|line| line.check == "clock") {
+        return Some(link.remove(at));
+    }
+    let ahead = Reader::open(&paths.store).ok()?.position().ok()?.relay_ahead_s?;
+    Some(clock(ahead, "at the last visit"))
+}
+
+fn clock(relay_ahead_s: i64, as_of: &str) -> Line {
+    let off = super::out::span(relay_ahead_s.unsigned_abs());
+    let side = if 0 < relay_ahead_s { "behind" } else { "ahead of" };
+    match relay_ahead_s.unsigned_abs() {
+        0..=CLOCK_OFF_MAX_S => {
+            Line::ok("clock", format!("within {CLOCK_OFF_MAX_S} s of the relay's ({as_of})"))
+        }
+        _ => Line::warn(
+            "clock",
+            format!("{off} {side} the relay's ({as_of})"),
+            "set this computer's date and time: certificates and shown times depend on it",
+        ),
+    }
+}
+
+fn found(finding: &Finding) -> Line {
+    let check = match finding.check {
+        Check::Name => "name",
+        Check::Tcp => "tcp",
+        Check::Tls => "tls",
+    };
+    match (&finding.outcome, &finding.warning) {
+        (Ok(words), None) => Line::ok(check, words),
+        (Ok(words), Some(warning)) => Line::warn(check, words, warning),
+        (Err(err), _) => Line::fail(check, control::chain(err), err.remedy()),
+    }
+}
+
+/// Relay version, login, and its clock.
+async fn ask_relay(client: &Client, account: &Account) -> Vec<Line> {
+    let info = match account::relay(client).await {
+        Ok(info) => info,
+        Err(failure) => {
+            return vec![Line::fail("relay", failure.words, "check the relay's address")];
+        }
+    };
+    let mut lines = Vec::new();
+    if let Some(now) = info.now {
+        let ahead = now.as_second() - jiff::Timestamp::now().as_second();
+        lines.push(clock(ahead, "now"));
+    }
+    lines.push(match account::devices(client, &account.token).await {
+        Ok(_) => Line::ok("login", format!("{}, device {}", account.name, account.device)),
+        Err(failure) if failure.exit == exit::LATER => {
+            Line::warn("login", failure.words, "try again later")
+        }
+        Err(failure) => Line::fail("login", failure.words, "log in again with mailboat login"),
+    });
+    let words = format!("{} at {}", info.version, info.domain);
+    let spoken = info.protocol.as_u64();
+    lines.push(match spoken {
+        Some(spoken) if spoken != u64::from(wire::VERSION) => Line::fail(
+            "relay",
+            format!("{words} speaks protocol {spoken}, this program {}", wire::VERSION),
+            "use a version of mailboat that fits the relay",
+        ),
+        _ => Line::ok("relay", words),
+    });
+    lines
+}
+
+fn account_line(paths: &AgentPaths, account: &Account) -> Line {
+    let words = format!("{} at {}", account.name, account.relay);
+    match Account::others_can_read(&paths.account) {
+        Ok(true) => {
+            let remedy =
+                format!("keep the token to yourself: chmod 600 {}", paths.account.display());
+            Line::warn("account", format!("{words}; others can read its file"), remedy)
+        }
+        _ => Line::ok("account", words),
+    }
+}
+
+fn store_line(paths: &AgentPaths) -> Line {
+    let counted = Reader::open(&paths.store).and_then(|reader| reader.counters());
+    match counted {
+        Ok(counters) => {
+            let (here, unread) = (counters.waiting_here + counters.held_here, counters.unread);
+            Line::ok(
+                "store",
+                format!("{} ({here} waiting, {unread} unread)", paths.store.display()),
+            )
+        }
+        Err(err) => Line::fail(
+            "store",
+            control::chain(&err),
+            "see what the words say; a copy of the file may help",
+        ),
+    }
+}
+
+fn disk_line(paths: &AgentPaths) -> Line {
+    match free_space(&paths.store) {
+        u64::MAX => Line::ok("disk", "free space is not known"),
+        free if free < DISK_LOW => Line::warn(
+            "disk",
+            format!("{} free beside {}", super::out::bytes(free), paths.store.display()),
+            "free some space: without it nothing can be received",
+        ),
+        free => Line::ok("disk", format!("{} free", super::out::bytes(free))),
+    }
+}

@@ -1,0 +1,289 @@
+//! Commands that read. They open the store read-only, whoever writes it meanwhile.
+
+use config::Account;
+use serde_json::{Value, json};
+
+use super::{
+    Session,
+    args::Inbox,
+    block_on,
+    out::{brief, bytes, count, safe, span},
+    show,
+};
+use crate::{
+    control::{Client, Failure, Order},
+    store::{self, OutboxState, PresenceNow, VisitRow, rfc3339},
+};
+
+/// Days of `usage`, and of `usage --month`.
+const USAGE_DAYS: [i64; 2] = [7, 31];
+const DAY_S: i64 = 86_400;
+
+impl Session<'_> {
+    pub(super) fn inbox(&mut self, asked: &Inbox) -> Result<(), Failure> {
+        let reader = self.reader()?;
+        let conversation =
+            asked.conversation.as_deref().map(|words| reader.find(words)).transpose()?;
+        let which =
+            store::Inbox { unread: asked.unread, conversation, limit: asked.limit, all: asked.all };
+        let rows = reader.inbox(&which)?;
+        self.rows(&reader, &rows)?;
+        if rows.is_empty() {
+            let what = if asked.unread { "nothing unread" } else { "nothing here yet" };
+            self.out.note(&format!("{what}; look for more with: mailboat sync"))?;
+        }
+        if rows.iter().any(|row| row.kind == store::Kind::Request && !row.read) {
+            self.out
+                .note("answer a request with: mailboat accept ID   or   mailboat decline ID")?;
+        }
+        if asked.mark_read {
+            // Shown first: what could not be shown was not read.
+            let unread = rows.iter().filter(|row| !row.read && !row.mine);
+            self.mark_read(unread.map(|row| row.id.to_string()).collect())?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn search(&mut self, words: &str, limit: u32) -> Result<(), Failure> {
+        let reader = self.reader()?;
+        let rows = reader.search(words, limit)?;
+        self.rows(&reader, &rows)?;
+        if rows.is_empty() {
+            self.out.note("no message holds all of these words")?;
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, reader: &store::Reader, rows: &[store::InboxRow]) -> Result<(), Failure> {
+        if self.out.json {
+            return rows.iter().try_for_each(|row| self.out.object(row));
+        }
+        let titles = show::titles(reader)?;
+        rows.iter().try_for_each(|row| show::message(&mut self.out, row, &titles))
+    }
+
+    pub(super) fn outbox_list(&mut self) -> Result<(), Failure> {
+        let mut rows = self.reader()?.outbox()?;
+        let next_call = self.agent_status()?.map(|status| status["next_call"].clone());
+        let next_call = next_call.as_ref().and_then(Value::as_str);
+        for row in &mut rows {
+            if row.state == OutboxState::Queued {
+                row.estimate = next_call.map(str::to_owned);
+            }
+        }
+        if self.out.json {
+            return rows.iter().try_for_each(|row| self.out.object(row));
+        }
+        if rows.is_empty() {
+            return self.out.note("nothing waits here");
+        }
+        let cells: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let words = match (row.state, row.on_its_way) {
+                    (OutboxState::Queued, true) => "on its way".to_owned(),
+                    (state, _) => show::state(state).to_owned(),
+                };
+                let why = if row.reason.is_empty() && row.state == OutboxState::Queued {
+                    next_call.map_or_else(
+                        || "goes when asked: mailboat sync".to_owned(),
+                        |at| self.goes(at),
+                    )
+                } else {
+                    safe(&row.reason, false)
+                };
+                let text = if row.action == "text" {
+                    brief(&row.text, 40)
+                } else {
+                    brief(format!("[{}] {}", row.action, row.text).trim(), 40)
+                };
+                [row.id.to_string(), brief(&row.to, 20), text, words, why]
+            })
+            .collect();
+        self.out.table(["id", "to", "text", "state", "why"], &cells)
+    }
+
+    fn goes(&self, at: &str) -> String {
+        match at.parse::<jiff::Timestamp>() {
+            Ok(at) => format!("goes {}", self.out.when(at.as_second())),
+            Err(_) => "goes with the next call".to_owned(),
+        }
+    }
+
+    pub(super) fn members(&mut self) -> Result<(), Failure> {
+        let rows = self.reader()?.members()?;
+        if self.out.json {
+            return rows.iter().try_for_each(|row| self.out.object(row));
+        }
+        if rows.is_empty() {
+            return self.out.note("nobody is known yet: ask somebody with mailboat chat NAME");
+        }
+        let when = |at: Option<i64>| at.map_or_else(|| "-".to_owned(), |at| self.out.when(at));
+        let cells: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let presence = match (row.blocked, row.presence) {
+                    (true, _) => "blocked",
+                    (_, PresenceNow::Reachable) => "reachable",
+                    (_, PresenceNow::Away) => "away",
+                    (_, PresenceNow::Offline) => "offline",
+                };
+                let chat = row.conversation.map_or_else(|| "-".to_owned(), |id| id.to_string());
+                let name = safe(&row.name, false);
+                [name, presence.to_owned(), when(row.last_seen), when(row.next_call), chat]
+            })
+            .collect();
+        self.out.table(["name", "presence", "last seen", "next call", "chat"], &cells)
+    }
+
+    pub(super) fn conversations(&mut self) -> Result<(), Failure> {
+        let rows = self.reader()?.conversations()?;
+        if self.out.json {
+            return rows.iter().try_for_each(|row| self.out.object(row));
+        }
+        if rows.is_empty() {
+            return self.out.note("no conversation yet: ask somebody with mailboat chat NAME");
+        }
+        let cells: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let members: Vec<_> = row.members.iter().map(show::member).collect();
+                let unread = if row.unread == 0 { "-".to_owned() } else { row.unread.to_string() };
+                let title = brief(&row.title, 30);
+                let newest = self.out.when(row.newest_at);
+                [
+                    row.id.to_string(),
+                    title,
+                    row.state.to_owned(),
+                    unread,
+                    newest,
+                    brief(&members.join(", "), 50),
+                ]
+            })
+            .collect();
+        self.out.table(["id", "title", "you", "unread", "newest", "others"], &cells)
+    }
+
+    pub(super) fn usage(&mut self, month: bool) -> Result<(), Failure> {
+        let days = USAGE_DAYS[usize::from(month)];
+        let since = self.out.now.as_second() - days * DAY_S;
+        let rows = self.reader()?.visits(since)?;
+        if self.out.json {
+            return rows.iter().try_for_each(|row| self.out.object(row));
+        }
+        let mut by_day: Vec<(String, Vec<&VisitRow>)> = Vec::new();
+        for row in &rows {
+            let day = rfc3339(row.start)
+                .to_zoned(self.out.zone.clone())
+                .strftime("%a %-d %b")
+                .to_string();
+            match by_day.last_mut() {
+                Some((last, of_day)) if *last == day => of_day.push(row),
+                _ => by_day.push((day, vec![row])),
+            }
+        }
+        let mut cells: Vec<_> = by_day.iter().map(|(day, rows)| usage_cells(day, rows)).collect();
+        cells.push(usage_cells("all", &rows.iter().collect::<Vec<_>>()));
+        self.out.table(["day", "visits", "not done", "up", "down", "online", "messages"], &cells)
+    }
+
+    pub(super) fn status(&mut self) -> Result<(), Failure> {
+        let paths = self.paths()?;
+        let account = Account::load(&paths.account)
+            .map_err(|err| Failure::chain("account_file", &err))?
+            .ok_or(store::StoreError::NotLoggedIn)?;
+        let reader = self.reader()?;
+        let (identity, counters) = (reader.identity()?, reader.counters()?);
+        let agent = self.agent_status()?;
+        let mut status = json!({
+            "account": if identity.domain.is_empty() { account.name }
+                else { format!("{}@{}", account.name, identity.domain) },
+            "relay": account.relay,
+            "device": account.device,
+            "agent": agent.is_some(),
+            "link": agent.as_ref().map_or(json!("unknown"), |agent| agent["link"].clone()),
+            "next_call": agent.as_ref().map_or(Value::Null, |agent| agent["next_call"].clone()),
+            "pid": agent.as_ref().map_or(Value::Null, |agent| agent["pid"].clone()),
+        });
+        let counted =
+            serde_json::to_value(&counters).map_err(|err| Failure::chain("internal", &err))?;
+        if let (Value::Object(status), Value::Object(counted)) = (&mut status, counted) {
+            status.extend(counted);
+        }
+        if self.out.json {
+            return self.out.object(&status);
+        }
+        self.status_lines(&status, &counters)
+    }
+
+    fn status_lines(&mut self, status: &Value, counters: &store::Counters) -> Result<(), Failure> {
+        let text = |key: &str| status[key].as_str().unwrap_or_default().to_owned();
+        let next = match text("next_call").parse::<jiff::Timestamp>() {
+            Ok(at) => self.out.when(at.as_second()),
+            Err(_) if text("link") == "live" => "the line is held".to_owned(),
+            Err(_) => "only when asked: mailboat sync".to_owned(),
+        };
+        let agent = match status["pid"].as_u64() {
+            Some(pid) => format!("running (pid {pid})"),
+            None => "not running (start it with: mailboat agent)".to_owned(),
+        };
+        let here = format!(
+            "{} to go, {} held, {} refused",
+            counters.waiting_here, counters.held_here, counters.refused
+        );
+        let there = &counters.waiting_there;
+        let last = match &counters.last_visit {
+            None => "none yet".to_owned(),
+            Some(visit) => self.visit_line(visit),
+        };
+        let rows = [
+            ("account", text("account")),
+            ("relay", text("relay")),
+            ("agent", agent),
+            ("link", text("link")),
+            ("next call", next),
+            ("waits here", here),
+            ("waits there", format!("{} ({})", count(there.count, "item"), bytes(there.bytes))),
+            ("unread", counters.unread.to_string()),
+            ("requests", counters.requests.to_string()),
+            ("last visit", last),
+        ];
+        rows.iter().try_for_each(|(name, is)| self.out.line(&format!("{name:<12}{is}")))
+    }
+
+    fn visit_line(&self, visit: &VisitRow) -> String {
+        let cost = bytes(visit.bytes_up + visit.bytes_down);
+        let said =
+            format!("{}, {}, {cost}", self.out.when(visit.start), visit.outcome.replace('_', " "));
+        if visit.words.is_empty() { said } else { format!("{said}: {}", safe(&visit.words, false)) }
+    }
+
+    /// What the agent says of itself; `None` when none runs.
+    fn agent_status(&self) -> Result<Option<Value>, Failure> {
+        let paths = self.paths()?;
+        block_on(async {
+            let connected = Client::connect(&paths.socket).await;
+            match connected.map_err(|err| super::ask::cannot_connect(&paths, &err))? {
+                // An agent that just stops is none.
+                Some(mut client) => Ok(client.ask(&Order::Status).await.ok()),
+                None => Ok(None),
+            }
+        })
+    }
+}
+
+fn usage_cells(day: &str, rows: &[&VisitRow]) -> [String; 7] {
+    let sum = |what: fn(&VisitRow) -> u64| rows.iter().map(|row| what(row)).sum::<u64>();
+    let seconds =
+        sum(|row| row.end.map_or(0, |end| end.saturating_sub(row.start).max(0).unsigned_abs()));
+    let failed = rows.iter().filter(|row| row.outcome != "done").count();
+    [
+        day.to_owned(),
+        rows.len().to_string(),
+        failed.to_string(),
+        bytes(sum(|row| row.bytes_up)),
+        bytes(sum(|row| row.bytes_down)),
+        span(seconds),
+        format!("{} up, {} down", sum(|row| row.sent), sum(|row| row.received)),
+    ]
+}

@@ -1,0 +1,388 @@
+//! Commands as they are typed, without a process, a link or a relay.
+
+use std::path::Path;
+
+use config::{Account, Secret};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::resident::{self, Mode};
+
+/// One user's folder.
+struct Home {
+    dir: tempfile::TempDir,
+}
+
+/// What a command did.
+#[derive(Debug)]
+struct Ran {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    /// Its rows; it has to have succeeded.
+    fn rows(&self) -> Vec<Value> {
+        assert_eq!(self.code, exit::DONE, "{self:?}");
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Home {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// The folder of somebody who is logged in at a relay that nobody reaches.
+    fn of(name: &str) -> Self {
+        let home = Self::new();
+        let account = Account {
+            // Reserved for discarding: nothing answers there, at once.
+            relay: "http://127.0.0.1:9".to_owned(),
+            name: name.to_owned(),
+            account: 7,
+            device: 70,
+            token: Secret::new("AAAAAAAAAAAAAAAAAAAAAA"),
+            ca: None,
+        };
+        account.save(&home.path().join("account.toml")).unwrap();
+        home
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        self.run_with(args, "", &Env::default())
+    }
+
+    fn run_with(&self, args: &[&str], stdin: &str, env: &Env) -> Ran {
+        let mut stdin = stdin.as_bytes();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let home = self.path().to_str().unwrap();
+        let begin = ["mailboat", "--home", home];
+        let all = begin.iter().chain(args).map(OsString::from);
+        let io = Io {
+            stdin: &mut stdin,
+            out: &mut out,
+            err: &mut err,
+            stdin_is_terminal: false,
+            out_is_terminal: false,
+        };
+        let code = run(all, env, io);
+        Ran { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+    }
+
+    /// The one row that a command prints.
+    fn one(&self, args: &[&str]) -> Value {
+        let mut rows = self.run(&[args, &["--json"]].concat()).rows();
+        assert_eq!(rows.len(), 1, "{args:?}: {rows:?}");
+        rows.remove(0)
+    }
+
+    fn rows(&self, args: &[&str]) -> Vec<Value> {
+        self.run(&[args, &["--json"]].concat()).rows()
+    }
+}
+
+#[test]
+fn without_a_login_every_command_says_what_to_do_first() {
+    let home = Home::new();
+    for args in [
+        &["inbox"][..],
+        &["send", "bob", "-m", "hi"],
+        &["sync"],
+        &["status"],
+        &["agent"],
+        &["devices"],
+    ] {
+        let ran = home.run(args);
+        assert_eq!(ran.code, exit::FAILED, "{args:?} {ran:?}");
+        assert!(ran.err.contains("mailboat login"), "{args:?} {ran:?}");
+    }
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "and leaves nothing behind");
+}
+
+#[test]
+fn asking_and_writing_work_offline_and_without_an_agent() {
+    let home = Home::of("ann");
+    let asked = home.one(&["chat", "bob", "-m", "hello there"]);
+    let conversation = asked["conversation"].as_str().unwrap().to_owned();
+    let sent = home.one(&["send", "bob", "-m", "are you there?"]);
+    assert_eq!((&sent["conversation"], &sent["state"]), (&asked["conversation"], &"held".into()));
+    assert!(sent["reason"].as_str().unwrap().contains("bob"), "{sent}");
+    let by_id = home.one(&["send", &conversation, "-m", "second"]);
+    assert_ne!(sent["id"], by_id["id"]);
+
+    let outbox = home.rows(&["outbox"]);
+    let states: Vec<_> = outbox.iter().map(|row| row["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["queued", "held", "held"], "{outbox:?}");
+    for key in ["id", "conversation", "to", "text", "state", "reason", "estimate"] {
+        assert!(outbox.iter().all(|row| row.get(key).is_some()), "{key}");
+    }
+    assert!(home.rows(&["inbox"]).is_empty());
+    let own = home.rows(&["inbox", "--all"]);
+    let texts: Vec<_> = own.iter().map(|row| row["text"].as_str().unwrap()).collect();
+    assert_eq!(texts[texts.len() - 2..], ["are you there?", "second"]);
+    for key in [
+        "id",
+        "conversation",
+        "from",
+        "text",
+        "sent_at",
+        "received_at",
+        "kind",
+        "mine",
+        "read",
+        "attachments",
+    ] {
+        assert!(own.iter().all(|row| row.get(key).is_some()), "{key}");
+    }
+    assert_eq!(
+        home.rows(&["search", "there"]).len(),
+        own.iter().filter(|r| r["text"].as_str().unwrap().contains("there")).count()
+    );
+}
+
+#[test]
+fn what_has_not_left_is_edited_held_released_and_cancelled() {
+    let home = Home::of("ann");
+    home.one(&["chat", "bob"]);
+    let id = home.one(&["send", "bob", "-m", "frist"])["id"].as_str().unwrap().to_owned();
+    home.one(&["outbox", "edit", &id, "-m", "first"]);
+    let row = |home: &Home| home.rows(&["outbox"]).into_iter().find(|row| row["id"] == id.as_str());
+    assert_eq!(row(&home).unwrap()["text"], "first");
+    home.one(&["outbox", "hold", &id]);
+    assert_eq!(row(&home).unwrap()["reason"], "held by you");
+    home.one(&["outbox", "release", &id]);
+    assert!(row(&home).unwrap()["reason"].as_str().unwrap().contains("bob"));
+    home.one(&["outbox", "cancel", &id]);
+    assert_eq!(row(&home), None);
+}
+
+#[test]
+fn a_text_comes_from_standard_input_without_its_last_line_break() {
+    let home = Home::of("ann");
+    home.one(&["chat", "bob"]);
+    let ran = home.run_with(&["send", "bob", "-m", "-", "--json"], "two\nlines\n", &Env::default());
+    assert_eq!(ran.rows().len(), 1);
+    assert_eq!(home.rows(&["inbox", "--all"]).last().unwrap()["text"], "two\nlines");
+    let too_long = "x".repeat(300 << 10);
+    let ran = home.run_with(&["send", "bob", "-m", "-"], &too_long, &Env::default());
+    assert_eq!(ran.code, exit::FAILED);
+    assert!(ran.err.contains("too long"), "{ran:?}");
+}
+
+#[test]
+fn a_slip_in_one_of_several_recipients_sends_to_none() {
+    let home = Home::of("ann");
+    home.one(&["chat", "bob"]);
+    let before = home.rows(&["outbox"]).len();
+    let ran = home.run(&["send", "bob", "bbo", "-m", "hi"]);
+    assert_eq!(ran.code, exit::FAILED);
+    assert!(ran.err.contains("bbo"), "{ran:?}");
+    assert_eq!(home.rows(&["outbox"]).len(), before);
+}
+
+#[test]
+fn mistakes_in_the_command_exit_with_2() {
+    let home = Home::of("ann");
+    for args in [
+        &["dance"][..],
+        &["send", "bob"],
+        &["sync", "--budget", "1KiB"],
+        &["sync", "--budget", "lots"],
+        &["delete", "nonsense"],
+        &["join", "relay.example", "code", "--name", "ann", "--password-stdin"],
+        &["login", "https://relay.example", "ann"],
+    ] {
+        let ran = home.run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (exit::USAGE, ""), "{args:?} {ran:?}");
+        assert!(!ran.err.is_empty());
+    }
+}
+
+#[test]
+fn a_typo_in_the_settings_is_named_with_the_nearest_key() {
+    let home = Home::of("ann");
+    std::fs::write(home.path().join("agent.toml"), "[sync]\nbugdet = \"50 KiB\"\n").unwrap();
+    let ran = home.run(&["sync"]);
+    assert_eq!(ran.code, exit::FAILED);
+    assert!(ran.err.contains("line 2") && ran.err.contains("\"budget\""), "{ran:?}");
+    assert_eq!(home.run(&["outbox", "--json"]).code, exit::FAILED, "there is no store yet");
+    let line = home.run(&["doctor", "--json"]);
+    assert!(line.out.lines().next().unwrap().contains("\"fail\""), "{line:?}");
+}
+
+#[test]
+fn a_visit_without_a_relay_says_no_link_and_exits_with_75() {
+    let home = Home::of("ann");
+    home.one(&["chat", "bob"]);
+    let ran = home.run(&["sync", "--json"]);
+    assert_eq!(ran.code, exit::LATER, "{ran:?}");
+    let outcome: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(outcome["outcome"], "no_link", "{outcome}");
+    for key in ["sent", "received", "bytes_up", "bytes_down", "requests", "held", "words"] {
+        assert!(outcome.get(key).is_some(), "{key}");
+    }
+    assert!(outcome["held"]["by_kind"].is_object());
+    let ran = home.run(&["sync"]);
+    assert!(ran.err.starts_with("mailboat: no link"), "{ran:?}");
+    assert_eq!(home.rows(&["usage"]).len(), 2);
+    assert_eq!(home.one(&["status"])["last_visit"]["outcome"], "no_link");
+}
+
+#[test]
+fn the_status_has_what_scripts_rely_on() {
+    let home = Home::of("ann");
+    home.one(&["chat", "bob"]);
+    let status = home.one(&["status"]);
+    for key in [
+        "account",
+        "relay",
+        "agent",
+        "link",
+        "next_call",
+        "waiting_here",
+        "waiting_there",
+        "requests",
+        "last_visit",
+    ] {
+        assert!(status.get(key).is_some(), "{key}: {status}");
+    }
+    assert_eq!((&status["agent"], &status["waiting_here"]), (&false.into(), &1.into()));
+}
+
+#[test]
+fn tables_hints_and_quiet_are_for_people() {
+    let home = Home::of("ann");
+    let ran = home.run(&["chat", "bob"]);
+    assert!(ran.out.contains("mailboat sync") && !ran.out.contains('\x1b'), "{ran:?}");
+    assert_eq!(home.run(&["-q", "send", "bob", "-m", "hi"]).out, "");
+    assert!(home.run(&["outbox"]).out.starts_with("id"), "headings");
+    assert!(!home.run(&["outbox", "-q"]).out.contains("state"), "no headings");
+    for args in [
+        &["inbox", "--all"][..],
+        &["members"],
+        &["conversations"],
+        &["usage", "--month"],
+        &["status"],
+    ] {
+        let ran = home.run(args);
+        assert_eq!((ran.code, ran.err.as_str()), (exit::DONE, ""), "{args:?}");
+    }
+}
+
+#[test]
+fn errors_are_objects_for_scripts() {
+    let home = Home::of("ann");
+    let ran = home.run(&["accept", "m99", "--json"]);
+    let error: Value = serde_json::from_str(&ran.err).unwrap();
+    assert_eq!(
+        (ran.code, &error["error"]["code"]),
+        (exit::FAILED, &"unknown_id".into()),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let home = Home::new();
+    for args in ["--help", "--version"] {
+        let ran = home.run(&[args]);
+        assert_eq!((ran.code, ran.err.as_str()), (exit::DONE, ""));
+        assert!(ran.out.contains("mailboat"));
+    }
+    assert!(home.run(&["completions", "bash"]).out.contains("complete"));
+}
+
+/// A resident agent in this process.
+struct Resident {
+    stop: CancellationToken,
+    task: std::thread::JoinHandle<Result<(), Failure>>,
+}
+
+impl Resident {
+    fn start(home: &Home) -> Self {
+        let paths = AgentPaths::new(Some(home.path()), &Env::default()).unwrap();
+        let settings: AgentSettings = Sources::new().usual_file(&paths.config).load().unwrap();
+        let stop = CancellationToken::new();
+        let ending = stop.clone();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let task = std::thread::spawn(move || {
+            let ready = move || ready.send(()).unwrap();
+            block_on(async {
+                resident::run(&paths, settings, Mode::Stay, ending, ready).await.map(drop)
+            })
+        });
+        is_ready.recv().unwrap();
+        Self { stop, task }
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        self.stop.cancel();
+        self.task.join().unwrap()
+    }
+}
+
+#[test]
+fn with_an_agent_commands_go_through_it_and_readers_see_what_it_wrote() {
+    let home = Home::of("ann");
+    let agent = Resident::start(&home);
+    assert_eq!(home.one(&["status"])["agent"], true);
+    home.one(&["chat", "bob"]);
+    let sent = home.one(&["send", "bob", "-m", "hi"]);
+    assert_eq!(home.rows(&["inbox", "--all"]).last().unwrap()["id"], sent["id"]);
+    assert_eq!(home.run(&["sync"]).code, exit::LATER, "nobody is there to be called");
+    assert_eq!(home.one(&["status"])["link"], "down");
+    let refused = home.run(&["accept", "m99"]);
+    assert_eq!(refused.code, exit::FAILED);
+    agent.end().unwrap();
+    assert!(!home.path().join("agent.sock").exists());
+    home.one(&["send", "bob", "-m", "without it"]);
+}
+
+#[test]
+fn a_second_agent_is_told_who_has_the_store() {
+    let home = Home::of("ann");
+    let agent = Resident::start(&home);
+    let ran = home.run(&["agent"]);
+    assert_eq!(ran.code, exit::FAILED);
+    let pid = std::process::id().to_string();
+    assert!(ran.err.contains("another agent") && ran.err.contains(&pid), "{ran:?}");
+    assert_eq!(home.one(&["status"])["agent"], true, "the first goes on");
+    agent.end().unwrap();
+}
+
+#[test]
+fn many_commands_at_once_all_get_their_turn() {
+    let home = Home::of("ann");
+    home.one(&["chat", "bob"]);
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let home = &home;
+            scope.spawn(move || home.one(&["send", "bob", "-m", &format!("number {n}")]));
+        }
+    });
+    let texts = home.rows(&["search", "number"]);
+    assert_eq!(texts.len(), 8);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_kept_here_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::of("ann");
+    home.one(&["chat", "bob"]);
+    let agent = Resident::start(&home);
+    for entry in std::fs::read_dir(home.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o077;
+        // The lock holds nothing.
+        assert!(mode == 0 || entry.file_name() == "store.lock", "{:?} {mode:o}", entry.file_name());
+    }
+    agent.end().unwrap();
+}

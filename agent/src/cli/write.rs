@@ -1,0 +1,111 @@
+//! Commands that write: each is one order.
+
+use serde_json::Value;
+
+use super::{
+    Session,
+    args::{Command, Outbox, Send},
+    ask, block_on,
+};
+use crate::control::{Failure, Order};
+
+impl Session<'_> {
+    /// Every command that is nothing but an order.
+    pub(super) fn write(&mut self, command: Command) -> Result<(), Failure> {
+        let order = match command {
+            Command::Chat { names, greeting, title } => Order::Chat { names, title, greeting },
+            Command::Accept { id } => Order::Accept { target: id },
+            Command::Decline { id } => Order::Decline { target: id },
+            Command::Withdraw { id } => Order::Withdraw { target: id },
+            Command::Leave { conversation } => Order::Leave { conversation },
+            Command::Add { conversation, names, greeting } => {
+                Order::Add { conversation, names, greeting }
+            }
+            Command::Rename { conversation, title } => Order::Rename { conversation, title },
+            Command::Block { name } => Order::Block { name, on: true },
+            Command::Unblock { name } => Order::Block { name, on: false },
+            Command::Send(send) => return self.send(send),
+            Command::Edit { id, text } => Order::Edit { target: id, text: self.text(text)? },
+            Command::Delete { id } => Order::Delete { target: id },
+            _ => return Err(Failure::new("internal", "this command is not wired up")),
+        };
+        let answer = self.order(order)?;
+        self.confirm(&answer)
+    }
+
+    fn send(&mut self, send: Send) -> Result<(), Failure> {
+        let lifetime_s =
+            send.lifetime.map(|span| u32::try_from(span.seconds()).unwrap_or(u32::MAX));
+        if lifetime_s == Some(0) {
+            return Err(Failure::usage("a message needs some time to arrive: --lifetime 2d"));
+        }
+        let order = Order::Send {
+            to: send.to,
+            text: self.text(send.text)?,
+            urgent: send.urgent,
+            reply_to: send.reply_to,
+            lifetime_s,
+        };
+        let answer = self.order(order)?;
+        answer.as_array().into_iter().flatten().try_for_each(|row| self.confirm(row))
+    }
+
+    pub(super) fn outbox(&mut self, command: Option<Outbox>) -> Result<(), Failure> {
+        let orders: Vec<Order> = match command {
+            None | Some(Outbox::List) => return self.outbox_list(),
+            Some(Outbox::Edit { id, text }) => {
+                vec![Order::Rewrite { target: id, text: self.text(text)? }]
+            }
+            Some(Outbox::Hold { ids }) => {
+                ids.into_iter().map(|target| Order::Hold { target }).collect()
+            }
+            Some(Outbox::Release { ids }) => {
+                ids.into_iter().map(|target| Order::Release { target }).collect()
+            }
+            Some(Outbox::Cancel { ids }) => {
+                ids.into_iter().map(|target| Order::Cancel { target }).collect()
+            }
+        };
+        for order in orders {
+            let answer = self.order(order)?;
+            self.confirm(&answer)?;
+        }
+        Ok(())
+    }
+
+    /// Gets one order done.
+    pub(super) fn order(&self, order: Order) -> Result<Value, Failure> {
+        let (paths, settings) = (self.paths()?, self.settings()?);
+        block_on(ask::ask(&paths, &settings, order))
+    }
+
+    pub(super) fn mark_read(&self, targets: Vec<String>) -> Result<(), Failure> {
+        if targets.is_empty() {
+            return Ok(());
+        }
+        self.order(Order::MarkRead { targets }).map(drop)
+    }
+
+    /// What was queued, and what happens next.
+    fn confirm(&mut self, row: &Value) -> Result<(), Failure> {
+        if self.out.json {
+            return self.out.object(row);
+        }
+        let text = |key: &str| row[key].as_str().unwrap_or_default();
+        let (id, conversation, state) = (text("id"), text("conversation"), text("state"));
+        let reason = super::out::safe(text("reason"), false);
+        let what =
+            [id, conversation].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        let what = if what.is_empty() { "done".to_owned() } else { what.join(" in ") };
+        self.out.note(&match (state, reason.as_str()) {
+            ("queued", _) => {
+                format!("{what}: queued; it goes with the next call (now: mailboat sync)")
+            }
+            ("held", "") => format!("{what}: held"),
+            ("held", reason) => format!("{what}: held, {reason}"),
+            ("", _) => what,
+            ("cancelled", _) => format!("{what}: cancelled"),
+            (state, _) => format!("{what}: {state}"),
+        })
+    }
+}

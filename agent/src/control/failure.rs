@@ -1,0 +1,94 @@
+//! What went wrong, for a person and for a script.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Exit codes of the command line.
+pub mod exit {
+    /// Done.
+    pub const DONE: u8 = 0;
+    /// Failed; trying the same again will not help.
+    pub const FAILED: u8 = 1;
+    /// The command or its arguments make no sense.
+    pub const USAGE: u8 = 2;
+    /// No link, or not now: try later (`EX_TEMPFAIL`).
+    pub const LATER: u8 = 75;
+}
+
+/// A failed order. The words say what failed, on what, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// For a person: one or more sentences, without a line break.
+    pub words: String,
+    /// For a script: stable, snake_case.
+    pub code: String,
+    /// What a command that fails with this exits with; see [`exit`].
+    pub exit: u8,
+}
+
+impl Failure {
+    /// A failure that a repetition will not mend.
+    pub fn new(code: &str, words: impl fmt::Display) -> Self {
+        Self { words: one_line(&words.to_string()), code: code.to_owned(), exit: exit::FAILED }
+    }
+
+    /// A mistake in what was asked.
+    pub fn usage(words: impl fmt::Display) -> Self {
+        Self { exit: exit::USAGE, ..Self::new("usage", words) }
+    }
+
+    /// What may well succeed later.
+    pub fn later(code: &str, words: impl fmt::Display) -> Self {
+        Self { exit: exit::LATER, ..Self::new(code, words) }
+    }
+
+    /// An error and its causes, as one sentence.
+    pub fn chain(code: &str, err: &dyn std::error::Error) -> Self {
+        Self::new(code, chain(err))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The error and its causes, outermost first.
+pub(crate) fn chain(err: &dyn std::error::Error) -> String {
+    let mut words = err.to_string();
+    let mut source = err.source();
+    while let Some(cause) = source {
+        let cause_words = cause.to_string();
+        // Some libraries repeat the cause in their own words.
+        if !words.contains(&cause_words) {
+            words = format!("{words}: {cause_words}");
+        }
+        source = cause.source();
+    }
+    words
+}
+
+fn one_line(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn a_failure_tells_its_causes_once_and_on_one_line() {
+        let outer = Outer(std::io::Error::other("inner\nmost"));
+        let failure = Failure::chain("store", &outer);
+        assert_eq!(failure.words, "outer: inner most");
+        assert_eq!((failure.exit, failure.code.as_str()), (exit::FAILED, "store"));
+    }
+}

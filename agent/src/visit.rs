@@ -1,0 +1,231 @@
+//! One visit: connect, exchange, retry within its bounds, write down what it cost; or a line that is
+//! held, which is a visit without an end.
+//!
+//! A cut within a visit is tried again at once while attempts make progress, and a few times without
+//! (`visit_retries`). Where nobody answers at all there is no second attempt: the schedule has its own
+//! patience.
+
+mod way;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use config::{Account, AgentPaths, AgentSettings, Size};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+use wire::{Codec, PresenceState};
+
+use self::way::Way;
+use crate::{
+    link::{Client, LinkError, Meter},
+    store::{Position, Store, StoreError, VisitId},
+    sync::{self, Ended, Outcome, Progress, SyncError, Terms},
+};
+
+/// How often the cost of a held line is written down, if it had any.
+const NOTE_EVERY: Duration = Duration::from_secs(300);
+
+/// Makes the visits of one store. One at a time: [`crate::resident`] sees to that.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    store: Store,
+    client: Client,
+    settings: AgentSettings,
+    /// Who we are; a fork puts another device in its place.
+    account: Arc<Mutex<Account>>,
+    paths: AgentPaths,
+}
+
+impl Visitor {
+    pub(crate) fn new(
+        paths: AgentPaths,
+        settings: AgentSettings,
+        account: Account,
+        client: Client,
+        store: Store,
+    ) -> Self {
+        Self { store, client, settings, account: Arc::new(Mutex::new(account)), paths }
+    }
+
+    /// One visit, until everything is exchanged, its bounds are reached or `cancel`.
+    pub(crate) async fn visit(
+        &self,
+        budget: Option<Size>,
+        next_call_at: Option<i64>,
+        cancel: &CancellationToken,
+    ) -> Outcome {
+        let meter = Meter::new(budget.or(self.settings.sync.budget).map(Size::bytes));
+        let ledger = self.open_ledger("call");
+        let mut way = self.way(&meter);
+        let mut progress = Progress::default();
+        let terms = self.terms(next_call_at);
+        let end = cancel
+            .run_until_cancelled(self.attempts(&mut way, &terms, &meter, &mut progress))
+            .await
+            .unwrap_or_else(stopped);
+        let round_trips = way.round_trips() + u64::from(progress.requests);
+        way.close().await;
+        self.close_ledger(ledger, &progress, &end, &meter, round_trips)
+    }
+
+    /// Holds the line until it is lost, the relay ends it or `cancel`.
+    pub(crate) async fn live(&self, cancel: &CancellationToken) -> Outcome {
+        let meter = Meter::new(None);
+        let ledger = self.open_ledger("live");
+        let (mut down, mut up) = (self.way(&meter), self.way(&meter));
+        let progress = Mutex::new(Progress::default());
+        let end = {
+            let line = sync::live(&self.store, &mut down, &mut up, || self.terms(None), &progress);
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => stopped(),
+                end = line => end,
+                () = self.note_cost(ledger, &meter) => stopped(),
+            }
+        };
+        let progress = progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let round_trips = down.round_trips() + up.round_trips() + u64::from(progress.requests);
+        self.close_ledger(ledger, &progress, &end, &meter, round_trips)
+    }
+
+    async fn attempts(
+        &self,
+        way: &mut Way,
+        terms: &Terms,
+        meter: &Meter,
+        progress: &mut Progress,
+    ) -> Result<Ended, SyncError> {
+        let mut fruitless = 0;
+        loop {
+            let before = self.standing(progress)?;
+            let err = match sync::run(&self.store, way, terms, progress).await {
+                Ok(ended) => return Ok(ended),
+                Err(err) => err,
+            };
+            way.hang_up();
+            let nobody_there = meter.up() + meter.down() == 0;
+            if err.is_permanent()
+                || nobody_there
+                || matches!(err, SyncError::Link(LinkError::Stalled { .. }))
+            {
+                return Err(err);
+            }
+            fruitless = if self.standing(progress)? == before { fruitless + 1 } else { 0 };
+            if self.settings.sync.visit_retries < fruitless {
+                return Err(err);
+            }
+            debug!(error = %err, fruitless, "cut: trying again");
+            if matches!(err, SyncError::Link(LinkError::Refused { .. })) {
+                // The relay was there a moment ago: it may be starting again.
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+
+    /// What moves when an attempt was worth it.
+    fn standing(&self, progress: &Progress) -> Result<(Position, u64, u64), StoreError> {
+        let position = Position { x: 0, ..self.store.reader().position()? };
+        Ok((position, progress.sent, progress.received))
+    }
+
+    fn way(&self, meter: &Meter) -> Way {
+        let client = self.client.clone();
+        Way::new(client, meter.clone(), self.account.clone(), self.paths.account.clone())
+    }
+
+    fn terms(&self, next_call_at: Option<i64>) -> Terms {
+        let about = &self.settings.account;
+        let next_call_s = next_call_at.filter(|_| about.share_presence).map_or(0, |at| {
+            let step = i64::try_from(about.next_call_rounding.seconds()).unwrap_or(i64::MAX).max(1);
+            rounded_s(at, step, self.store.now())
+        });
+        Terms {
+            state: if about.share_presence {
+                PresenceState::Reachable
+            } else {
+                PresenceState::Hidden
+            },
+            next_call_s,
+            share_read: about.share_read,
+            codec: Codec::Zstd,
+            packet_max: self.settings.sync.packet_max.as_usize(),
+            requests_max: self.settings.sync.requests_max,
+            ..Terms::default()
+        }
+    }
+
+    /// The ledger is told, not obeyed: a visit takes place also where it cannot be written.
+    fn open_ledger(&self, link: &str) -> Option<VisitId> {
+        self.store
+            .begin_visit(link)
+            .map_err(|err| warn!(error = %err, "the visit is not in the ledger"))
+            .ok()
+    }
+
+    fn close_ledger(
+        &self,
+        ledger: Option<VisitId>,
+        progress: &Progress,
+        end: &Result<Ended, SyncError>,
+        meter: &Meter,
+        round_trips: u64,
+    ) -> Outcome {
+        let held = self
+            .store
+            .reader()
+            .counters()
+            .map(|counters| counters.waiting_there)
+            .unwrap_or_default();
+        let outcome = Outcome::new(progress, end, (meter.up(), meter.down()), held);
+        let written =
+            ledger.map(|id| self.store.end_visit(id, &outcome.ledger(progress, round_trips)));
+        if let Some(Err(err)) = written {
+            warn!(error = %err, "the visit's cost is not in the ledger");
+        }
+        outcome
+    }
+
+    /// Writes the cost of a held line down now and then; never ends.
+    async fn note_cost(&self, ledger: Option<VisitId>, meter: &Meter) {
+        let mut tick = interval(NOTE_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut noted = (0, 0);
+        loop {
+            tick.tick().await;
+            let cost = (meter.up(), meter.down());
+            if let Some(id) = ledger.filter(|_| noted != cost) {
+                noted = cost;
+                if let Err(err) = self.store.note_visit(id, cost.0, cost.1) {
+                    warn!(error = %err, "the line's cost is not in the ledger");
+                }
+            }
+        }
+    }
+}
+
+fn stopped() -> Result<Ended, SyncError> {
+    Ok(Ended::Partial("the visit was stopped: what is left goes with the next".to_owned()))
+}
+
+/// Seconds from `now` to a call at `at`, as others may know it: the time is moved up to a multiple of
+/// `step`, so that it tells no more than which step it is.
+fn rounded_s(at: i64, step: i64, now: i64) -> u32 {
+    let up = at.saturating_add(step - 1).div_euclid(step).saturating_mul(step);
+    u32::try_from(up.saturating_sub(now).max(1)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_call_is_told_in_steps() {
+        assert_eq!(rounded_s(1_000, 900, 950), 850);
+        assert_eq!(rounded_s(1_800, 900, 950), 850);
+        assert_eq!(rounded_s(950, 900, 1_900), 1, "what is overdue is due now");
+        assert_eq!(rounded_s(i64::MAX, 900, 0), u32::MAX);
+    }
+}
