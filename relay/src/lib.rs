@@ -1,6 +1,10 @@
 //! The relay: accounts, mailboxes, one exchange per visit, and the operations around them.
 
+pub mod account;
+pub mod chores;
+pub mod clock;
 mod conversation;
+pub mod datadir;
 pub mod log;
 mod mailbox;
 pub mod ops;

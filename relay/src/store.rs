@@ -266,6 +266,8 @@ pub enum AccountQuery {
     All,
     /// The devices of an account, revoked ones left out.
     Devices(AccountId),
+    /// The invites that can still be used at this moment of the relay's clock.
+    Invites(u64),
 }
 
 /// The answer to an [`AccountQuery`].
@@ -275,6 +277,8 @@ pub enum AccountAnswer {
     Accounts(Vec<AccountRow>),
     /// Devices.
     Devices(Vec<DeviceRow>),
+    /// Invites.
+    Invites(Vec<InviteRow>),
 }
 
 /// State of an account.
@@ -318,6 +322,17 @@ pub struct DeviceRow {
     pub created_at_s: u64,
     /// When it was last noted, Unix seconds.
     pub seen_at_s: u64,
+}
+
+/// One invite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InviteRow {
+    /// Hash of its code.
+    pub code: SecretHash,
+    /// How many more may use it.
+    pub uses_left: u32,
+    /// Until when, Unix seconds.
+    pub expires_at_s: u64,
 }
 
 /// A change of accounts.

@@ -119,3 +119,21 @@ label! { LimitLabels.kind of "rate_limited":
         Submits = "submits",
     }
 }
+
+label! { ChoreLabels.chore of "housekeeping":
+    /// A kind of housekeeping.
+    ChoreKind {
+        /// Expiring messages and dropping what everybody has.
+        Mailboxes = "mailboxes",
+        /// Expiring chat requests.
+        Requests = "requests",
+        /// Dropping what nothing needs.
+        Sweep = "sweep",
+        /// Giving space back.
+        Vacuum = "vacuum",
+        /// Moving the log into the database.
+        Checkpoint = "checkpoint",
+        /// Noting when devices were last seen.
+        Seen = "seen",
+    }
+}

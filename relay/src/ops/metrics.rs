@@ -15,8 +15,8 @@ use prometheus_client::{
 };
 
 pub use super::labels::{
-    Direction, DirectionLabels, DropLabels, DropReason, LimitKind, LimitLabels, LoginLabels,
-    LoginResult, RequestLabels, SyncLabels, SyncResult,
+    ChoreKind, ChoreLabels, Direction, DirectionLabels, DropLabels, DropReason, LimitKind,
+    LimitLabels, LoginLabels, LoginResult, RequestLabels, SyncLabels, SyncResult,
 };
 
 /// The content type of [`Metrics::encode`].
@@ -60,6 +60,10 @@ pub struct Metrics {
     pub store_commit_requests: Histogram,
     /// Seconds from a transaction's begin to its durable end.
     pub store_commit_seconds: Histogram,
+    /// Rows and pages that housekeeping handled.
+    pub housekeeping: Family<ChoreLabels, Counter>,
+    /// Slices of housekeeping that failed.
+    pub housekeeping_failed: Family<ChoreLabels, Counter>,
     /// Bytes of bodies that wait in mailboxes; whoever owns the store sets it.
     pub mailbox_waiting_bytes: Gauge<u64, AtomicU64>,
 }
@@ -98,6 +102,8 @@ impl Metrics {
             store_commits: Counter::default(),
             store_commit_requests: Histogram::new(exponential_buckets(1.0, 2.0, 13)),
             store_commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            housekeeping: Family::default(),
+            housekeeping_failed: Family::default(),
             mailbox_waiting_bytes: Gauge::default(),
         }
     }
@@ -165,6 +171,16 @@ impl Metrics {
             Unit::Seconds,
             self.store_commit_seconds.clone(),
         );
+        registry.register(
+            "housekeeping_rows",
+            "Rows and pages that housekeeping handled",
+            self.housekeeping.clone(),
+        );
+        registry.register(
+            "housekeeping_failures",
+            "Slices of housekeeping that failed",
+            self.housekeeping_failed.clone(),
+        );
         registry.register_with_unit(
             "mailbox_waiting",
             "Bodies that wait in mailboxes",
@@ -190,6 +206,10 @@ impl Metrics {
         for &kind in LimitKind::ALL {
             drop(self.rate_limited.get_or_create(&LimitLabels { kind }));
         }
+        for &chore in ChoreKind::ALL {
+            drop(self.housekeeping.get_or_create(&ChoreLabels { chore }));
+            drop(self.housekeeping_failed.get_or_create(&ChoreLabels { chore }));
+        }
     }
 
     /// Counts one ended exchange.
@@ -210,6 +230,16 @@ impl Metrics {
     /// Counts one connection that the relay closed before its time.
     pub fn dropped(&self, reason: DropReason) {
         self.connections_dropped.get_or_create(&DropLabels { reason }).inc();
+    }
+
+    /// Counts one slice of housekeeping that handled so many rows or pages.
+    pub fn chore_done(&self, chore: ChoreKind, handled: u64) {
+        self.housekeeping.get_or_create(&ChoreLabels { chore }).inc_by(handled);
+    }
+
+    /// Counts one slice of housekeeping that failed.
+    pub fn chore_failed(&self, chore: ChoreKind) {
+        self.housekeeping_failed.get_or_create(&ChoreLabels { chore }).inc();
     }
 
     /// Counts one durable transaction of `requests` requests that took `seconds`.

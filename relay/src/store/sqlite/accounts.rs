@@ -6,7 +6,7 @@ use wire::{AccountId, ConversationId, Cursors, DeviceId, Lane, MemberState};
 use super::{
     super::{
         AccountAnswer, AccountOrder, AccountOutcome, AccountQuery, AccountRefusal, AccountRow,
-        AccountState, DeviceGrant, DeviceRow, Login, NewDevice, SecretHash,
+        AccountState, DeviceGrant, DeviceRow, InviteRow, Login, NewDevice, SecretHash,
     },
     cache::Allot,
     tx::Tx,
@@ -42,6 +42,11 @@ pub(super) fn authenticate(db: &Connection, token: SecretHash) -> Result<Option<
     .optional()
 }
 
+fn read_invite(row: &Row<'_>) -> Result<InviteRow> {
+    let code = SecretHash(row.get(0)?);
+    Ok(InviteRow { code, uses_left: row.get(1)?, expires_at_s: row.get(2)? })
+}
+
 pub(super) fn look_up(db: &Connection, query: &AccountQuery) -> Result<AccountAnswer> {
     const ACCOUNT: &str = "SELECT a.id, a.name, a.password, a.state, a.created_at_s,
         (SELECT count(*) FROM device d WHERE d.account = a.id AND d.revoked_at_s = 0),
@@ -56,6 +61,16 @@ pub(super) fn look_up(db: &Connection, query: &AccountQuery) -> Result<AccountAn
         AccountQuery::ByName(name) => accounts("a.name = ?", name),
         AccountQuery::ById(id) => accounts("a.id = ?", id),
         AccountQuery::All => accounts("? = 1", &1),
+        AccountQuery::Invites(now_s) => {
+            let rows: Result<_> = db
+                .prepare_cached(
+                    "SELECT code, uses_left, expires_at_s FROM invite
+                     WHERE uses_left > 0 AND expires_at_s > ? ORDER BY expires_at_s",
+                )?
+                .query_map([now_s], read_invite)?
+                .collect();
+            Ok(AccountAnswer::Invites(rows?))
+        }
         AccountQuery::Devices(account) => {
             let rows: Result<_> = db
                 .prepare_cached(
