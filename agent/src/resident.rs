@@ -264,7 +264,7 @@ impl Resident {
             if !self.waiters.is_empty() {
                 // Somebody asked for a visit, and the line gave way to it.
                 self.redial_at = None;
-                self.begin(None);
+                self.begin(running.budget);
             }
             return outcome;
         }
@@ -331,7 +331,10 @@ impl Resident {
         match &mut self.visit {
             None => self.begin(budget),
             // The held line gives way to the visit, which carries everything, and is taken up again after it.
-            Some(running) if running.is_live => running.end.cancel(),
+            Some(running) if running.is_live => {
+                running.budget = budget;
+                running.end.cancel();
+            }
             Some(running) => running.asked_again = true,
         }
     }

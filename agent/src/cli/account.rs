@@ -40,6 +40,11 @@ impl Session<'_> {
         flags: LoginHow,
         ask: &str,
     ) -> Result<(), Failure> {
+        if !flags.password_stdin && !self.stdin_is_terminal {
+            let words =
+                "there is no terminal to ask for the password on: give it with --password-stdin";
+            return Err(Failure::usage(words));
+        }
         let (paths, settings) = (self.paths()?, self.settings()?);
         let url = relay_url(url, &settings)
             .map_err(|failure| Failure { exit: exit::USAGE, ..failure })?;
@@ -61,6 +66,10 @@ impl Session<'_> {
         if owner.account != 0 && owner.name != name {
             let owner = format!("{}@{}", owner.name, owner.domain);
             return Err(StoreError::OtherAccount { owner }.into());
+        }
+        if let Some(account) = still_good(&paths, &client, &url.to_string(), name, &ca)? {
+            self.out.note("this device is logged in already")?;
+            return self.welcome(&account, &owner.domain);
         }
         let password = self.password(
             flags.password_stdin,
@@ -104,11 +113,6 @@ impl Session<'_> {
     fn password(&mut self, from_stdin: bool, ask: &str, is_new: bool) -> Result<Secret, Failure> {
         if from_stdin {
             return self.password_line();
-        }
-        if !self.stdin_is_terminal {
-            let words =
-                "there is no terminal to ask for the password on: give it with --password-stdin";
-            return Err(Failure::usage(words));
         }
         let failed =
             |err| Failure::new("terminal", format!("the password could not be read: {err}"));
@@ -206,6 +210,27 @@ impl Session<'_> {
         let client = client(&account, &settings)?;
         Ok((account, client))
     }
+}
+
+/// The login that this folder has, if the relay still knows it: another would only make another device, and
+/// hold back what waits here. The relay may have moved, or have another certificate.
+fn still_good(
+    paths: &AgentPaths,
+    client: &Client,
+    relay: &str,
+    name: &str,
+    ca: &Option<PathBuf>,
+) -> Result<Option<Account>, Failure> {
+    let known = Account::load(&paths.account).ok().flatten().filter(|known| known.name == name);
+    let Some(known) = known else { return Ok(None) };
+    match block_on(account::devices(client, &known.token)) {
+        Ok(_) => {}
+        Err(failure) if failure.code == "unauthorized" => return Ok(None),
+        Err(failure) => return Err(failure),
+    }
+    let account = Account { relay: relay.to_owned(), ca: ca.clone(), ..known };
+    account.save(&paths.account).map_err(|err| Failure::chain("account_file", &err))?;
+    Ok(Some(account))
 }
 
 /// Who the user is.

@@ -13,8 +13,8 @@ use crate::{
 
 /// How often to look at the store, and for an agent, where none runs.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Rows that are looked at in one go.
-const ROWS_MAX: u32 = 500;
+/// Newest rows that are looked at first; all of them only where so many are new.
+const ROWS_LOOKED_AT: [Option<u32>; 3] = [Some(16), Some(512), None];
 
 impl Session<'_> {
     pub(super) fn watch(&mut self, all: bool) -> Result<(), Failure> {
@@ -72,9 +72,15 @@ impl Session<'_> {
         seen: &mut Option<MessageId>,
         all: bool,
     ) -> Result<(), Failure> {
-        let newest = Inbox { all: true, limit: Some(ROWS_MAX), ..Inbox::default() };
-        let fresh: Vec<InboxRow> =
-            reader.inbox(&newest)?.into_iter().filter(|row| *seen < Some(row.id)).collect();
+        let mut fresh: Vec<InboxRow> = Vec::new();
+        for limit in ROWS_LOOKED_AT {
+            fresh = reader.inbox(&Inbox { all: true, limit, ..Inbox::default() })?;
+            let looked_at = fresh.len();
+            fresh.retain(|row| *seen < Some(row.id));
+            if fresh.len() < looked_at || limit.is_none_or(|limit| looked_at < limit as usize) {
+                break;
+            }
+        }
         let Some(last) = fresh.last() else { return Ok(()) };
         *seen = Some(last.id);
         let titles = if self.out.json { show::Titles::new() } else { show::titles(reader)? };
