@@ -150,7 +150,7 @@ pub(crate) fn span(seconds: u64) -> String {
     }
 }
 
-/// `812 B`, `6.4 KiB`, `1.2 MiB`.
+/// `812 B`, `6.4 KiB`, `1.2 MiB`, `50.9 GiB`.
 pub(crate) fn bytes(count: u64) -> String {
     let tenths = |unit: u64, name: &str| {
         let tenths = (u128::from(count) * 10 + u128::from(unit) / 2) / u128::from(unit);
@@ -159,7 +159,8 @@ pub(crate) fn bytes(count: u64) -> String {
     match count {
         0..1_024 => format!("{count} B"),
         1_024..1_048_576 => tenths(1_024, "KiB"),
-        _ => tenths(1_048_576, "MiB"),
+        1_048_576..1_073_741_824 => tenths(1_048_576, "MiB"),
+        _ => tenths(1_073_741_824, "GiB"),
     }
 }
 
