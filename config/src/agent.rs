@@ -30,7 +30,7 @@ pub const BUDGET_LEAST: Size = budget_least(Size::from_kib(8));
 pub struct Settings {
     /// What is logged: a level, or `target=level,…`.
     pub log: String,
-    /// PEM file of certificate authorities that are trusted beside the system's; empty for none.
+    /// PEM file of what is trusted instead of the system's certificate authorities; empty for those.
     pub ca: PathBuf,
     /// Speaks plain HTTP to relays on other machines.
     pub allow_plain_http: bool,
