@@ -113,9 +113,9 @@ impl Tx<'_> {
     /// Moves a cursor forward; never back.
     pub(crate) fn move_cursor(&self, lane: Lane, position: u64) -> Result<(), StoreError> {
         let sql = match lane {
-            Lane::Latest => "UPDATE device SET cursor_latest = max(cursor_latest, ?1)",
-            Lane::Urgent => "UPDATE device SET cursor_urgent = max(cursor_urgent, ?1)",
-            Lane::Ordinary => "UPDATE device SET cursor_ordinary = max(cursor_ordinary, ?1)",
+            Lane::Latest => "UPDATE device SET cursor_latest = ?1 WHERE cursor_latest < ?1",
+            Lane::Urgent => "UPDATE device SET cursor_urgent = ?1 WHERE cursor_urgent < ?1",
+            Lane::Ordinary => "UPDATE device SET cursor_ordinary = ?1 WHERE cursor_ordinary < ?1",
         };
         self.run(sql, [position])?;
         Ok(())

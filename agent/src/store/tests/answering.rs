@@ -1,1 +1,249 @@
-//! answering
+//! Outcomes, places, receipts, and relays that were put back.
+
+use wire::{ConversationRef, Refusal, kind};
+
+use super::{super::MessageState, *};
+
+fn state(bench: &Bench, id: MessageId) -> MessageState {
+    bench.row(id).state.unwrap()
+}
+
+fn receipt(account: u64, delivered: u64, read: u64) -> Entry {
+    Entry::Receipt { conversation: 50, lane: Lane::Ordinary, account, delivered, read }
+}
+
+/// Numbers, kinds and bodies that the next attempt would carry.
+fn next(bench: &Bench) -> (u64, Vec<(u8, ConversationRef, Vec<u8>)>) {
+    let mut next = (0, Vec::new());
+    let ask = Ask { submits: true, bytes_max: 1 << 20, share_read: true };
+    let _ = bench.store.attempt(ask, |draft| {
+        let items = draft.submits.iter().map(|s| (s.kind, s.conversation, s.body.clone()));
+        next = (draft.first, items.collect());
+        Err::<Packed, _>(StoreError::Stopped)
+    });
+    next
+}
+
+#[test]
+fn states_only_grow_whatever_the_order_of_receipts() {
+    let (mut bench, bob) = Bench::with_bob();
+    let one = bench.send(bob, "one");
+    bench.attempt();
+    // The receipt is there before the answer.
+    bench.latest(vec![receipt(BOB, 30, 0)]);
+    assert_eq!(state(&bench, one), MessageState::Queued);
+    bench.answer(1, 1, 1, vec![placed(1, 30)]);
+    assert_eq!(state(&bench, one), MessageState::Delivered);
+    bench.latest(vec![receipt(BOB, 30, 30)]);
+    assert_eq!(state(&bench, one), MessageState::Read);
+    let name = Name { device: MY_DEVICE, n: 1 };
+    bench.latest(vec![receipt(BOB, 10, 0), Entry::Expired { name, missing: 1, of: 1 }]);
+    assert_eq!(state(&bench, one), MessageState::Read);
+    assert!(bench.store.reader().outbox().unwrap().is_empty(), "what is delivered leaves the outbox");
+}
+
+#[test]
+fn what_expired_says_so_and_can_be_put_away() {
+    let (mut bench, bob) = Bench::with_bob();
+    let one = bench.send(bob, "one");
+    bench.attempt();
+    bench.answer(1, 1, 1, vec![placed(1, 30)]);
+    bench.latest(vec![Entry::Expired { name: Name { device: MY_DEVICE, n: 1 }, missing: 1, of: 1 }]);
+    let outbox = bench.store.reader().outbox().unwrap();
+    assert_eq!((outbox[0].state, &outbox[0].reason[..]), (MessageState::Expired, "it expired before it was delivered"));
+    bench.store.outbox_cancel(OutboxId::Message(one)).unwrap();
+    assert!(bench.store.reader().outbox().unwrap().is_empty());
+    assert_eq!(bench.texts(bob), ["one"]);
+}
+
+#[test]
+fn a_group_has_a_message_when_every_member_of_that_time_has_it() {
+    let (mut bench, _) = Bench::with_bob();
+    let member = |account, name: &str, version| Entry::Member {
+        conversation: 60,
+        account,
+        name: name.into(),
+        state: MemberState::Member,
+        version,
+    };
+    let conversation = |version| Entry::Conversation {
+        number: 60,
+        founded: bobs(70),
+        pair: false,
+        title: "Crew".into(),
+        version,
+        mine: MemberState::Member,
+        inviter: BOB,
+        inviter_name: "bob".into(),
+        greeting: String::new(),
+    };
+    bench.latest(vec![conversation(2), member(ME, "ann", 1), member(BOB, "bob", 1), member(300, "chandra", 2)]);
+    let crew = bench.store.reader().conversations().unwrap().into_iter().find(|c| c.title == "Crew").unwrap().id;
+    let one = bench.send(crew, "all hands");
+    bench.attempt();
+    bench.answer(1, 1, 1, vec![Run::Placed { count: 1, conversation: 60, c: 30 }]);
+    let receipt = |account| Entry::Receipt { conversation: 60, lane: Lane::Ordinary, account, delivered: 30, read: 0 };
+    bench.latest(vec![conversation(3), member(400, "dora", 3), receipt(BOB)]);
+    assert_eq!(state(&bench, one), MessageState::Relayed);
+    let receipts = bench.store.reader().receipts(one).unwrap();
+    assert_eq!((receipts.delivered, receipts.of, &receipts.delivered_to[..]), (1, 2, &["bob".to_owned()][..]));
+    bench.latest(vec![receipt(300)]);
+    assert_eq!(state(&bench, one), MessageState::Delivered, "dora came later");
+}
+
+#[test]
+fn counts_stand_for_receipts_in_large_groups() {
+    let (mut bench, bob) = Bench::with_bob();
+    let (one, two) = (bench.send(bob, "one"), bench.send(bob, "two"));
+    bench.attempt();
+    bench.answer(1, 2, 1, vec![placed(2, 30)]);
+    let counts = |delivered, read| Entry::Counts {
+        conversation: 50,
+        lane: Lane::Ordinary,
+        c: 31,
+        delivered,
+        read,
+        of: 40,
+    };
+    bench.latest(vec![counts(39, 2)]);
+    assert_eq!(state(&bench, two), MessageState::Relayed);
+    bench.latest(vec![counts(40, 3)]);
+    assert_eq!((state(&bench, one), state(&bench, two)), (MessageState::Delivered, MessageState::Delivered));
+    assert_eq!(bench.store.reader().receipts(two).unwrap().of, 40);
+}
+
+#[test]
+fn an_answer_behind_a_gap_is_not_believed() {
+    let (bench, bob) = Bench::with_bob();
+    bench.send(bob, "one");
+    bench.send(bob, "two");
+    bench.attempt();
+    bench.answer(1, 2, 2, vec![placed(1, 31)]);
+    assert_eq!(bench.told(), 0);
+    bench.answer(1, 2, 1, vec![placed(2, 30)]);
+    assert_eq!(bench.told(), 2);
+}
+
+#[test]
+fn a_relay_that_was_put_back_gets_the_same_numbers_with_the_same_bytes() {
+    let (bench, bob) = Bench::with_bob();
+    let refused = Run::Refused { reason: Refusal::Full, words: "full".into() };
+    for text in ["one", "two", "three", "four"] {
+        bench.send(bob, text);
+    }
+    bench.attempt();
+    bench.answer(1, 4, 1, vec![placed(2, 30), refused, placed(1, 32)]);
+    bench.send(bob, "five");
+    bench.attempt();
+    bench.welcome(2, 1);
+    let (first, items) = next(&bench);
+    let founded = ConversationRef::Founded(bobs(9));
+    assert_eq!(first, 2);
+    assert_eq!(
+        items,
+        [
+            (kind::TEXT, founded, b"two".to_vec()),
+            // What was refused is not sent after all.
+            (kind::VOID, ConversationRef::None, vec![]),
+            (kind::TEXT, founded, b"four".to_vec()),
+            (kind::TEXT, ConversationRef::Number(50), b"five".to_vec()),
+        ]
+    );
+    assert_eq!(bench.told(), 1);
+    bench.attempt();
+    bench.welcome(3, 1);
+    assert_eq!(next(&bench).1.len(), 4, "and again");
+    bench.attempt();
+    bench.answer(4, 5, 2, vec![placed(1, 99), Run::Done { count: 1 }, placed(2, 100)]);
+    assert_eq!(bench.told(), 5);
+    assert_eq!(bench.texts(bob), ["one", "two", "four", "five", "three"]);
+    assert_eq!(bench.view(bob)[4].state, Some(MessageState::Refused));
+}
+
+#[test]
+fn what_a_relay_answered_for_is_never_renumbered_even_where_its_answer_was_lost() {
+    let (bench, bob) = Bench::with_bob();
+    bench.send(bob, "one");
+    bench.send(bob, "two");
+    bench.attempt();
+    bench.welcome(1, 2);
+    // Its answer is lost, and then the relay is put back behind it.
+    bench.store.send(bob, "now!", Compose { urgent: true, lifetime_s: 0 }).unwrap();
+    bench.attempt();
+    bench.welcome(2, 1);
+    let (first, items) = next(&bench);
+    assert_eq!((first, &items[0].2[..], &items[1].2[..]), (2, &b"two"[..], &b"now!"[..]));
+}
+
+#[test]
+fn a_late_welcome_that_knows_less_is_no_relay_put_back() {
+    let (bench, bob) = Bench::with_bob();
+    let hold = bench.attempt();
+    bench.send(bob, "one");
+    let submission = bench.attempt();
+    bench.answer(submission.x, 1, 1, vec![placed(1, 30)]);
+    bench.welcome(hold.x, 0);
+    assert_eq!((bench.told(), next(&bench).1.len()), (1, 0));
+}
+
+#[test]
+fn what_the_relay_refuses_because_it_forgot_the_conversation_goes_when_that_is_back() {
+    let (mut bench, bob) = Bench::with_bob();
+    let one = bench.send(bob, "one");
+    bench.attempt();
+    let forgotten = Run::Refused { reason: Refusal::NoSuchConversation, words: "unknown".into() };
+    bench.answer(1, 1, 1, vec![forgotten]);
+    assert_eq!(state(&bench, one), MessageState::Held);
+    assert_eq!(next(&bench).1.len(), 0);
+    let mut back = pair_with_bob(MemberState::Member, MemberState::Member);
+    for entry in &mut back {
+        match entry {
+            Entry::Conversation { number, .. } => *number = 77,
+            Entry::Member { conversation, .. } => *conversation = 77,
+            _ => {}
+        }
+    }
+    bench.latest(back);
+    let (first, items) = next(&bench);
+    assert_eq!((first, items), (2, vec![(kind::TEXT, ConversationRef::Number(77), b"one".to_vec())]));
+    assert_eq!(bench.store.reader().conversations().unwrap().len(), 1);
+}
+
+#[test]
+fn a_refused_request_says_why_what_waits_for_it_stays() {
+    let bench = Bench::new();
+    let bobb = bench.store.request(&["bobb".into()], "", "").unwrap().conversation.unwrap();
+    let one = bench.send(bobb, "one");
+    bench.attempt();
+    let refused = Run::Refused { reason: Refusal::NoSuchAccount, words: "nobody is called bobb".into() };
+    bench.answer(1, 1, 1, vec![refused]);
+    assert_eq!(bench.row(one).reason, "the request was refused: nobody is called bobb");
+    assert_eq!(bench.store.reader().conversation(bobb).unwrap().state, "refused");
+    let outbox = bench.store.reader().outbox().unwrap();
+    let request = outbox.iter().find(|row| row.action == "request").unwrap();
+    assert_eq!(request.state, MessageState::Refused);
+    bench.store.outbox_release(request.id).unwrap();
+    assert_eq!(next(&bench), (2, vec![(kind::REQUEST, ConversationRef::None, items_body())]));
+}
+
+fn items_body() -> Vec<u8> {
+    Item::Request { to: vec!["bobb".into()], title: String::new(), greeting: String::new() }.body()
+}
+
+#[test]
+fn a_new_device_numbers_anew_and_holds_what_waited() {
+    let (bench, bob) = Bench::with_bob();
+    let (one, two) = (bench.send(bob, "one"), bench.send(bob, "two"));
+    bench.attempt_of(1);
+    bench.answer(1, 1, 1, vec![placed(1, 30)]);
+    bench.attempt();
+    bench.store.log_in(&identity(MY_DEVICE + 1), None).unwrap();
+    assert_eq!((state(&bench, one), state(&bench, two)), (MessageState::Relayed, MessageState::Held));
+    assert_eq!((bench.told(), next(&bench).1.len()), (0, 0));
+    assert_eq!(bench.store.outbox_release_all().unwrap(), 1);
+    assert_eq!(next(&bench), (1, vec![(kind::TEXT, ConversationRef::Number(50), b"two".to_vec())]));
+    let notices = bench.store.reader().inbox(&Inbox::default()).unwrap();
+    assert!(notices.iter().any(|row| row.text.contains("1 item(s) that waited")), "{notices:?}");
+    let other = Identity { account: 999, ..identity(5) };
+    assert!(matches!(bench.store.log_in(&other, None), Err(StoreError::OtherAccount { .. })));
+}
