@@ -17,7 +17,7 @@ mod transport;
 mod tests;
 
 use tokio::time::Instant;
-use wire::{Codec, LaneMask, LinkKind, PresenceState, Stop};
+use wire::{Codec, LaneMask, LinkKind, PresenceState, Stop, StopReason};
 
 use crate::store::Store;
 
@@ -94,8 +94,13 @@ pub async fn run<T: Transport>(
     progress: &mut Progress,
 ) -> Result<Ended, SyncError> {
     fork::go_on(store, transport).await?;
-    let mut run =
-        Run { welcomed: false, nothing_held: false, wants_more: true, forks_left: FORKS_MAX };
+    let mut run = Run {
+        welcomed: false,
+        nothing_held: false,
+        wants_more: true,
+        forks_left: FORKS_MAX,
+        gaps_left: GAPS_MAX,
+    };
     loop {
         if let Some(words) = Run::bound(transport, terms, progress) {
             return Ok(Ended::Partial(words));
@@ -119,6 +124,8 @@ pub async fn run<T: Transport>(
 
 /// A store that forks again and again is at odds with its relay.
 const FORKS_MAX: u32 = 3;
+/// So does one whose numbers leave gaps.
+const GAPS_MAX: u32 = 2;
 
 /// What one run has seen so far.
 struct Run {
@@ -129,6 +136,7 @@ struct Run {
     /// There is a reason for an exchange even if nothing is to be sent.
     wants_more: bool,
     forks_left: u32,
+    gaps_left: u32,
 }
 
 impl Run {
@@ -180,8 +188,15 @@ impl Run {
             (self.welcomed, self.wants_more) = (false, true);
             return Ok(None);
         }
-        if let Some(stop) = &exchanged.stop {
-            return Ok(Some(Ended::Stopped(stop.clone())));
+        match &exchanged.stop {
+            // A relay that was put back: its `Welcome` has said from where it wants them.
+            Some(stop) if stop.reason == StopReason::BadSequence && 0 < self.gaps_left => {
+                self.gaps_left -= 1;
+                (self.welcomed, self.wants_more) = (true, true);
+                return Ok(None);
+            }
+            Some(stop) => return Ok(Some(Ended::Stopped(stop.clone()))),
+            None => {}
         }
         if !attempt.has_room {
             return Ok(Some(Ended::Partial(

@@ -69,6 +69,8 @@ impl Tx<'_> {
                 params![kind::VOID, self.now, device, n],
             )?;
         }
+        // What was in doubt may have arrived before the relay was put back: it keeps its number and bytes too.
+        self.run("UPDATE item SET is_fixed = 1 WHERE device = ?1 AND state = 2", [device])?;
         let sql = "UPDATE device SET k = ?1, told = min(told, ?1), told_x = ?2";
         self.run(sql, [welcome.k, welcome.x])?;
         self.run("UPDATE mark SET told_c = 0", [])?;

@@ -134,6 +134,7 @@ pub(crate) struct Reading<'a> {
     reader: BodyReader,
     welcomed_at: i64,
     asked_all: bool,
+    is_ours: bool,
     /// The first packet, with its `Welcome`, has come.
     pub(crate) is_welcomed: bool,
     pub(crate) is_done: bool,
@@ -148,6 +149,7 @@ impl<'a> Reading<'a> {
             reader: BodyReader::new(),
             welcomed_at: store.now(),
             asked_all,
+            is_ours: false,
             is_welcomed: false,
             is_done: false,
             exchanged: Exchanged::default(),
@@ -174,16 +176,17 @@ impl<'a> Reading<'a> {
 
     fn keep(&mut self, packet: &Packet, progress: &mut Progress) -> Result<(), SyncError> {
         if packet.number == 0 {
-            self.check_ours(packet)?;
+            self.is_ours = self.check_ours(packet)?;
             self.welcomed_at = self.store.now();
-            self.is_welcomed = true;
-        }
-        if packet.frames.iter().any(|frame| matches!(frame, Frame::Forked(_))) {
-            self.exchanged.forked = true;
         }
         for frame in &packet.frames {
             self.note(frame);
         }
+        if !self.is_ours {
+            // The relay would not even begin; nothing else is believed.
+            return Ok(());
+        }
+        self.is_welcomed = true;
         if self.exchanged.forked {
             // The relay has taken nothing, and nothing of such an answer is.
             return self.check_newest();
@@ -208,6 +211,7 @@ impl<'a> Reading<'a> {
 
     fn note(&mut self, frame: &Frame) {
         match frame {
+            Frame::Forked(_) => self.exchanged.forked = true,
             Frame::Stop(stop) => self.exchanged.stop = Some(stop.clone()),
             Frame::Held(rows) => self.exchanged.held |= rows.iter().any(|row| 0 < row.count),
             Frame::Latest(latest) => self.exchanged.entries += latest.entries.len() as u64,
@@ -219,14 +223,18 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// An answer begins with this request's number, or it is none.
-    fn check_ours(&self, packet: &Packet) -> Result<(), SyncError> {
+    /// An answer begins with this request's number, or it is none. `false` for a relay that only says `Stop`.
+    fn check_ours(&self, packet: &Packet) -> Result<bool, SyncError> {
         let x = packet.frames.iter().find_map(|frame| match frame {
             Frame::Welcome(welcome) => Some(welcome.x),
             Frame::Forked(forked) => Some(forked.x),
             _ => None,
         });
-        if x == Some(self.attempt.x) { Ok(()) } else { Err(SyncError::NotOurs) }
+        match x {
+            Some(x) if x == self.attempt.x => Ok(true),
+            None if packet.frames.iter().any(|frame| matches!(frame, Frame::Stop(_))) => Ok(false),
+            _ => Err(SyncError::NotOurs),
+        }
     }
 
     /// Only the newest attempt can say that this store has a twin: an older one was merely overtaken by our own.

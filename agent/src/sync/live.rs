@@ -151,7 +151,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
             if answer.status() != 200 {
                 return Err(refusal(&mut answer).await);
             }
-            while !reading.is_welcomed {
+            while !reading.is_welcomed && !reading.is_done {
                 reading.step(&mut answer, &mut progress).await?;
             }
             Ok(answer)

@@ -17,8 +17,6 @@ const REQUEST_SECONDS: u64 = 30;
 const MARKS_MAX: usize = 128;
 /// What a request and its answer cost beside their bodies: HTTP, and TLS around both, in bytes.
 const AROUND: u64 = 400;
-/// What a request without items takes at most.
-const GREETING_LEN: u64 = 64 + 8 * MARKS_MAX as u64;
 /// With less left no exchange begins: the greeting and the least answer.
 pub(crate) const LEFT_LEAST: u64 = AROUND + 256;
 /// Of an answer, what frames of TLS and chunks take: 29 bytes or less in 1,024.
@@ -92,10 +90,27 @@ pub(crate) fn pack(
     room: &Room,
     greeting: Greeting,
 ) -> Result<Packed, EncodeError> {
+    let packed = pack_with(draft, terms, room, greeting, 0)?;
+    if room.left.is_none() {
+        return Ok(packed);
+    }
+    // What the request costs is not left for its answer; that number stands in the request itself.
+    const TAKE_LEN: usize = 8;
+    let take = room.take(packed.body.len() + TAKE_LEN);
+    pack_with(draft, terms, room, greeting, take)
+}
+
+fn pack_with(
+    draft: &Draft,
+    terms: &Terms,
+    room: &Room,
+    greeting: Greeting,
+    take: u32,
+) -> Result<Packed, EncodeError> {
     let marks = draft.marks.len().min(MARKS_MAX);
     let writer = BodyWriter::new(terms.codec);
     let mut body = Body { bytes: writer.preamble().to_vec(), writer, draft, room, taken: 0 };
-    let mut first = vec![Frame::Hello(hello(draft, terms, room, greeting))];
+    let mut first = vec![Frame::Hello(hello(draft, terms, greeting, take))];
     if 0 < marks {
         first.push(Frame::Marks(draft.marks[..marks].to_vec()));
     }
@@ -103,18 +118,15 @@ pub(crate) fn pack(
     Ok(Packed { taken: body.taken, body: Bytes::from(body.bytes), marks })
 }
 
-fn hello(draft: &Draft, terms: &Terms, room: &Room, greeting: Greeting) -> Hello {
+fn hello(draft: &Draft, terms: &Terms, greeting: Greeting, take: u32) -> Hello {
     let position = &draft.position;
-    // How long the request gets is known only when it is packed, and this stands in it: taken for its longest.
-    let items: usize = draft.submits.iter().map(|submit| submit.body.len() + 24).sum();
-    let request_len = (to_usize(GREETING_LEN) + items).min(room.single_max);
     Hello {
         x: draft.x,
         told: position.told,
         cursors: position.cursors,
         lanes: if draft.has_room { greeting.lanes } else { LaneMask::NONE },
         pending: draft.pending,
-        take: room.take(request_len),
+        take,
         hold_s: greeting.hold_s,
         link: terms.link,
         state: terms.state,

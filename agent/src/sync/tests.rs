@@ -9,7 +9,7 @@ mod oddities;
 mod relay;
 mod time;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, atomic::AtomicU64};
 
 use tempfile::TempDir;
 use wire::{Cursors, LaneMask};
@@ -32,6 +32,8 @@ struct World {
     store: Store,
     relay: Arc<Mutex<Relay>>,
     terms: Terms,
+    /// What `account.toml` says.
+    device: Arc<AtomicU64>,
 }
 
 impl World {
@@ -51,17 +53,28 @@ impl World {
         };
         store.log_in(&identity, Some(Cursors::default())).unwrap();
         let relay = Arc::new(Mutex::new(Relay::with_bob()));
-        Self { dir, store, relay, terms: Terms { lanes: LaneMask::ALL, ..Terms::default() } }
+        let device = Arc::new(AtomicU64::new(MY_DEVICE));
+        Self {
+            dir,
+            store,
+            relay,
+            terms: Terms { lanes: LaneMask::ALL, ..Terms::default() },
+            device,
+        }
     }
 
     fn reopen(self) -> Self {
-        let Self { dir, store, relay, terms } = self;
+        self.reopen_with(Options { free_min: 0, ..Options::default() })
+    }
+
+    fn reopen_with(self, options: Options) -> Self {
+        let Self { dir, store, relay, terms, device } = self;
         drop(store);
-        Self { store: open(&dir, Options { free_min: 0, ..Options::default() }), dir, relay, terms }
+        Self { store: open(&dir, options), dir, relay, terms, device }
     }
 
     fn line(&self) -> Line {
-        Line::new(self.relay.clone())
+        Line::new(self.relay.clone(), self.device.clone())
     }
 
     async fn visit(&self) -> Result<Ended, SyncError> {
@@ -118,11 +131,7 @@ impl World {
     }
 }
 
-fn open(dir: &TempDir, options: Options) -> Store {
-    let options = Options { clock: Clock::by_hand(NOW).0, ..options };
+fn open(dir: &TempDir, mut options: Options) -> Store {
+    options.clock = Clock::by_hand(NOW).0;
     Store::open(&dir.path().join("store.db"), options).unwrap()
-}
-
-fn numbered(prefix: &str, range: std::ops::Range<usize>) -> Vec<String> {
-    range.map(|i| format!("{prefix} {i}")).collect()
 }

@@ -12,7 +12,8 @@ fn history() -> Vec<Delivery> {
     let edit = |n, c, target, text: &str| {
         from_bob(n, c, &Item::Edit { target: bobs(target), text: text.into() })
     };
-    let reply = Item::Message { reply_to: Some(bobs(1)), format: 0, content: b"see above".to_vec() };
+    let reply =
+        Item::Message { reply_to: Some(bobs(1)), format: 0, content: b"see above".to_vec() };
     let delete = |n, c, target| from_bob(n, c, &Item::Delete { target: bobs(target) });
     let eves = |delivery| Delivery { author: EVES_DEVICE, account: EVE, ..delivery };
     vec![
@@ -53,7 +54,13 @@ fn after(order: &[usize], read_after: usize) -> Vec<(String, bool, bool, bool, O
         // And again, as after a cut.
         bench.deliver(vec![history[order[0]].clone(), history[*index].clone()]);
         if step == read_after {
-            let read = Entry::Receipt { conversation: 50, lane: Lane::Ordinary, account: ME, delivered: 12, read: 12 };
+            let read = Entry::Receipt {
+                conversation: 50,
+                lane: Lane::Ordinary,
+                account: ME,
+                delivered: 12,
+                read: 12,
+            };
             bench.latest(vec![read]);
         }
     }
@@ -64,7 +71,8 @@ fn after(order: &[usize], read_after: usize) -> Vec<(String, bool, bool, bool, O
 fn in_the_order_of_the_relay_the_last_edit_counts_and_a_deletion_beats_all() {
     let order: Vec<_> = (0..history().len()).collect();
     let rows = after(&order, 3);
-    let texts: Vec<_> = rows.iter().map(|(text, edited, deleted, ..)| (&text[..], *edited, *deleted)).collect();
+    let texts: Vec<_> =
+        rows.iter().map(|(text, edited, deleted, ..)| (&text[..], *edited, *deleted)).collect();
     assert_eq!(
         texts,
         [
@@ -121,7 +129,10 @@ fn deleting_what_has_not_left_leaves_nothing_behind() {
 #[test]
 fn the_text_of_what_was_deleted_is_kept_nowhere() {
     let (mut bench, _) = Bench::with_bob();
-    bench.deliver(vec![bob_says(1, 11, "the wreck lies at"), from_bob(2, 12, &Item::Delete { target: bobs(1) })]);
+    bench.deliver(vec![
+        bob_says(1, 11, "the wreck lies at"),
+        from_bob(2, 12, &Item::Delete { target: bobs(1) }),
+    ]);
     assert!(bench.store.reader().search("wreck", 10).unwrap().is_empty());
     bench.deliver(vec![bob_says(1, 11, "the wreck lies at")]);
     drop(std::mem::replace(&mut bench.store, {
@@ -129,7 +140,8 @@ fn the_text_of_what_was_deleted_is_kept_nowhere() {
         open(&elsewhere)
     }));
     let db = rusqlite::Connection::open(bench.dir.path().join("store.db")).unwrap();
-    let sql = "SELECT (SELECT count(*) FROM message WHERE base LIKE '%wreck%' OR text LIKE '%wreck%')
+    let sql =
+        "SELECT (SELECT count(*) FROM message WHERE base LIKE '%wreck%' OR text LIKE '%wreck%')
         + (SELECT count(*) FROM amendment WHERE text LIKE '%wreck%')";
     assert_eq!(db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
 }

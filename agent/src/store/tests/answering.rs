@@ -39,7 +39,10 @@ fn states_only_grow_whatever_the_order_of_receipts() {
     let name = Name { device: MY_DEVICE, n: 1 };
     bench.latest(vec![receipt(BOB, 10, 0), Entry::Expired { name, missing: 1, of: 1 }]);
     assert_eq!(state(&bench, one), MessageState::Read);
-    assert!(bench.store.reader().outbox().unwrap().is_empty(), "what is delivered leaves the outbox");
+    assert!(
+        bench.store.reader().outbox().unwrap().is_empty(),
+        "what is delivered leaves the outbox"
+    );
 }
 
 #[test]
@@ -48,9 +51,16 @@ fn what_expired_says_so_and_can_be_put_away() {
     let one = bench.send(bob, "one");
     bench.attempt();
     bench.answer(1, 1, 1, vec![placed(1, 30)]);
-    bench.latest(vec![Entry::Expired { name: Name { device: MY_DEVICE, n: 1 }, missing: 1, of: 1 }]);
+    bench.latest(vec![Entry::Expired {
+        name: Name { device: MY_DEVICE, n: 1 },
+        missing: 1,
+        of: 1,
+    }]);
     let outbox = bench.store.reader().outbox().unwrap();
-    assert_eq!((outbox[0].state, &outbox[0].reason[..]), (MessageState::Expired, "it expired before it was delivered"));
+    assert_eq!(
+        (outbox[0].state, &outbox[0].reason[..]),
+        (MessageState::Expired, "it expired before it was delivered")
+    );
     bench.store.outbox_cancel(OutboxId::Message(one)).unwrap();
     assert!(bench.store.reader().outbox().unwrap().is_empty());
     assert_eq!(bench.texts(bob), ["one"]);
@@ -77,16 +87,38 @@ fn a_group_has_a_message_when_every_member_of_that_time_has_it() {
         inviter_name: "bob".into(),
         greeting: String::new(),
     };
-    bench.latest(vec![conversation(2), member(ME, "ann", 1), member(BOB, "bob", 1), member(300, "chandra", 2)]);
-    let crew = bench.store.reader().conversations().unwrap().into_iter().find(|c| c.title == "Crew").unwrap().id;
+    bench.latest(vec![
+        conversation(2),
+        member(ME, "ann", 1),
+        member(BOB, "bob", 1),
+        member(300, "chandra", 2),
+    ]);
+    let crew = bench
+        .store
+        .reader()
+        .conversations()
+        .unwrap()
+        .into_iter()
+        .find(|c| c.title == "Crew")
+        .unwrap()
+        .id;
     let one = bench.send(crew, "all hands");
     bench.attempt();
     bench.answer(1, 1, 1, vec![Run::Placed { count: 1, conversation: 60, c: 30 }]);
-    let receipt = |account| Entry::Receipt { conversation: 60, lane: Lane::Ordinary, account, delivered: 30, read: 0 };
+    let receipt = |account| Entry::Receipt {
+        conversation: 60,
+        lane: Lane::Ordinary,
+        account,
+        delivered: 30,
+        read: 0,
+    };
     bench.latest(vec![conversation(3), member(400, "dora", 3), receipt(BOB)]);
     assert_eq!(state(&bench, one), MessageState::Relayed);
     let receipts = bench.store.reader().receipts(one).unwrap();
-    assert_eq!((receipts.delivered, receipts.of, &receipts.delivered_to[..]), (1, 2, &["bob".to_owned()][..]));
+    assert_eq!(
+        (receipts.delivered, receipts.of, &receipts.delivered_to[..]),
+        (1, 2, &["bob".to_owned()][..])
+    );
     bench.latest(vec![receipt(300)]);
     assert_eq!(state(&bench, one), MessageState::Delivered, "dora came later");
 }
@@ -108,7 +140,10 @@ fn counts_stand_for_receipts_in_large_groups() {
     bench.latest(vec![counts(39, 2)]);
     assert_eq!(state(&bench, two), MessageState::Relayed);
     bench.latest(vec![counts(40, 3)]);
-    assert_eq!((state(&bench, one), state(&bench, two)), (MessageState::Delivered, MessageState::Delivered));
+    assert_eq!(
+        (state(&bench, one), state(&bench, two)),
+        (MessageState::Delivered, MessageState::Delivered)
+    );
     assert_eq!(bench.store.reader().receipts(two).unwrap().of, 40);
 }
 
@@ -146,7 +181,8 @@ fn a_relay_that_was_put_back_gets_the_same_numbers_with_the_same_bytes() {
             // What was refused is not sent after all.
             (kind::VOID, ConversationRef::None, vec![]),
             (kind::TEXT, founded, b"four".to_vec()),
-            (kind::TEXT, ConversationRef::Number(50), b"five".to_vec()),
+            // In doubt: it may have arrived before.
+            (kind::TEXT, founded, b"five".to_vec()),
         ]
     );
     assert_eq!(bench.told(), 1);
@@ -205,7 +241,10 @@ fn what_the_relay_refuses_because_it_forgot_the_conversation_goes_when_that_is_b
     }
     bench.latest(back);
     let (first, items) = next(&bench);
-    assert_eq!((first, items), (2, vec![(kind::TEXT, ConversationRef::Number(77), b"one".to_vec())]));
+    assert_eq!(
+        (first, items),
+        (2, vec![(kind::TEXT, ConversationRef::Number(77), b"one".to_vec())])
+    );
     assert_eq!(bench.store.reader().conversations().unwrap().len(), 1);
 }
 
@@ -215,7 +254,8 @@ fn a_refused_request_says_why_what_waits_for_it_stays() {
     let bobb = bench.store.request(&["bobb".into()], "", "").unwrap().conversation.unwrap();
     let one = bench.send(bobb, "one");
     bench.attempt();
-    let refused = Run::Refused { reason: Refusal::NoSuchAccount, words: "nobody is called bobb".into() };
+    let refused =
+        Run::Refused { reason: Refusal::NoSuchAccount, words: "nobody is called bobb".into() };
     bench.answer(1, 1, 1, vec![refused]);
     assert_eq!(bench.row(one).reason, "the request was refused: nobody is called bobb");
     assert_eq!(bench.store.reader().conversation(bobb).unwrap().state, "refused");
@@ -238,7 +278,10 @@ fn a_new_device_numbers_anew_and_holds_what_waited() {
     bench.answer(1, 1, 1, vec![placed(1, 30)]);
     bench.attempt();
     bench.store.log_in(&identity(MY_DEVICE + 1), None).unwrap();
-    assert_eq!((state(&bench, one), state(&bench, two)), (MessageState::Relayed, MessageState::Held));
+    assert_eq!(
+        (state(&bench, one), state(&bench, two)),
+        (MessageState::Relayed, MessageState::Held)
+    );
     assert_eq!((bench.told(), next(&bench).1.len()), (0, 0));
     assert_eq!(bench.store.outbox_release_all().unwrap(), 1);
     assert_eq!(next(&bench), (1, vec![(kind::TEXT, ConversationRef::Number(50), b"two".to_vec())]));

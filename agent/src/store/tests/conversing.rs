@@ -15,7 +15,10 @@ fn requests_that_cross_end_in_one_conversation_under_the_older_id() {
     bench.answer(1, 1, 1, vec![Run::Founded { conversation: 50 }]);
     bench.latest(pair_with_bob(MemberState::Member, MemberState::Member));
     let rows = bench.store.reader().conversations().unwrap();
-    assert_eq!((rows.len(), rows[0].id, rows[0].state, &rows[0].title[..]), (1, mine, "member", "bob"));
+    assert_eq!(
+        (rows.len(), rows[0].id, rows[0].state, &rows[0].title[..]),
+        (1, mine, "member", "bob")
+    );
     assert_eq!(bench.row(MessageId(1)).state, Some(MessageState::Queued));
     let unread = bench.store.reader().inbox(&Inbox { unread: true, ..Inbox::default() }).unwrap();
     assert!(unread.is_empty(), "the request is answered: {unread:?}");
@@ -28,7 +31,8 @@ fn two_ids_of_one_conversation_both_go_on_working() {
     bench.attempt();
     // Messages of a conversation that is not known yet, by another device's request.
     bench.deliver(vec![bob_says(1, 11, "first")]);
-    let placeholder = bench.store.reader().inbox(&Inbox::default()).unwrap()[0].conversation.unwrap();
+    let placeholder =
+        bench.store.reader().inbox(&Inbox::default()).unwrap()[0].conversation.unwrap();
     assert_ne!(placeholder, mine);
     bench.answer(1, 1, 1, vec![Run::Founded { conversation: 50 }]);
     bench.latest(pair_with_bob(MemberState::Member, MemberState::Member));
@@ -64,7 +68,8 @@ fn an_answer_can_be_changed_until_it_leaves() {
     let bob = bench.store.reader().find("bob").unwrap();
     bench.store.decline(bob).unwrap();
     bench.store.accept(bob).unwrap();
-    let actions: Vec<_> = bench.store.reader().outbox().unwrap().iter().map(|row| row.action).collect();
+    let actions: Vec<_> =
+        bench.store.reader().outbox().unwrap().iter().map(|row| row.action).collect();
     assert_eq!(actions, ["accept"]);
     bench.attempt();
     assert!(matches!(bench.store.decline(bob), Err(StoreError::OnItsWay(_))));
@@ -88,8 +93,12 @@ fn leaving_goes_behind_what_was_said_and_ends_the_saying() {
     let (bench, bob) = Bench::with_bob();
     bench.send(bob, "farewell");
     bench.store.leave(bob).unwrap();
-    assert!(matches!(bench.store.send(bob, "one more", Compose::default()), Err(StoreError::Unfit(_))));
-    let actions: Vec<_> = bench.store.reader().outbox().unwrap().iter().map(|row| row.action).collect();
+    assert!(matches!(
+        bench.store.send(bob, "one more", Compose::default()),
+        Err(StoreError::Unfit(_))
+    ));
+    let actions: Vec<_> =
+        bench.store.reader().outbox().unwrap().iter().map(|row| row.action).collect();
     assert_eq!(actions, ["text", "leave"]);
     bench.attempt();
     bench.answer(1, 2, 1, vec![placed(1, 30), Run::Done { count: 1 }]);

@@ -12,7 +12,11 @@ fn a_second_agent_on_the_same_store_is_told_so() {
     assert_eq!(reader.identity().unwrap().name, "ann");
     let bench = bench.reopen();
     bench.store.request(&["bob".into()], "", "").unwrap();
-    assert_eq!(reader.conversations().unwrap().len(), 1, "a reader sees what another process writes");
+    assert_eq!(
+        reader.conversations().unwrap().len(),
+        1,
+        "a reader sees what another process writes"
+    );
 }
 
 #[test]
@@ -77,7 +81,10 @@ fn what_cannot_be_read_is_kept_and_shown_and_the_rest_flows() {
     ]);
     assert_eq!(applied.messages, 4);
     let texts = bench.texts(bob);
-    assert!(texts[0].contains("kind 99, 3 bytes") && texts[1].contains("kind 1, 2 bytes"), "{texts:?}");
+    assert!(
+        texts[0].contains("kind 99, 3 bytes") && texts[1].contains("kind 1, 2 bytes"),
+        "{texts:?}"
+    );
     assert_eq!(texts[3], "plain");
     assert_eq!(bench.store.reader().position().unwrap().cursors.ordinary, bench.position);
 }
@@ -86,7 +93,7 @@ fn what_cannot_be_read_is_kept_and_shown_and_the_rest_flows() {
 fn frames_and_entries_of_a_later_version_are_said_once_and_block_nothing() {
     let (mut bench, _) = Bench::with_bob();
     let unknown = Frame::Unknown { kind: 77, payload: vec![1, 2] };
-    bench.apply(0, &[unknown.clone()]);
+    bench.apply(0, std::slice::from_ref(&unknown));
     bench.apply(0, &[unknown]);
     bench.latest(vec![Entry::Unknown { kind: 200, body: vec![3] }]);
     let huge = Entry::Lapsed { conversation: u64::MAX, count: 1 };
@@ -105,7 +112,10 @@ fn what_lapsed_is_said_with_how_many_more() {
     bench.latest(vec![Entry::Lapsed { conversation: 50, count: 5 }]);
     let texts = bench.texts(bob);
     assert_eq!(texts.len(), 2);
-    assert!(texts[0].starts_with("3 message(s)") && texts[1].starts_with("2 message(s)"), "{texts:?}");
+    assert!(
+        texts[0].starts_with("3 message(s)") && texts[1].starts_with("2 message(s)"),
+        "{texts:?}"
+    );
 }
 
 #[test]
@@ -115,14 +125,17 @@ fn a_packet_that_brings_nothing_new_commits_nothing() {
     bench.attempt();
     bench.welcome(1, 0);
     let commits = bench.store.commits();
-    bench.apply(1, &[
-        Frame::Welcome(Welcome { x: 1, now_s: 0, k: 0, limits: None }),
-        Frame::Deliveries(Deliveries {
-            lane: Lane::Ordinary,
-            entries: vec![Delivery { position: bench.position, ..bob_says(1, 11, "one") }],
-        }),
-        Frame::Done,
-    ]);
+    bench.apply(
+        1,
+        &[
+            Frame::Welcome(Welcome { x: 1, now_s: 0, k: 0, limits: None }),
+            Frame::Deliveries(Deliveries {
+                lane: Lane::Ordinary,
+                entries: vec![Delivery { position: bench.position, ..bob_says(1, 11, "one") }],
+            }),
+            Frame::Done,
+        ],
+    );
     assert_eq!(bench.store.commits(), commits);
     assert_eq!(bench.texts(bob), ["one"]);
 }

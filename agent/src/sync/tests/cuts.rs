@@ -16,9 +16,9 @@ async fn a_line_cut_at_every_byte_loses_and_doubles_nothing() {
         }
         let mut line = world.line();
         if at % 2 == 0 {
-            line.up_left = at / 2
+            line.up_left = at / 2;
         } else {
-            line.down_left = at / 2
+            line.down_left = at / 2;
         }
         let (_, ended) = world.visit_over(&mut line).await;
         if let Err(err) = ended {

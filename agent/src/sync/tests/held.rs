@@ -1,1 +1,293 @@
-//! held
+//! The line that is held: what comes comes at once, what is written leaves at once, and acks wait a little.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, timeout},
+};
+use wire::{BodyReader, BodyWriter, Codec, Cursors, Deliveries, Frame, Hello, Lane, Welcome};
+
+use super::{super::live, line::LineAnswer, *};
+use crate::{
+    link::LinkError,
+    store::NewDevice,
+    sync::{Answer, Transport},
+};
+
+/// A line on which the relay holds requests. Behind a proxy that keeps answers back, `buffers` is set.
+struct HeldLine {
+    inner: Line,
+    news: Arc<Notify>,
+    buffers: bool,
+}
+
+enum HeldAnswer<'l> {
+    Plain(LineAnswer<'l>),
+    Held(Hold),
+}
+
+struct Hold {
+    relay: Arc<Mutex<Relay>>,
+    news: Arc<Notify>,
+    hello: Hello,
+    writer: BodyWriter,
+    begun: bool,
+    ends: Instant,
+    ordinary: u64,
+    is_done: bool,
+}
+
+impl Transport for HeldLine {
+    type Answer<'a> = HeldAnswer<'a>;
+
+    async fn post(&mut self, body: Bytes, hold: Duration) -> Result<HeldAnswer<'_>, LinkError> {
+        if hold.is_zero() {
+            return self.inner.post(body, hold).await.map(HeldAnswer::Plain);
+        }
+        let mut reader = BodyReader::new();
+        reader.push(&body);
+        let packet = reader.next().unwrap().unwrap();
+        let Some(Frame::Hello(hello)) = packet.frames.first().cloned() else { panic!("no Hello") };
+        let relay = self.inner.relay.clone();
+        {
+            let mut relay = relay.lock().unwrap();
+            relay.requests.push(vec![packet.frames]);
+            let device = relay.devices.get_mut(&MY_DEVICE).unwrap();
+            assert!(device.x < hello.x, "the relay sees exchange numbers rise");
+            device.x = hello.x;
+            device.cursors = hello.cursors;
+        }
+        if self.buffers {
+            sleep(hold).await;
+        }
+        let ends = Instant::now() + if self.buffers { Duration::ZERO } else { hold };
+        let ordinary = hello.cursors.ordinary;
+        let writer = BodyWriter::new(Codec::None);
+        let news = self.news.clone();
+        Ok(HeldAnswer::Held(Hold {
+            relay,
+            news,
+            hello,
+            writer,
+            begun: false,
+            ends,
+            ordinary,
+            is_done: false,
+        }))
+    }
+
+    fn left(&self) -> Option<u64> {
+        None
+    }
+
+    fn rtt(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    async fn new_device(&mut self, token: &str, cursors: Cursors) -> Result<NewDevice, SyncError> {
+        self.inner.new_device(token, cursors).await
+    }
+}
+
+impl Hold {
+    fn packet(&mut self, frames: &[Frame]) -> Option<Bytes> {
+        Some(self.writer.packet(frames).unwrap().into())
+    }
+
+    async fn chunk(&mut self) -> Option<Bytes> {
+        if !self.begun {
+            self.begun = true;
+            let k = self.relay.lock().unwrap().mine().k;
+            let welcome = Frame::Welcome(Welcome { x: self.hello.x, now_s: 1, k, limits: None });
+            let mut bytes = self.writer.preamble().to_vec();
+            bytes.extend(self.packet(&[welcome])?);
+            return Some(bytes.into());
+        }
+        loop {
+            let fresh: Vec<_> = {
+                let relay = self.relay.lock().unwrap();
+                relay
+                    .ordinary
+                    .iter()
+                    .filter(|entry| self.ordinary < entry.position)
+                    .cloned()
+                    .collect()
+            };
+            if let Some(last) = fresh.last() {
+                self.ordinary = last.position;
+                return self.packet(&[Frame::Deliveries(Deliveries {
+                    lane: Lane::Ordinary,
+                    entries: fresh,
+                })]);
+            }
+            if self.is_done {
+                return None;
+            }
+            let rest = self.ends.saturating_duration_since(Instant::now());
+            if timeout(rest, self.news.notified()).await.is_err() {
+                self.is_done = true;
+                return self.packet(&[Frame::Done]);
+            }
+        }
+    }
+}
+
+impl Answer for HeldAnswer<'_> {
+    fn status(&self) -> u16 {
+        200
+    }
+
+    fn retry_after_s(&self) -> Option<u32> {
+        None
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, LinkError> {
+        match self {
+            Self::Plain(answer) => answer.chunk().await,
+            Self::Held(hold) => Ok(hold.chunk().await),
+        }
+    }
+}
+
+struct Held {
+    world: World,
+    news: Arc<Notify>,
+}
+
+impl Held {
+    async fn new() -> Self {
+        let world = World::new();
+        world.sync().await;
+        world.sync().await;
+        world.relay.lock().unwrap().requests.clear();
+        Self { world, news: Arc::default() }
+    }
+
+    fn line(&self, buffers: bool) -> HeldLine {
+        HeldLine { inner: self.world.line(), news: self.news.clone(), buffers }
+    }
+
+    /// Holds the line while `meanwhile` runs, which says when it has seen enough.
+    async fn while_held(&self, buffers: bool, meanwhile: impl Future<Output = ()>) {
+        let (mut down, mut up) = (self.line(buffers), self.line(false));
+        let progress = Mutex::new(Progress::default());
+        tokio::select! {
+            ended = live(&self.world.store, &mut down, &mut up, || self.world.terms, &progress) => {
+                panic!("the line was let go: {ended:?}");
+            }
+            () = meanwhile => {}
+        }
+    }
+
+    fn bob_says(&self, text: &str) {
+        self.world.bob_says(text);
+        self.news.notify_waiters();
+    }
+
+    /// Hellos of the requests so far: whether held, and the ordinary cursor.
+    fn requests(&self) -> Vec<(bool, u64)> {
+        let relay = self.world.relay.lock().unwrap();
+        let hellos = relay.requests.iter().map(|request| relay::hello(request));
+        hellos.map(|hello| (hello.hold_s != 0, hello.cursors.ordinary)).collect()
+    }
+}
+
+/// Waits for a change of the store that makes `seen` true.
+async fn until(world: &World, seen: impl Fn() -> bool) {
+    let mut changes = world.store.changes();
+    while !seen() {
+        changes.recv().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_leaves_at_once_and_what_comes_comes_at_once() {
+    let held = Held::new().await;
+    let world = &held.world;
+    held.while_held(false, async {
+        let began = Instant::now();
+        sleep(Duration::from_millis(10)).await;
+        world.send("one");
+        until(world, || world.states() == [MessageState::Relayed]).await;
+        held.bob_says("two");
+        until(world, || world.read() == ["two"]).await;
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    })
+    .await;
+    assert_eq!(world.taken(), ["one"]);
+    let kinds: Vec<_> = held.requests().into_iter().map(|(is_hold, _)| is_hold).collect();
+    assert_eq!(kinds, [false, true, false], "a visit, the hold, the submission");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_are_acknowledged_by_themselves_after_a_while_and_once() {
+    let held = Held::new().await;
+    let world = &held.world;
+    held.while_held(false, async {
+        sleep(Duration::from_millis(10)).await;
+        held.bob_says("one");
+        held.bob_says("two");
+        sleep(Duration::from_secs(9)).await;
+        assert_eq!(held.requests().len(), 2);
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(held.requests().len(), 3);
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(held.requests().len(), 3, "nothing new, nothing said");
+    })
+    .await;
+    let cursor = world.store.reader().position().unwrap().cursors.ordinary;
+    assert_eq!(held.requests()[2], (false, cursor));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_rides_with_a_submission() {
+    let held = Held::new().await;
+    let world = &held.world;
+    held.while_held(false, async {
+        sleep(Duration::from_millis(10)).await;
+        held.bob_says("one");
+        sleep(Duration::from_secs(1)).await;
+        world.send("two");
+        sleep(Duration::from_secs(60)).await;
+    })
+    .await;
+    let cursor = world.store.reader().position().unwrap().cursors.ordinary;
+    let requests = held.requests();
+    assert_eq!((requests.len(), requests[2]), (3, (false, cursor)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_is_renewed_and_nothing_is_lost_in_between() {
+    let held = Held::new().await;
+    let world = &held.world;
+    held.while_held(false, async {
+        for i in 0..40 {
+            held.bob_says(&i.to_string());
+            world.send(&format!("mine {i}"));
+            sleep(Duration::from_secs(31)).await;
+        }
+    })
+    .await;
+    assert_eq!(world.read(), (0..40).map(|i| i.to_string()).collect::<Vec<_>>());
+    assert_eq!(world.taken(), (0..40).map(|i| format!("mine {i}")).collect::<Vec<_>>());
+    let holds = held.requests().into_iter().filter(|(is_hold, _)| *is_hold).count();
+    assert_eq!(holds, 5, "1,240 s in holds of 300 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_proxy_that_keeps_answers_back_holds_are_short() {
+    let held = Held::new().await;
+    let world = &held.world;
+    held.while_held(true, async {
+        sleep(Duration::from_secs(60)).await;
+        held.bob_says("one");
+        sleep(Duration::from_secs(41)).await;
+        assert_eq!(world.read(), ["one"]);
+    })
+    .await;
+    let relay = world.relay.lock().unwrap();
+    let holds: Vec<_> = relay.requests.iter().map(|request| relay::hello(request).hold_s).collect();
+    assert!(holds[2..].iter().all(|hold_s| *hold_s <= 20), "{holds:?}");
+}

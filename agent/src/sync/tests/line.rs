@@ -1,14 +1,17 @@
 //! A line to the relay in memory: it counts, and it is cut at an exact byte in either direction.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
 use wire::Cursors;
 
-use super::{ME, MY_DEVICE, relay::Relay};
+use super::{ME, relay::Relay};
 use crate::{
     link::LinkError,
     store::NewDevice,
@@ -23,7 +26,8 @@ const AROUND: u64 = 225;
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) relay: Arc<Mutex<Relay>>,
-    pub(super) device: u64,
+    /// What `account.toml` says.
+    device: Arc<AtomicU64>,
     /// The relay gets so many bytes of all requests together.
     pub(super) up_left: usize,
     /// So many bytes of all answers come.
@@ -38,10 +42,10 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(relay: Arc<Mutex<Relay>>) -> Self {
+    pub(super) fn new(relay: Arc<Mutex<Relay>>, device: Arc<AtomicU64>) -> Self {
         Self {
             relay,
-            device: MY_DEVICE,
+            device,
             up_left: usize::MAX,
             down_left: usize::MAX,
             budget: None,
@@ -64,7 +68,8 @@ impl Transport for Line {
         self.moved += body.len() as u64 + AROUND;
         let arrived = body.len().min(self.up_left);
         self.up_left -= arrived;
-        let answer = self.relay.lock().unwrap().exchange(self.device, &body[..arrived]);
+        let answer =
+            self.relay.lock().unwrap().exchange(self.device.load(SeqCst), &body[..arrived]);
         let Some(answer) = answer.filter(|_| arrived == body.len()) else { return Err(cut(0)) };
         let answer = self.canned.clone().unwrap_or(answer);
         Ok(LineAnswer { rest: answer.into(), line: self, received: 0 })
@@ -83,7 +88,7 @@ impl Transport for Line {
         if self.loses_device {
             return Err(cut(0).into());
         }
-        self.device = device;
+        self.device.store(device, SeqCst);
         Ok(NewDevice { account: ME, device, cursors })
     }
 }

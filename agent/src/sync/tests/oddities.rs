@@ -1,1 +1,58 @@
-//! oddities
+//! What a later version sends, and exchanges with nothing in them.
+
+use wire::{Frame, Item, Lane};
+
+use super::*;
+
+#[tokio::test]
+async fn an_exchange_with_nothing_new_says_and_writes_next_to_nothing() {
+    let world = World::new();
+    world.sync().await;
+    world.sync().await;
+    world.relay.lock().unwrap().requests.clear();
+    let commits = world.store.commits();
+    let progress = world.sync().await;
+    let requests = world.relay.lock().unwrap().requests.clone();
+    assert!(
+        matches!(&requests[..], [packets] if matches!(&packets[..], [frames]
+        if matches!(&frames[..], [Frame::Hello(_), Frame::End]))),
+        "{requests:?}"
+    );
+    // The exchange number has to be durable; nothing else is written.
+    assert_eq!(world.store.commits() - commits, 1);
+    assert!(progress.request_bytes + progress.answer_bytes <= 70, "{progress:?}");
+}
+
+#[tokio::test]
+async fn frames_of_a_later_version_are_kept_and_the_rest_flows() {
+    let world = World::new();
+    world.sync().await;
+    world.relay.lock().unwrap().odd = vec![Frame::Unknown { kind: 90, payload: vec![7; 9] }];
+    world.bob_says("one");
+    world.relay.lock().unwrap().bob_sends(
+        900,
+        &Item::Opaque { kind: 80, body: vec![1] },
+        Lane::Urgent,
+    );
+    world.sync().await;
+    world.sync().await;
+    assert_eq!(world.notices().len(), 1);
+    let read = world.read();
+    assert_eq!(read[0], "one");
+    assert!(read[1].contains("kind 80"), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_message_goes_in_one_exchange_and_founding_a_conversation_in_two() {
+    let world = World::new();
+    world.sync().await;
+    world.send("one");
+    world.bob_says("two");
+    assert_eq!(world.sync().await.requests, 1);
+    let asked = world.store.request(&["chandra".into()], "", "Ahoy").unwrap();
+    world.store.send(asked.conversation.unwrap(), "first words", Compose::default()).unwrap();
+    // The relay of this test accepts at once; what waited for that goes on the same connection.
+    let progress = world.sync().await;
+    assert_eq!((progress.requests, progress.sent), (2, 2));
+    assert_eq!(world.taken(), ["one", "first words"]);
+}

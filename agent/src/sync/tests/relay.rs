@@ -26,7 +26,7 @@ pub(super) struct Relay {
     pub(super) tokens: std::collections::BTreeMap<String, u64>,
     pub(super) position: u64,
     pub(super) c: u64,
-    bobs_n: u64,
+    pub(super) bobs_n: u64,
     pub(super) latest: Vec<(u64, Entry)>,
     pub(super) urgent: Vec<Delivery>,
     pub(super) ordinary: Vec<Delivery>,
@@ -42,12 +42,11 @@ pub(super) struct Relay {
     pub(super) odd: Vec<Frame>,
     /// Every request's frames, packet by packet.
     pub(super) requests: Vec<Vec<Vec<Frame>>>,
-    pub(super) packet_max: usize,
 }
 
 impl Relay {
     pub(super) fn with_bob() -> Self {
-        let mut relay = Self { position: 100, c: 1000, packet_max: 300, ..Self::default() };
+        let mut relay = Self { position: 100, c: 1000, ..Self::default() };
         relay.devices.insert(MY_DEVICE, Device::default());
         relay.conversations.push((50, Name { device: BOBS_DEVICE, n: 900 }));
         relay.tell(Entry::Contact { account: BOB, name: "bob".into(), blocked: false });
@@ -128,7 +127,7 @@ impl Relay {
         else {
             return None;
         };
-        if let Some(why) = self.fork(device, &hello) {
+        if let Some(why) = self.fork(device, &hello, &packets) {
             return Some(
                 self.write(&[vec![Frame::Forked(Forked { x: hello.x, why }), Frame::Done]]),
             );
@@ -154,7 +153,7 @@ impl Relay {
         is_whole.then(|| self.answer(device, &hello, stop))
     }
 
-    fn fork(&self, device: u64, hello: &Hello) -> Option<ForkWhy> {
+    fn fork(&self, device: u64, hello: &Hello, packets: &[Vec<Frame>]) -> Option<ForkWhy> {
         let state = &self.devices[&device];
         if hello.x < state.x {
             return Some(ForkWhy::StaleAttempt);
@@ -164,6 +163,9 @@ impl Relay {
         match () {
             () if hello.told < state.told => Some(ForkWhy::ToldWentBack),
             () if went_back => Some(ForkWhy::CursorWentBack),
+            () if packets.iter().flatten().any(|frame| has_other_bytes(state, frame)) => {
+                Some(ForkWhy::OtherBytes)
+            }
             () => None,
         }
     }
@@ -311,6 +313,14 @@ impl Relay {
         self.devices.insert(device, Device { cursors, ..Device::default() });
         device
     }
+}
+
+fn has_other_bytes(state: &Device, frame: &Frame) -> bool {
+    let Frame::Submits(submits) = frame else { return false };
+    (submits.first..).zip(&submits.items).any(|(n, submit)| {
+        let known = state.items.iter().find(|(known, _)| *known == n);
+        known.is_some_and(|(_, known)| (known.kind, &known.body) != (submit.kind, &submit.body))
+    })
 }
 
 fn sent_one(frames: &[Frame]) -> bool {
