@@ -15,7 +15,7 @@ use std::{any::Any, fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc};
 use wire::{AccountId, Cursors, Delivery, DeviceId, Entry, HeldRow, LaneMask, Run};
 
 pub use self::{
-    changes::{Change, Changes, Generation, Tail, Watch},
+    changes::{Change, Changes, Generation, News, Tail, Watch},
     policy::Policy,
     turn::{Taken, Turn},
 };
@@ -88,12 +88,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What lies in lanes behind the given positions, for `Held`.
     fn held(&self, asks: Vec<HeldAsk>) -> Pending<'_, Vec<Result<Vec<HeldRow>, StoreError>>>;
 
-    /// Who may see the presence of these accounts: their accepted contacts where neither blocks
-    /// the other.
+    /// Who may see the presence of these accounts, and whose they may see: their accepted contacts
+    /// where neither blocks the other.
     fn contacts(
         &self,
         accounts: Vec<AccountId>,
-    ) -> Pending<'_, Vec<Result<Vec<Contact>, StoreError>>>;
+    ) -> Pending<'_, Vec<Result<Vec<AccountId>, StoreError>>>;
 
     /// Which active device of which active account holds a token.
     fn authenticate(
@@ -175,6 +175,8 @@ pub struct DeviceState {
     pub told: u64,
     /// What the device last said it holds.
     pub cursors: Cursors,
+    /// When it was last noted, Unix seconds: with each commit, and now and then.
+    pub seen_at_s: u64,
     /// Whether it may still use the relay.
     pub active: bool,
 }
@@ -235,15 +237,6 @@ pub struct HeldAsk {
     pub device: DeviceId,
     /// Entries behind these positions.
     pub after: Cursors,
-}
-
-/// Someone who may see an account's presence, and whose presence it may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contact {
-    /// The contact's account.
-    pub account: AccountId,
-    /// When the store last noted one of its devices, Unix seconds; 0 is never.
-    pub seen_at_s: u64,
 }
 
 /// Whom a token belongs to.

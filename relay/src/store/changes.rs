@@ -25,6 +25,18 @@ pub struct Change {
     pub by: Option<DeviceId>,
 }
 
+/// What a commit did to everything.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// Logs that changed.
+    pub changes: Vec<Change>,
+    /// Accounts of which a device may not use the relay any more: their logs have to be read
+    /// again, which tells.
+    pub ended: Vec<AccountId>,
+    /// Whether somebody became or ceased to be somebody's contact.
+    pub contacts: bool,
+}
+
 /// The end of a log, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tail {
@@ -57,6 +69,7 @@ pub struct Changes {
 #[derive(Debug, Default)]
 struct Known {
     generation: u64,
+    contacts: u64,
     ends: HashMap<AccountId, Tail>,
     watches: HashMap<AccountId, watch::Sender<u64>>,
 }
@@ -100,10 +113,16 @@ impl Changes {
         }
     }
 
-    /// Announces a commit. Called by stores, after it. Of the accounts in `ended` a device may not
-    /// use the relay any more: their logs have to be read again, which tells.
-    pub fn publish(&self, changes: &[Change], ended: &[AccountId]) {
+    /// Counts the times that anybody's contacts may have changed.
+    pub fn contacts(&self) -> u64 {
+        self.lock().contacts
+    }
+
+    /// Announces a commit. Called by stores, after it.
+    pub fn publish(&self, news: &News) {
+        let News { changes, ended, contacts } = news;
         let mut known = self.lock();
+        known.contacts += u64::from(*contacts);
         if known.ends.len() + changes.len() > LOGS_MAX {
             known.forget();
         }
@@ -123,6 +142,7 @@ impl Changes {
     pub fn publish_all(&self) {
         let mut known = self.lock();
         known.forget();
+        known.contacts += 1;
         known.watches.retain(|_, sender| sender.receiver_count() > 0);
         for sender in known.watches.values() {
             sender.send_modify(|version| *version += 1);
@@ -174,17 +194,21 @@ impl Known {
 mod tests {
     use super::*;
 
+    fn news(end: u64, by: Option<DeviceId>) -> News {
+        News { changes: vec![Change { account: 1, end, by }], ..News::default() }
+    }
+
     #[test]
     fn own_entries_alone_leave_a_log_quiet_for_their_device() {
         let changes = Changes::default();
         changes.learned(1, 10, changes.generation());
-        changes.publish(&[Change { account: 1, end: 11, by: Some(7) }], &[]);
-        changes.publish(&[Change { account: 1, end: 12, by: Some(7) }], &[]);
+        changes.publish(&news(11, Some(7)));
+        changes.publish(&news(12, Some(7)));
         let tail = changes.tail(1).unwrap();
         assert!(tail.is_quiet_for(7, 10));
         assert!(!tail.is_quiet_for(7, 9));
         assert!(!tail.is_quiet_for(8, 10));
-        changes.publish(&[Change { account: 1, end: 13, by: None }], &[]);
+        changes.publish(&news(13, None));
         assert!(!changes.tail(1).unwrap().is_quiet_for(7, 10));
     }
 
@@ -201,7 +225,7 @@ mod tests {
     fn a_log_whose_device_ended_is_read_again() {
         let changes = Changes::default();
         let (before, watch) = (changes.generation(), changes.watch(1));
-        changes.publish(&[], &[1]);
+        changes.publish(&News { ended: vec![1], ..News::default() });
         changes.learned(1, 10, before);
         assert_eq!(changes.tail(1), None);
         assert!(watch.has_changed().unwrap());
@@ -212,7 +236,7 @@ mod tests {
         let changes = Changes::default();
         let watch = changes.watch(1);
         assert!(!watch.has_changed().unwrap());
-        changes.publish(&[Change { account: 1, end: 1, by: None }], &[]);
+        changes.publish(&news(1, None));
         assert!(watch.has_changed().unwrap());
     }
 }

@@ -39,8 +39,8 @@ use self::{
 };
 use super::{
     AccountAnswer, AccountOrder, AccountOutcome, AccountQuery, AnswerAsk, Changes, Chore,
-    ChoreReport, Contact, DeviceState, HeldAsk, LaneAsk, LanePage, Login, Pending, Policy,
-    SecretHash, Store, StoreError, Taken, Turn,
+    ChoreReport, DeviceState, HeldAsk, LaneAsk, LanePage, Login, Pending, Policy, SecretHash,
+    Store, StoreError, Taken, Turn,
 };
 
 /// Connections that read.
@@ -190,7 +190,7 @@ impl Store for SqliteStore {
     fn contacts(
         &self,
         accounts: Vec<AccountId>,
-    ) -> Pending<'_, Vec<Result<Vec<Contact>, StoreError>>> {
+    ) -> Pending<'_, Vec<Result<Vec<AccountId>, StoreError>>> {
         Box::pin(self.read_each(accounts, |db, account| lanes::contacts(db, *account)))
     }
 

@@ -10,7 +10,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use wire::{AccountId, ConversationId, Cursors, DeviceId, Lane, MemberState, Name};
 
-use super::super::{Change, DeviceState, NUMBER_MAX};
+use super::super::{Change, DeviceState, NUMBER_MAX, News};
 
 /// Rows of one kind after which the cache starts anew.
 const CACHED_MAX: usize = 50_000;
@@ -38,8 +38,8 @@ impl Device {
     }
 
     pub(super) fn state(&self, active: bool) -> DeviceState {
-        let Self { account, x, k, told, cursors, .. } = *self;
-        DeviceState { account, x, k, told, cursors, active }
+        let Self { account, seen_at_s, x, k, told, cursors, .. } = *self;
+        DeviceState { account, x, k, told, cursors, seen_at_s, active }
     }
 }
 
@@ -178,6 +178,8 @@ pub(super) struct Cache {
     touched: HashMap<AccountId, Option<DeviceId>>,
     /// Accounts of which a device may not use the relay any more.
     ended: Vec<AccountId>,
+    /// Whether this transaction changed who is whose contact.
+    contacts: bool,
 }
 
 impl Cache {
@@ -191,6 +193,7 @@ impl Cache {
             allocators: HashMap::new(),
             touched: HashMap::new(),
             ended: Vec::new(),
+            contacts: false,
         }
     }
 
@@ -203,6 +206,7 @@ impl Cache {
         self.allocators.clear();
         self.touched.clear();
         self.ended.clear();
+        self.contacts = false;
     }
 
     /// Keeps the memory bounded. Only between transactions.
@@ -388,6 +392,11 @@ impl Cache {
         self.ended.push(account);
     }
 
+    /// Who is whose contact may have changed.
+    pub(super) fn note_contacts(&mut self) {
+        self.contacts = true;
+    }
+
     /// The account has a new device.
     pub(super) fn note_device(&mut self, account: AccountId, device: DeviceId) {
         if let Some((mailbox, _)) = self.mailboxes.rows.get_mut(&account) {
@@ -410,7 +419,7 @@ impl Cache {
     }
 
     /// What the committed transaction changed, for [`super::super::Changes`].
-    pub(super) fn take_changes(&mut self) -> (Vec<Change>, Vec<AccountId>) {
+    pub(super) fn take_changes(&mut self) -> News {
         let mailboxes = &self.mailboxes;
         let changes = self
             .touched
@@ -420,7 +429,8 @@ impl Cache {
                 Change { account, end, by }
             })
             .collect();
-        (changes, std::mem::take(&mut self.ended))
+        let contacts = std::mem::take(&mut self.contacts);
+        News { changes, ended: std::mem::take(&mut self.ended), contacts }
     }
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use wire::{AccountId, Delivery, DeviceId, HeldKind, HeldRow, Lane, LaneMask, Refusal, Run};
 
 use super::{
-    super::{AnswerAsk, Contact, DeviceState, HeldAsk, LaneAsk, LanePage, turn::push_run},
+    super::{AnswerAsk, DeviceState, HeldAsk, LaneAsk, LanePage, turn::push_run},
     latest,
 };
 
@@ -207,10 +207,9 @@ pub(super) fn device(db: &Connection, id: DeviceId) -> Result<Option<DeviceState
 }
 
 /// Accepted contacts where neither blocks the other.
-pub(super) fn contacts(db: &Connection, account: AccountId) -> Result<Vec<Contact>> {
+pub(super) fn contacts(db: &Connection, account: AccountId) -> Result<Vec<AccountId>> {
     db.prepare_cached(
-        "SELECT t.account,
-                (SELECT coalesce(max(d.seen_at_s), 0) FROM device d WHERE d.account = t.account)
+        "SELECT t.account
          FROM member m
          JOIN conversation v ON v.id = m.conversation AND v.low IS NOT NULL
          JOIN member t ON t.conversation = v.id AND t.account <> m.account
@@ -219,6 +218,6 @@ pub(super) fn contacts(db: &Connection, account: AccountId) -> Result<Vec<Contac
                AND NOT EXISTS (SELECT 1 FROM block WHERE account = t.account AND blocked = ?1)
          ORDER BY t.account",
     )?
-    .query_map([account], |row| Ok(Contact { account: row.get(0)?, seen_at_s: row.get(1)? }))?
+    .query_map([account], |row| row.get(0))?
     .collect()
 }

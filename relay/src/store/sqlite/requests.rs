@@ -167,6 +167,7 @@ impl Tx<'_> {
         other: AccountId,
         greeting: &str,
     ) -> Result<()> {
+        self.cache.note_contacts();
         let version = self.next_version(id)?;
         let mut me = founder(account);
         (me.joined, me.changed) = (version, version);
@@ -340,9 +341,13 @@ impl Tx<'_> {
         let version = self.next_version(id)?;
         let Some(row) = self.cache.conversation(self.db, id)? else { return Ok(()) };
         let Some(member) = row.member(account) else { return Ok(()) };
+        let contact = row.pair.is_some() && member.state == MemberState::Member;
         let mut member = Member { state, changed: version, asked_until_s: 0, ..member.clone() };
         if state == MemberState::Member {
             member.joined = version;
+        }
+        if contact {
+            self.cache.note_contacts();
         }
         self.set_member(id, member)
     }
@@ -501,8 +506,7 @@ impl Tx<'_> {
         } else {
             self.tell_kept_back(account, other)?;
         }
-        // Presence between the two changed as well.
-        self.cache.touch(other, None);
+        self.cache.note_contacts();
         self.bump(account, Key::Contact(other))?;
         Ok(Ok(Run::Done { count: 1 }))
     }
@@ -559,6 +563,7 @@ impl Tx<'_> {
         }
         let all_here = members.iter().all(|member| member.state == MemberState::Member);
         if let Some((low, high)) = pair.filter(|_| all_here) {
+            self.cache.note_contacts();
             self.bump(low, Key::Contact(high))?;
             self.bump(high, Key::Contact(low))?;
         }

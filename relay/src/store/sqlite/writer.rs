@@ -261,8 +261,7 @@ impl Writer {
         }
         self.db.prepare_cached("COMMIT")?.execute([])?;
         self.commits.fetch_add(1, Ordering::Relaxed);
-        let (changes, ended) = self.cache.take_changes();
-        self.changes.publish(&changes, &ended);
+        self.changes.publish(&self.cache.take_changes());
         self.cache.trim();
         Ok(())
     }
