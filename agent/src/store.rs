@@ -123,9 +123,10 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Declared before the lock, so that it is closed before the lock is given back.
-    writer: Mutex<Connection>,
+    // In the order of closing: the writer is the last to leave, so that it takes the side files with it; then the lock
+    // is given back.
     reader: Reader,
+    writer: Mutex<Connection>,
     changes: broadcast::Sender<Change>,
     options: Options,
     /// Commits until the failpoint; negative is never.
@@ -146,8 +147,8 @@ impl Store {
         let reader = Reader::over(schema::open_reader(path)?, path, options.clock.clone());
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         Ok(Self(Arc::new(Inner {
-            writer: Mutex::new(writer),
             reader,
+            writer: Mutex::new(writer),
             changes,
             options,
             commits_left: AtomicI64::new(-1),

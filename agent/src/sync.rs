@@ -105,7 +105,7 @@ pub async fn run<T: Transport>(
         if let Some(words) = Run::bound(transport, terms, progress) {
             return Ok(Ended::Partial(words));
         }
-        let exchange = Exchange::new(store, terms, run.mode(store, transport)?);
+        let exchange = Exchange::new(store, terms, run.mode(store, transport, terms)?);
         let attempt = match exchange.attempt()? {
             Next::Go(attempt) => attempt,
             Next::Nothing => return Ok(Ended::Done),
@@ -160,11 +160,12 @@ impl Run {
         &self,
         store: &Store,
         transport: &T,
+        terms: &Terms,
     ) -> Result<exchange::Mode, SyncError> {
         // More than a packet in doubt is not sent again before the relay was asked.
         let in_doubt = if self.welcomed { 0 } else { store.unanswered_bytes()? };
         Ok(exchange::Mode {
-            submits: in_doubt <= plan::IN_DOUBT_MAX,
+            submits: in_doubt <= plan::packet_max(terms),
             must: self.wants_more,
             left: transport.left(),
             nothing_held: self.nothing_held,

@@ -154,6 +154,7 @@ impl Tx<'_> {
         self.show_amended(id)?;
         if is_mine {
             self.settle_receipts(conversation, lane)?;
+            self.note_sent_elsewhere(conversation, &content.text, sent_at)?;
         }
         self.changed(Change::Arrived(id));
         Ok(())

@@ -8,7 +8,8 @@ use rusqlite::params;
 use wire::Cursors;
 
 use super::{
-    Change, Kind, Store, StoreError,
+    Change, ConversationId, Kind, Store, StoreError,
+    queue::{ITEM, hold, item_row, state},
     write::{Query, Tx},
 };
 
@@ -113,6 +114,29 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// A message that another device of ours has sent: where the same text is held here since this store became a new
+    /// device, it went already, and says so. The user cancels it; no answer of a relay deletes anything.
+    pub(crate) fn note_sent_elsewhere(
+        &self,
+        conversation: ConversationId,
+        text: &str,
+        sent_at: i64,
+    ) -> Result<(), StoreError> {
+        /// Ages are rounded on the wire.
+        const APART_MAX_S: i64 = 120;
+        let reason = "this was sent already: cancel it, or release it to send it once more";
+        let sql = format!(
+            "SELECT {ITEM} FROM item JOIN message ON message.id = item.message
+            WHERE item.state = 0 AND item.hold = ?1 AND item.reason <> ?2 AND message.conversation = ?3
+                AND message.base = ?4 AND abs(message.sent_at - ?5) <= ?6 ORDER BY item.id"
+        );
+        let held = params![hold::FORKED, reason, conversation, text, sent_at, APART_MAX_S];
+        match self.first(&sql, held, item_row)? {
+            Some(item) => self.set_waiting(&item, state::HELD, hold::FORKED, reason),
+            None => Ok(()),
+        }
+    }
+
     fn say_forked(&self, held: usize) -> Result<(), StoreError> {
         let waits = match held {
             0 => String::new(),
@@ -135,6 +159,11 @@ impl Tx<'_> {
         /// How long the bytes of what was answered are kept, should the relay be put back.
         const SENT_KEPT_S: i64 = 30 * DAY_S;
         const VISITS_KEPT_S: i64 = 400 * DAY_S;
+        // A clock that is days off is no reason to throw anything away.
+        let ahead = self.position()?.relay_ahead_s.unwrap_or(0);
+        if DAY_S < ahead.abs() {
+            return Ok(());
+        }
         let sql = "DELETE FROM item WHERE state = 3 AND answered_at < ?1 AND NOT EXISTS
             (SELECT 1 FROM message WHERE message.id = item.message AND message.state IN (3, 4))";
         self.run(sql, [self.now - SENT_KEPT_S])?;

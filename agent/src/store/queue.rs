@@ -181,8 +181,9 @@ impl Tx<'_> {
             return Ok(Some(format!("waits until {whom} accepts")));
         }
         if chat.is_invited() {
-            // The acceptance goes first, in the same request if need be.
-            let accepts = self.has_waiting(chat.id, kind::ACCEPT)?;
+            // The acceptance goes first, in the same request if need be; asking back accepts too.
+            let accepts = self.has_waiting(chat.id, kind::ACCEPT)?
+                || self.has_waiting(chat.id, kind::REQUEST)?;
             return Ok((!accepts).then(|| "waits until you accept the request".to_owned()));
         }
         if !chat.is_member() {

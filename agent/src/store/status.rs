@@ -44,7 +44,7 @@ impl Reader {
                 requests: count(
                     "SELECT count(*) FROM conversation WHERE mine = 1 AND merged_into IS NULL AND NOT EXISTS
                         (SELECT 1 FROM item WHERE item.conversation = conversation.id
-                            AND item.kind IN (6, 7) AND item.state IN (1, 2))",
+                            AND item.kind IN (5, 6, 7) AND item.state IN (1, 2))",
                 )?,
                 unread: count(
                     "SELECT count(*) FROM message WHERE is_read = 0 AND is_deleted = 0 AND (is_here = 1 OR text <> '')",

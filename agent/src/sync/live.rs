@@ -66,7 +66,7 @@ struct Turn {
 
 impl Turn {
     fn new(store: &Store) -> Result<Self, SyncError> {
-        // The last exchange said what lay here before it; what it brought is still to be acknowledged.
+        // The hold that comes next says so in its Hello.
         let acked = std::sync::Mutex::new(store.reader().position()?.cursors);
         Ok(Self { number: Mutex::default(), acked })
     }
@@ -228,7 +228,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
         loop {
             let terms = Terms { lanes: LaneMask::NONE, ..(self.terms)() };
             let in_doubt = self.store.unanswered_bytes()?;
-            let asks_first = super::plan::IN_DOUBT_MAX < in_doubt;
+            let asks_first = super::plan::packet_max(&terms) < in_doubt;
             let mode = Mode {
                 submits: !asks_first,
                 must: must || asks_first,

@@ -2,15 +2,12 @@
 
 use bytes::Bytes;
 use wire::{
-    BodyWriter, EncodeError, Frame, Hello, LaneMask, PREAMBLE_LEN, Submits,
-    limits::{PACKET_TARGET, REQUEST_TARGET},
+    BodyWriter, EncodeError, Frame, Hello, LaneMask, PREAMBLE_LEN, Submits, limits::REQUEST_TARGET,
 };
 
 use super::Terms;
 use crate::store::{Draft, Packed};
 
-/// More unanswered than this is not sent again before the relay was asked, in bytes: a packet's worth.
-pub(crate) const IN_DOUBT_MAX: usize = PACKET_TARGET;
 /// A request takes no longer than this many seconds of the link, unless one envelope does.
 const REQUEST_SECONDS: u64 = 30;
 /// Marks in one request; more go with the next.
@@ -59,7 +56,7 @@ impl Room {
                 (body_max.min(share), relay_max.min(single))
             }
         };
-        let packet_max = terms.packet_max.min(terms.link.packet_target());
+        let packet_max = packet_max(terms);
         Self { body_max, single_max: single_max.max(body_max), left, packet_max }
     }
 
@@ -74,6 +71,11 @@ impl Room {
         let rest = left.saturating_sub(request_len as u64 + AROUND);
         u32::try_from(rest.saturating_sub(rest * FRAMING / 1024)).unwrap_or(u32::MAX).max(1)
     }
+}
+
+/// Size that packets keep within, in bytes. More in doubt than this is not sent again before the relay was asked.
+pub(crate) fn packet_max(terms: &Terms) -> usize {
+    terms.packet_max.min(terms.link.packet_target())
 }
 
 /// What `Hello` says beside what the draft knows.

@@ -290,3 +290,18 @@ fn a_new_device_numbers_anew_and_holds_what_waited() {
     let other = Identity { account: 999, ..identity(5) };
     assert!(matches!(bench.store.log_in(&other, None), Err(StoreError::OtherAccount { .. })));
 }
+
+#[test]
+fn what_was_held_after_a_fork_and_turns_out_to_have_gone_says_so() {
+    let (mut bench, bob) = Bench::with_bob();
+    let (one, two) = (bench.send(bob, "one"), bench.send(bob, "one"));
+    bench.store.log_in(&identity(MY_DEVICE + 1), None).unwrap();
+    let mine = Delivery { author: MY_DEVICE, account: ME, age_s: 30, ..bob_says(1, 30, "one") };
+    bench.deliver(vec![mine]);
+    assert!(
+        bench.row(one).reason.starts_with("this was sent already"),
+        "{}",
+        bench.row(one).reason
+    );
+    assert!(bench.row(two).reason.starts_with("perhaps"), "one of two");
+}

@@ -140,3 +140,13 @@ fn another_request_after_a_decline_is_another_row() {
     bench.latest(pair_with_bob(MemberState::Invited, MemberState::Member));
     assert_eq!((requests(&bench), bench.store.reader().counters().unwrap().requests), (2, 1));
 }
+
+#[test]
+fn asking_back_offline_accepts_and_what_was_written_goes_with_it() {
+    let mut bench = Bench::new();
+    let bob = bench.store.request(&["bob".into()], "", "").unwrap().conversation.unwrap();
+    let one = bench.send(bob, "one");
+    bench.latest(pair_with_bob(MemberState::Invited, MemberState::Member));
+    assert_eq!(bench.row(one).state, Some(MessageState::Queued));
+    assert_eq!(bench.store.reader().counters().unwrap().requests, 0);
+}

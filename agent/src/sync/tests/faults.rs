@@ -270,4 +270,5 @@ async fn a_home_of_last_week_sends_nothing_without_the_user_and_fetches_what_it_
     assert_eq!(world.read(), ["answer"]);
     let outbox = world.store.reader().outbox().unwrap();
     assert_eq!((outbox.len(), outbox[0].state), (1, MessageState::Held));
+    assert!(!outbox[0].reason.is_empty());
 }
