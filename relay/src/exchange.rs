@@ -1,0 +1,149 @@
+//! One exchange: frames in, frames out. No HTTP, no SQL.
+//!
+//! A [`Visit`] takes the request as its bytes come: each packet is committed while the next one
+//! travels. Its [`Answer`] is made packet by packet as well, so a long one or a hold takes no more
+//! memory than a page of a mailbox.
+//!
+//! **Invariants:** one exchange of a device commits at a time, the newest; a lower exchange number
+//! changes nothing, an equal one only reads; an exchange that brings nothing new commits nothing;
+//! every packet can be read without its neighbours; nothing here waits for a network while it
+//! holds a lock or a transaction.
+
+mod answer;
+mod clock;
+mod held;
+mod hold;
+mod limits;
+mod mail;
+mod pack;
+mod packets;
+mod seat;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod visit;
+
+use std::{fmt, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+use wire::{AccountId, DecodeError, DeviceId, EncodeError};
+
+use self::seat::Seats;
+pub use self::{
+    answer::Answer,
+    clock::{Clock, SystemClock},
+    packets::Packets,
+    visit::Visit,
+};
+use crate::{
+    ops::Metrics,
+    presence::Presence,
+    serve::limits::RateLimiter,
+    settings::Rates,
+    store::{Login, Store, StoreError},
+};
+
+/// Accounts whose submits are remembered for their rate.
+const LIMITED_MAX: usize = 200_000;
+
+/// Answers exchanges; one for each relay. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Exchange(Arc<Core>);
+
+/// What all exchanges share.
+struct Core {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    limits: wire::Limits,
+    submits: RateLimiter<AccountId>,
+    seats: Seats,
+    presence: Arc<Presence>,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// Why a request has no answer in frames.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExchangeError {
+    /// Its bytes are no body, or a packet is damaged. What came before stays taken.
+    #[error(transparent)]
+    Unreadable(#[from] DecodeError),
+    /// It does not begin with a `Hello`.
+    #[error("the request does not begin with Hello")]
+    NoHello,
+    /// It has a number that nobody was ever given.
+    #[error("the request's {what} is beyond any number that a relay gives")]
+    Impossible {
+        /// Which number.
+        what: &'static str,
+    },
+    /// It ends without `End`. What came before stays taken.
+    #[error("the request was cut: it ends without End")]
+    Cut,
+    /// The device or its account may not use the relay any more.
+    #[error("this device's right to use the relay was taken away")]
+    Revoked,
+    /// The answer could not be written.
+    #[error("the answer could not be written")]
+    Encode(#[from] EncodeError),
+    /// The store failed before there was anything to answer.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
+impl Exchange {
+    /// Answers from `store`, by the machine's clock.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, settings: &config::RelaySettings, metrics: Metrics) -> Self {
+        Self::with_clock(store, settings, metrics, Arc::new(SystemClock))
+    }
+
+    /// As [`Exchange::new`], by another clock.
+    #[must_use]
+    pub fn with_clock(
+        store: Arc<dyn Store>,
+        settings: &config::RelaySettings,
+        metrics: Metrics,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let presence = Arc::new(Presence::new(clock.now_s(), store.changes().clone()));
+        Self(Arc::new(Core {
+            store,
+            metrics,
+            limits: limits::of(settings),
+            submits: RateLimiter::new(Rates::of(&settings.limits).submits, LIMITED_MAX),
+            seats: Seats::default(),
+            presence,
+            clock,
+        }))
+    }
+
+    /// Begins to take a request of `login`. Where `closing` is cancelled a hold ends with what
+    /// there is. With `stop` nothing of the request is taken, and the device is told so.
+    #[must_use]
+    pub fn begin(
+        &self,
+        login: Login,
+        closing: CancellationToken,
+        stop: Option<wire::Stop>,
+    ) -> Visit {
+        Visit::new(self.0.clone(), login, closing, stop)
+    }
+
+    /// Devices that said Hello since this was last asked, and when: Unix seconds.
+    #[must_use]
+    pub fn seen(&self) -> Vec<(DeviceId, u64)> {
+        self.0.seats.take_seen()
+    }
+}
+
+/// The one answer of a batch of one.
+fn only<T>(answers: Vec<Result<T, StoreError>>) -> Result<T, StoreError> {
+    answers.into_iter().next().unwrap_or(Err(StoreError::Closed))
+}

@@ -1,0 +1,288 @@
+//! Whose turn it is: a seat for each device, with the highest exchange number seen, what is known
+//! of the device, and what has to make way for a newcomer.
+//!
+//! The turn is a lock that is held while one packet is taken, never while bytes are waited for: a
+//! newcomer takes it at the older exchange's next packet edge, and then the number tells the older
+//! one that it is over. An abandoned packet keeps the lock until the store is done with it.
+//!
+//! Seats are forgotten when there are many. Nothing rests on them: what must not be forgotten is
+//! durable before it is answered for.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::OwnedMutexGuard;
+use tokio_util::sync::CancellationToken;
+use wire::{Cursors, DeviceId, Lane, LaneMask};
+
+use crate::store::{DeviceState, Generation};
+
+/// Devices that are remembered at once.
+const SEATS_MAX: usize = 200_000;
+
+/// The right to commit for a device.
+pub(super) type TurnLock = Arc<OwnedMutexGuard<()>>;
+
+/// All seats.
+#[derive(Debug, Default)]
+pub(super) struct Seats {
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    seats: HashMap<DeviceId, Arc<Seat>>,
+    seen: HashMap<DeviceId, u64>,
+}
+
+impl Seats {
+    /// The device's seat.
+    pub(super) fn of(&self, device: DeviceId) -> Arc<Seat> {
+        let mut table = lock(&self.table);
+        if table.seats.len() >= SEATS_MAX && !table.seats.contains_key(&device) {
+            table.seats.retain(|_, seat| 1 < Arc::strong_count(seat));
+        }
+        table.seats.entry(device).or_default().clone()
+    }
+
+    /// Notes that the device was here.
+    pub(super) fn note_seen(&self, device: DeviceId, now_s: u64) {
+        let mut table = lock(&self.table);
+        if table.seen.len() < SEATS_MAX || table.seen.contains_key(&device) {
+            table.seen.insert(device, now_s);
+        }
+    }
+
+    /// Who was here since this was last asked.
+    pub(super) fn take_seen(&self) -> Vec<(DeviceId, u64)> {
+        lock(&self.table).seen.drain().collect()
+    }
+}
+
+/// One device's seat.
+#[derive(Debug, Default)]
+pub(super) struct Seat {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    table: Mutex<Place>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    newest: u64,
+    /// The newest that asked for mail.
+    newest_for_mail: u64,
+    state: Option<(Generation, DeviceState)>,
+    drained: Option<Drained>,
+    /// Ends the answer that is being sent, unless it is a hold.
+    answer: Option<(u64, CancellationToken)>,
+    hold: Option<(u64, CancellationToken)>,
+}
+
+/// What an exchange number is to the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// Higher than any before: it has the turn now.
+    Newest,
+    /// The newest once more: a proxy's retry, or a replay.
+    Again,
+    /// Lower.
+    Stale,
+}
+
+/// "This device, with these cursors, had everything up to there."
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drained {
+    /// When that was read.
+    pub(super) generation: Generation,
+    /// Lanes that were read.
+    pub(super) lanes: LaneMask,
+    /// The cursors that the device has when it stored what it was sent.
+    pub(super) cursors: Cursors,
+    /// Where the log ended.
+    pub(super) end: u64,
+}
+
+impl Drained {
+    /// Whether a device that holds `cursors` and asks for `lanes` lacks nothing up to `end`.
+    pub(super) fn covers(&self, generation: Generation, lanes: LaneMask, cursors: Cursors) -> bool {
+        self.generation == generation
+            && Lane::ALL
+                .into_iter()
+                .filter(|lane| lanes.contains(*lane))
+                .all(|lane| self.lanes.contains(lane) && self.cursors.of(lane) <= cursors.of(lane))
+    }
+}
+
+impl Seat {
+    /// Waits until nobody commits for the device.
+    pub(super) async fn turn(&self) -> TurnLock {
+        Arc::new(self.turn.clone().lock_owned().await)
+    }
+
+    /// What is known of the device, if nothing changed it behind this relay's back.
+    pub(super) fn state(&self, generation: Generation) -> Option<DeviceState> {
+        self.place().state.filter(|(at, _)| *at == generation).map(|(_, state)| state)
+    }
+
+    /// Notes what the store said, in an answer asked for in `generation`.
+    pub(super) fn learn(&self, generation: Generation, state: DeviceState) {
+        self.place().state = Some((generation, state));
+    }
+
+    /// Forgets what is known of the device: a commit may or may not have happened.
+    pub(super) fn forget(&self) {
+        self.place().state = None;
+    }
+
+    /// An exchange with number `x` begins; `stored` is the highest that is durable. A newest one
+    /// ends the older answer, and the hold if it `wants_mail`.
+    pub(super) fn arrive(&self, x: u64, stored: u64, wants_mail: bool) -> Arrival {
+        let mut place = self.place();
+        place.newest = place.newest.max(stored);
+        if x < place.newest {
+            return Arrival::Stale;
+        }
+        if x == place.newest {
+            return Arrival::Again;
+        }
+        place.newest = x;
+        if let Some((_, answer)) = place.answer.take() {
+            answer.cancel();
+        }
+        if wants_mail {
+            place.newest_for_mail = x;
+            if let Some((_, hold)) = place.hold.take() {
+                hold.cancel();
+            }
+        }
+        Arrival::Newest
+    }
+
+    /// Whether a newer exchange than `x` has begun.
+    pub(super) fn is_over(&self, x: u64) -> bool {
+        x < self.place().newest
+    }
+
+    /// Begins to answer; the token says when to make way. Cancelled already where a newer exchange
+    /// came before.
+    pub(super) fn begin_answer(&self, x: u64, is_hold: bool) -> CancellationToken {
+        let token = CancellationToken::new();
+        let mut place = self.place();
+        let newest = if is_hold { place.newest_for_mail } else { place.newest };
+        if x < newest {
+            token.cancel();
+            return token;
+        }
+        let slot = if is_hold { &mut place.hold } else { &mut place.answer };
+        *slot = Some((x, token.clone()));
+        token
+    }
+
+    /// The answer to `x` ended.
+    pub(super) fn end_answer(&self, x: u64) {
+        let mut place = self.place();
+        let Place { answer, hold, .. } = &mut *place;
+        for slot in [answer, hold] {
+            if slot.as_ref().is_some_and(|(whose, _)| *whose == x) {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Whether a hold of the device is open.
+    pub(super) fn has_hold(&self) -> bool {
+        self.place().hold.is_some()
+    }
+
+    /// What the device lacks, as far as remembered.
+    pub(super) fn drained(&self) -> Option<Drained> {
+        self.place().drained
+    }
+
+    /// Remembers that the device was sent everything.
+    pub(super) fn note_drained(&self, drained: Drained) {
+        self.place().drained = Some(drained);
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        lock(&self.table)
+    }
+}
+
+fn lock<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every state of it is a sound one, so a panic elsewhere does not matter.
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_higher_number_takes_the_turn() {
+        let seat = Seat::default();
+        assert_eq!(seat.arrive(5, 4, true), Arrival::Newest);
+        assert_eq!(seat.arrive(5, 4, true), Arrival::Again);
+        assert_eq!(seat.arrive(4, 4, true), Arrival::Stale);
+        assert!(!seat.is_over(5));
+        assert_eq!(seat.arrive(6, 4, true), Arrival::Newest);
+        assert!(seat.is_over(5));
+    }
+
+    #[test]
+    fn a_stored_number_counts_after_a_restart() {
+        let seat = Seat::default();
+        assert_eq!(seat.arrive(7, 9, true), Arrival::Stale);
+        assert_eq!(seat.arrive(9, 9, true), Arrival::Again);
+    }
+
+    #[test]
+    fn a_hold_makes_way_for_mail_and_lets_others_pass() {
+        let seat = Seat::default();
+        assert_eq!(seat.arrive(1, 0, true), Arrival::Newest);
+        let hold = seat.begin_answer(1, true);
+        assert_eq!(seat.arrive(2, 0, false), Arrival::Newest);
+        let answer = seat.begin_answer(2, false);
+        assert!(!hold.is_cancelled());
+        assert_eq!(seat.arrive(2, 0, true), Arrival::Again);
+        assert!(!hold.is_cancelled() && !answer.is_cancelled());
+        assert_eq!(seat.arrive(3, 0, true), Arrival::Newest);
+        assert!(hold.is_cancelled() && answer.is_cancelled());
+    }
+
+    #[test]
+    fn an_older_answer_that_ends_leaves_the_newer_hold() {
+        let seat = Seat::default();
+        assert_eq!(seat.arrive(1, 0, true), Arrival::Newest);
+        let _ = seat.begin_answer(1, true);
+        assert_eq!(seat.arrive(2, 0, true), Arrival::Newest);
+        let _ = seat.begin_answer(2, true);
+        seat.end_answer(1);
+        assert!(seat.has_hold());
+        seat.end_answer(2);
+        assert!(!seat.has_hold());
+        assert!(seat.begin_answer(1, true).is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_newcomer_waits_for_the_packet_that_is_being_taken() {
+        let seat = Seat::default();
+        let older = seat.turn().await;
+        let kept = older.clone();
+        let mut newcomer = Box::pin(seat.turn());
+        drop(older);
+        assert!(futures_pending(&mut newcomer).await);
+        drop(kept);
+        newcomer.await;
+    }
+
+    async fn futures_pending<F: Future + Unpin>(future: &mut F) -> bool {
+        tokio::select! {
+            biased;
+            _ = future => false,
+            () = std::future::ready(()) => true,
+        }
+    }
+}

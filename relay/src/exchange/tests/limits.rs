@@ -1,0 +1,72 @@
+//! What stops a device, and what it is told.
+
+use tokio_util::sync::CancellationToken;
+use wire::{Refusal, Stop, StopReason};
+
+use super::{World, phone::Reply};
+use crate::exchange::Answer;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_too_much_is_stopped_and_reads_on() {
+    let world = World::with(|settings| settings.limits.submits_per_minute = 10);
+    let (mut ann, mut bob) = world.pair().await;
+    bob.sync(&world, vec![bob.text("for ann")]).await.done();
+    ann.sealed = (0..12).map(|at| ann.text(&format!("{at}"))).collect();
+    let body = ann.next_request_in(4);
+    let told = ann.hello.told;
+    let reply = ann.send(&world, &body).await.unwrap();
+    assert_eq!(reply.stopped(), Some(StopReason::Rate));
+    // The request's own item was the first of the ten.
+    assert_eq!((reply.k(), reply.mail().len()), (told + 8, 1));
+    assert!(reply.is_done());
+    ann.store(&reply);
+    assert_eq!(ann.sealed.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_may_not_be_taken_is_read_and_told_so() {
+    let world = World::new();
+    let (mut ann, _bob) = world.pair().await;
+    let stop = Stop { reason: StopReason::Rate, words: "Too often.".into(), retry_after_s: 7 };
+    let told = ann.hello.told;
+    for (submits, welcomed) in [(false, true), (true, false)] {
+        ann.sealed = submits.then(|| ann.text("not taken")).into_iter().collect();
+        let body = ann.next_request();
+        let mut visit =
+            world.exchange.begin(ann.login, CancellationToken::new(), Some(stop.clone()));
+        let answer = world.quietly(async {
+            visit.feed(&body).await.unwrap();
+            visit.finish(true).await.unwrap()
+        });
+        let Answer::Whole(packets) = answer.await else { panic!("not whole") };
+        let reply = Reply::of(packets.concat());
+        assert_eq!(reply.stopped(), Some(StopReason::Rate));
+        assert_eq!(reply.welcome().map(|welcome| welcome.k), welcomed.then_some(told));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_are_told_once() {
+    let world = World::new();
+    let mut ann = world.person("ann").await;
+    let limits = ann.sync(&world, vec![]).await.welcome().unwrap().limits.clone();
+    assert_eq!(
+        limits.map(|limits| (limits.envelope_max, limits.hold_max_s)),
+        Some((8 * 1024, 300))
+    );
+    assert_eq!(ann.sync(&world, vec![]).await.welcome().unwrap().limits, None);
+    let world = world.restarted(5);
+    assert_eq!(ann.sync(&world, vec![]).await.welcome().unwrap().limits, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_mailbox_refuses_in_words_that_the_sender_sees() {
+    let world = World::with(|settings| settings.limits.mailbox_count_max = 5);
+    let (mut ann, mut bob) = world.pair().await;
+    let reply = ann.sync(&world, (0..7).map(|at| ann.text(&format!("{at}"))).collect()).await;
+    assert_eq!(reply.refusals(), [Refusal::Full; 2]);
+    bob.sync(&world, vec![]).await.done();
+    bob.sync(&world, vec![]).await.done();
+    assert_eq!(bob.texts(), ["0", "1", "2", "3", "4"]);
+    assert!(ann.sync(&world, vec![ann.text("room again")]).await.refusals().is_empty());
+}
