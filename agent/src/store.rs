@@ -8,6 +8,7 @@
 mod amend;
 mod answer;
 mod apply;
+mod asking;
 mod attempt;
 mod chat;
 mod clock;
@@ -18,9 +19,11 @@ mod fork;
 mod id;
 mod identity;
 mod inbox;
+mod item;
 mod latest;
 mod lock;
 mod merge;
+mod names;
 mod outbox;
 mod people;
 mod queue;
@@ -28,6 +31,7 @@ mod receipts;
 mod rows;
 mod schema;
 mod search;
+mod shown;
 mod space;
 mod status;
 mod submit;
@@ -64,9 +68,10 @@ pub use self::{
     identity::{Identity, Position},
     inbox::Inbox,
     rows::{
-        Conversation, InboxRow, Kind, Member, MemberRow, MessageState, OutboxRow, OutboxState,
-        PresenceNow, Receipts, Sent, VisitRow, Waiting, WaitingByKind,
+        Conversation, InboxRow, Member, MemberRow, OutboxRow, OutboxState, PresenceNow, Receipts,
+        Sent, VisitRow, Waiting, WaitingByKind,
     },
+    shown::{Kind, MessageState},
     status::Counters,
     visits::{VisitEnd, VisitId},
 };

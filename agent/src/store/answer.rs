@@ -6,7 +6,7 @@ use wire::{Answered, MemberState, Refusal, Run, Welcome, kind};
 use super::{
     Change, ConversationId, MessageState, StoreError,
     conversations::{self, ASKING, REFUSED},
-    queue::{ITEM, ItemRow, hold, item_row, state},
+    item::{ITEM, ItemRow, hold, item_row, state},
     write::{Query, Tx},
 };
 

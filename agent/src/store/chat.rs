@@ -1,15 +1,14 @@
 //! Asking to chat, answering, and all else that changes a conversation. Each is an item of its own, offline like any.
 
 use rusqlite::params;
-use wire::{
-    kind,
-    limits::{ACCOUNT_NAME_MAX, GREETING_CHARS_MAX, MEMBERS_MAX, TITLE_CHARS_MAX},
-};
+use wire::{kind, limits::TITLE_CHARS_MAX};
 
 use super::{
     Change, ConversationId, MessageState, OutboxId, Sent, Store, StoreError,
-    conversations::{self, Chat, names_json, pair_with},
-    queue::{NewItem, state},
+    conversations::{self, Chat},
+    item::state,
+    names::{account_name, check_chars},
+    queue::NewItem,
     write::{Query, Tx},
 };
 
@@ -139,98 +138,7 @@ impl Store {
 }
 
 impl Tx<'_> {
-    fn check_asked(&self, names: &[String], greeting: &str) -> Result<Vec<String>, StoreError> {
-        let me = self.logged_in()?;
-        check_chars("the greeting", greeting, GREETING_CHARS_MAX)?;
-        let mut asked: Vec<String> = Vec::with_capacity(names.len());
-        for name in names {
-            let name = account_name(name, &me.domain)?;
-            if name == me.name {
-                return Err(StoreError::Unfit("that is your own name".to_owned()));
-            }
-            if !asked.contains(&name) {
-                asked.push(name);
-            }
-        }
-        match asked.len() {
-            0 => Err(StoreError::Empty { what: "the list of names" }),
-            len if MEMBERS_MAX <= len => Err(StoreError::TooLong {
-                what: "the list of names",
-                len,
-                max: MEMBERS_MAX - 1,
-                unit: "names",
-            }),
-            _ => Ok(asked),
-        }
-    }
-
-    fn ask_one(&self, name: &str, greeting: &str) -> Result<Sent, StoreError> {
-        let Some(id) = pair_with(self, name)? else {
-            let chat = self.found(true, name, &[name.to_owned()], "", greeting)?;
-            return self.ask(chat, &[name.to_owned()], "", greeting);
-        };
-        let chat = conversations::load(self, id)?;
-        if chat.is_invited() {
-            return self.answer_request(id, kind::ACCEPT);
-        }
-        if let Some(request) = self.waiting_item(id, kind::REQUEST)? {
-            return Ok(settled(&chat, Some(request.outbox_id()), MessageState::Queued));
-        }
-        let others = conversations::others(self, id)?;
-        let is_open = chat.is_member()
-            && others
-                .iter()
-                .any(|(.., s)| matches!(s, wire::MemberState::Member | wire::MemberState::Invited));
-        if is_open {
-            // A conversation of this name is what was asked for; there is nothing to send.
-            return Ok(settled(&chat, None, MessageState::Relayed));
-        }
-        self.run("UPDATE conversation SET greeting = ?2 WHERE id = ?1", params![id, greeting])?;
-        let sent = self.ask(id, &[name.to_owned()], "", greeting)?;
-        self.look_again(id, false)?;
-        Ok(sent)
-    }
-
-    fn ask_many(&self, names: &[String], title: &str, greeting: &str) -> Result<Sent, StoreError> {
-        let chat = self.found(false, "", names, title, greeting)?;
-        self.ask(chat, names, title, greeting)
-    }
-
-    fn found(
-        &self,
-        is_pair: bool,
-        peer: &str,
-        asked: &[String],
-        title: &str,
-        greeting: &str,
-    ) -> Result<ConversationId, StoreError> {
-        let id = self.insert(
-            "INSERT INTO conversation (is_pair, peer, asked, title, greeting, created_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![is_pair, peer, names_json(asked), title, greeting, self.now],
-        )?;
-        self.changed(Change::Conversation(ConversationId(id)));
-        Ok(ConversationId(id))
-    }
-
-    fn ask(
-        &self,
-        id: ConversationId,
-        names: &[String],
-        title: &str,
-        greeting: &str,
-    ) -> Result<Sent, StoreError> {
-        self.enqueue(&NewItem {
-            conversation: Some(id),
-            kind: kind::REQUEST,
-            text: greeting,
-            title,
-            names,
-            ..NewItem::default()
-        })
-    }
-
-    fn answer_request(&self, id: ConversationId, kind: u8) -> Result<Sent, StoreError> {
+    pub(crate) fn answer_request(&self, id: ConversationId, kind: u8) -> Result<Sent, StoreError> {
         self.logged_in()?;
         let chat = conversations::load(self, id)?;
         let other = if kind == kind::ACCEPT { kind::DECLINE } else { kind::ACCEPT };
@@ -302,16 +210,16 @@ impl Tx<'_> {
         &self,
         id: ConversationId,
         kind: u8,
-    ) -> Result<Option<super::queue::ItemRow>, StoreError> {
+    ) -> Result<Option<super::item::ItemRow>, StoreError> {
         let sql = format!(
             "SELECT {} FROM item WHERE conversation = ?1 AND kind = ?2 AND state < 3 ORDER BY id",
-            super::queue::ITEM
+            super::item::ITEM
         );
-        self.first(&sql, params![id, kind], super::queue::item_row)
+        self.first(&sql, params![id, kind], super::item::item_row)
     }
 
     /// Forgets a request that never left, and what was written into its conversation.
-    pub(crate) fn drop_request(&self, request: &super::queue::ItemRow) -> Result<(), StoreError> {
+    pub(crate) fn drop_request(&self, request: &super::item::ItemRow) -> Result<(), StoreError> {
         debug_assert!(matches!(request.state, state::HELD | state::QUEUED));
         self.run("DELETE FROM item WHERE id = ?1", [request.id])?;
         self.changed(Change::Outbox);
@@ -330,35 +238,6 @@ impl Tx<'_> {
     }
 }
 
-fn settled(chat: &Chat, id: Option<OutboxId>, state: MessageState) -> Sent {
+pub(crate) fn settled(chat: &Chat, id: Option<OutboxId>, state: MessageState) -> Sent {
     Sent { id, conversation: Some(chat.id), state, reason: String::new() }
-}
-
-/// The local part of an account's name as a person writes it.
-pub(crate) fn account_name(words: &str, domain: &str) -> Result<String, StoreError> {
-    let words = words.trim().to_lowercase();
-    let name = match words.split_once('@') {
-        Some((_, at)) if !domain.is_empty() && at != domain => {
-            return Err(StoreError::OtherRelay { name: words.clone(), domain: domain.to_owned() });
-        }
-        Some((name, _)) => name,
-        None => &words,
-    };
-    if is_account_name(name) {
-        Ok(name.to_owned())
-    } else {
-        Err(StoreError::BadName { name: words })
-    }
-}
-
-pub(crate) fn is_account_name(name: &str) -> bool {
-    (1..=ACCOUNT_NAME_MAX).contains(&name.len())
-        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
-}
-
-fn check_chars(what: &'static str, text: &str, max: usize) -> Result<(), StoreError> {
-    match text.chars().count() {
-        len if max < len => Err(StoreError::TooLong { what, len, max, unit: "characters" }),
-        _ => Ok(()),
-    }
 }

@@ -6,7 +6,8 @@ use wire::{Item, Lane, kind, limits::ENVELOPE_DEFAULT};
 use super::{
     Change, ConversationId, MessageId, MessageState, OutboxId, Sent, Store, StoreError,
     conversations::{self, Chat},
-    queue::{NewItem, state},
+    item::state,
+    queue::NewItem,
     write::{Query, Tx},
 };
 

@@ -5,7 +5,7 @@ use wire::MemberState;
 
 use super::{
     Conversation, ConversationId, Member, MessageId, Reader, StoreError,
-    chat::{account_name, is_account_name},
+    names::{account_name, is_account_name},
     write::Query,
 };
 

@@ -9,7 +9,7 @@ use wire::Cursors;
 
 use super::{
     Change, ConversationId, Kind, Store, StoreError,
-    queue::{ITEM, hold, item_row, state},
+    item::{ITEM, hold, item_row, state},
     write::{Query, Tx},
 };
 

@@ -6,7 +6,7 @@ use wire::kind;
 use super::{
     ItemId, MessageId, MessageState, OutboxId, OutboxRow, Reader, Sent, Store, StoreError,
     conversations,
-    queue::{ITEM, ItemRow, hold, item_row, state},
+    item::{ITEM, ItemRow, hold, item_row, state},
     write::{Query, Tx},
 };
 

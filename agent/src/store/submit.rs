@@ -11,7 +11,7 @@ use super::{
     ConversationId, ItemId, MessageId, StoreError,
     clock::age_s,
     conversations,
-    queue::{ITEM, ItemRow, item_row, state},
+    item::{ITEM, ItemRow, item_row, state},
     write::{Query, Tx},
 };
 

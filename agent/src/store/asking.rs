@@ -1,0 +1,121 @@
+//! Asking to chat: which conversation it is about, and whether there is anything to send at all.
+
+use rusqlite::params;
+use wire::{
+    kind,
+    limits::{GREETING_CHARS_MAX, MEMBERS_MAX},
+};
+
+use super::{
+    Change, ConversationId, MessageState, Sent, StoreError,
+    chat::settled,
+    conversations::{self, names_json, pair_with},
+    names::{account_name, check_chars},
+    queue::NewItem,
+    write::Tx,
+};
+
+impl Tx<'_> {
+    /// The names of those who are asked, each once, if all that is asked with is in its bounds.
+    pub(crate) fn check_asked(
+        &self,
+        names: &[String],
+        greeting: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        let me = self.logged_in()?;
+        check_chars("the greeting", greeting, GREETING_CHARS_MAX)?;
+        let mut asked: Vec<String> = Vec::with_capacity(names.len());
+        for name in names {
+            let name = account_name(name, &me.domain)?;
+            if name == me.name {
+                return Err(StoreError::Unfit("that is your own name".to_owned()));
+            }
+            if !asked.contains(&name) {
+                asked.push(name);
+            }
+        }
+        match asked.len() {
+            0 => Err(StoreError::Empty { what: "the list of names" }),
+            len if MEMBERS_MAX <= len => Err(StoreError::TooLong {
+                what: "the list of names",
+                len,
+                max: MEMBERS_MAX - 1,
+                unit: "names",
+            }),
+            _ => Ok(asked),
+        }
+    }
+
+    /// Asks for the one conversation with somebody.
+    pub(crate) fn ask_one(&self, name: &str, greeting: &str) -> Result<Sent, StoreError> {
+        let Some(id) = pair_with(self, name)? else {
+            let chat = self.found(true, name, &[name.to_owned()], "", greeting)?;
+            return self.ask(chat, &[name.to_owned()], "", greeting);
+        };
+        let chat = conversations::load(self, id)?;
+        if chat.is_invited() {
+            return self.answer_request(id, kind::ACCEPT);
+        }
+        if let Some(request) = self.waiting_item(id, kind::REQUEST)? {
+            return Ok(settled(&chat, Some(request.outbox_id()), MessageState::Queued));
+        }
+        let others = conversations::others(self, id)?;
+        let is_open = chat.is_member()
+            && others
+                .iter()
+                .any(|(.., s)| matches!(s, wire::MemberState::Member | wire::MemberState::Invited));
+        if is_open {
+            // A conversation of this name is what was asked for; there is nothing to send.
+            return Ok(settled(&chat, None, MessageState::Relayed));
+        }
+        self.run("UPDATE conversation SET greeting = ?2 WHERE id = ?1", params![id, greeting])?;
+        let sent = self.ask(id, &[name.to_owned()], "", greeting)?;
+        self.look_again(id, false)?;
+        Ok(sent)
+    }
+
+    /// Asks for a group.
+    pub(crate) fn ask_many(
+        &self,
+        names: &[String],
+        title: &str,
+        greeting: &str,
+    ) -> Result<Sent, StoreError> {
+        let chat = self.found(false, "", names, title, greeting)?;
+        self.ask(chat, names, title, greeting)
+    }
+
+    fn found(
+        &self,
+        is_pair: bool,
+        peer: &str,
+        asked: &[String],
+        title: &str,
+        greeting: &str,
+    ) -> Result<ConversationId, StoreError> {
+        let id = self.insert(
+            "INSERT INTO conversation (is_pair, peer, asked, title, greeting, created_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![is_pair, peer, names_json(asked), title, greeting, self.now],
+        )?;
+        self.changed(Change::Conversation(ConversationId(id)));
+        Ok(ConversationId(id))
+    }
+
+    fn ask(
+        &self,
+        id: ConversationId,
+        names: &[String],
+        title: &str,
+        greeting: &str,
+    ) -> Result<Sent, StoreError> {
+        self.enqueue(&NewItem {
+            conversation: Some(id),
+            kind: kind::REQUEST,
+            text: greeting,
+            title,
+            names,
+            ..NewItem::default()
+        })
+    }
+}
