@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
 use wire::{BodyReader, Frame, LaneMask, Packet, Stop};
 
 use super::{
@@ -12,6 +13,8 @@ use crate::store::{Applied, Ask, Attempt, Incoming, Store};
 
 /// Bytes of an error's text that are shown.
 const WORDS_MAX: usize = 300;
+/// How long to wait for the end of an answer behind its `Done`.
+const FINISH_MAX: Duration = Duration::from_secs(5);
 
 /// What this exchange is for.
 #[derive(Clone, Copy, Debug)]
@@ -244,9 +247,10 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Takes the answer's end off the connection, so that it can carry another request. More than an end is not waited for.
+/// Takes the answer's end off the connection, so that it can carry another request. It comes with the last packet; where
+/// it does not, the connection is given up rather than waited for.
 pub(crate) async fn finish<A: Answer>(answer: &mut A) {
-    let _ = answer.chunk().await;
+    let _ = timeout(FINISH_MAX, answer.chunk()).await;
 }
 
 /// What an answer without an exchange says.
