@@ -2,10 +2,12 @@
 
 pub mod account;
 pub mod chores;
+pub mod cli;
 pub mod clock;
 mod conversation;
 pub mod datadir;
 pub mod exchange;
+pub mod http;
 pub mod log;
 mod mailbox;
 pub mod ops;
@@ -13,4 +15,7 @@ mod presence;
 pub mod serve;
 pub mod settings;
 pub mod signals;
+pub mod start;
 pub mod store;
+
+pub use start::{Relay, RelayHandle, StartError};

@@ -1,0 +1,145 @@
+//! What can be written behind `mailboat-relay`.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use config::Span;
+
+/// Keeps mailboxes for computers that are not always online.
+#[derive(Debug, Parser)]
+#[command(name = "mailboat-relay", version, arg_required_else_help = true)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Common {
+    /// Settings file instead of the usual one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Directory of the store.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// Show one JSON object a line.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve until told to end (SIGTERM); SIGHUP reads the certificate again.
+    Serve(ServeArgs),
+    /// Make and manage accounts, also while the relay runs.
+    Account {
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
+    /// Make a code with which people can join, or list what is open.
+    Invite(InviteArgs),
+    /// Look at an account's devices, or shut one out.
+    Device {
+        #[command(subcommand)]
+        command: DeviceCommand,
+    },
+    /// Copy the store to a new file, as of one moment, also while the relay runs.
+    Backup {
+        /// The copy; must not exist.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// Which.
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ServeArgs {
+    /// Address and port; port 0 lets the system choose.
+    #[arg(long, value_name = "ADDR")]
+    pub(super) listen: Option<String>,
+    /// Certificate and chain.
+    #[arg(long, value_name = "PEM", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// Its private key.
+    #[arg(long, value_name = "PEM", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AccountCommand {
+    /// Make an account.
+    Add {
+        #[command(flatten)]
+        named: Named,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Show all accounts.
+    List,
+    /// Shut an account out; its mail waits.
+    Disable(Named),
+    /// Let a disabled account in again.
+    Enable(Named),
+    /// Remove an account, its mail and its devices, for ever; nobody else gets its name.
+    Remove(Named),
+    /// Give an account another password; its devices stay logged in.
+    Password {
+        #[command(flatten)]
+        named: Named,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Named {
+    /// The account's name, without the domain.
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct PasswordArgs {
+    /// Read the password from standard input instead of asking for it.
+    #[arg(long)]
+    pub(super) password_stdin: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct InviteArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<InviteCommand>,
+    /// How many people may join with it.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) uses: u32,
+    /// How long it can be used: 12h, 7d.
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub(super) expires: Span,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum InviteCommand {
+    /// Show the invites that can still be used; their codes were shown once, when they were made.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DeviceCommand {
+    /// Show an account's devices.
+    List(Named),
+    /// Shut a device out, at once and for ever.
+    Revoke {
+        #[command(flatten)]
+        named: Named,
+        /// The device's number, from `device list`.
+        #[arg(value_name = "ID")]
+        id: u64,
+    },
+}

@@ -1,0 +1,73 @@
+//! `invite` and `invite list`.
+
+use anyhow::{Context, bail};
+use config::Span;
+
+use super::{
+    Missing, Open,
+    account::shown,
+    args::{InviteArgs, InviteCommand},
+    terminal::Terminal,
+};
+use crate::{
+    account::check,
+    clock::now_s,
+    store::{AccountAnswer, AccountOrder, AccountQuery, SecretHash, Store},
+};
+
+pub(super) fn invite(
+    args: InviteArgs,
+    open: impl FnOnce(Missing) -> anyhow::Result<Open>,
+    json: bool,
+    terminal: &mut dyn Terminal,
+) -> anyhow::Result<()> {
+    let InviteArgs { command, uses, expires } = args;
+    match command {
+        Some(InviteCommand::List) => list(&open(Missing::Refuse)?, json, terminal),
+        None => make(&open(Missing::Make)?, uses, expires, json, terminal),
+    }
+}
+
+/// Prints the code alone: it is what scripts take on, and it is shown only here.
+fn make(
+    open: &Open,
+    uses: u32,
+    expires: Span,
+    json: bool,
+    terminal: &mut dyn Terminal,
+) -> anyhow::Result<()> {
+    let code = check::fresh_secret().context("the system has no randomness")?;
+    let expires_at_s = now_s().saturating_add(expires.seconds());
+    let order = AccountOrder::Invite { code: SecretHash::of(&code), uses, expires_at_s };
+    open.order(order)?;
+    terminal.print(&if json {
+        serde_json::json!({ "code": code, "uses": uses, "expires": shown(expires_at_s) })
+            .to_string()
+    } else {
+        code
+    })?;
+    Ok(())
+}
+
+fn list(open: &Open, json: bool, terminal: &mut dyn Terminal) -> anyhow::Result<()> {
+    let answer = open.wait(open.store.look_up(AccountQuery::Invites(now_s())));
+    let AccountAnswer::Invites(rows) = answer.context("the store cannot be read")? else {
+        bail!("the store answered something that it was not asked")
+    };
+    if !json && !rows.is_empty() {
+        terminal.print("ID        USES LEFT  EXPIRES")?;
+    }
+    for row in rows {
+        // The code itself is not stored; a few digits of its hash tell invites apart.
+        let id: String = row.code.0[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        let expires = shown(row.expires_at_s);
+        terminal.print(&if json {
+            serde_json::json!({ "id": id, "uses_left": row.uses_left, "expires": expires })
+                .to_string()
+        } else {
+            let expires = expires.map(|at| at.to_string()).unwrap_or_default();
+            format!("{id}  {:>9}  {expires}", row.uses_left)
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! Puts a whole relay together: listener, TLS, store, exchange, accounts, operations, housekeeping.
+//!
+//! A relay in the same process (tests, the demo) and the command `serve` start here alike.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use axum::Router;
+use config::{Env, RelayPaths, RelaySettings, paths::PathsError};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::{
+    account::{Accounts, Passwords},
+    chores::{ChoresError, ChoresHandle, Seen},
+    clock::now_s,
+    datadir::{self, DataDirError, Lock},
+    exchange::Exchange,
+    http::{self, App, Askers, Identity},
+    ops::{self, Metrics, Readiness},
+    serve::{
+        ListenError, ServeOptions, check_listen, serve,
+        tls::{Tls, TlsError},
+    },
+    settings::{self, Rates},
+    store::{Chore, Policy, Store, StoreError, sqlite::SqliteStore},
+};
+
+/// Why the relay does not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It may not listen there as it is set up.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The port is in use, or not this machine's.
+    #[error("cannot listen on {address}{}", hint(source))]
+    Bind {
+        /// Where it was told to listen.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The certificate or its key is of no use.
+    #[error("TLS cannot be set up")]
+    Tls(#[from] TlsError),
+    /// Nobody said where the store is to be.
+    #[error(transparent)]
+    Paths(#[from] PathsError),
+    /// The directory of the store is of no use.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
+    /// The store cannot be opened.
+    #[error("cannot open the store {}", path.display())]
+    Store {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// Housekeeping cannot run.
+    #[error("housekeeping cannot be started")]
+    Chores(#[from] ChoresError),
+    /// A thread of the runtime is gone.
+    #[error("the start was interrupted")]
+    Interrupted,
+}
+
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => ": another program (or relay) listens there",
+        io::ErrorKind::AddrNotAvailable => ": that is no address of this machine",
+        io::ErrorKind::PermissionDenied => ": ports below 1024 need a permission",
+        _ => "",
+    }
+}
+
+/// A relay that can be started.
+#[derive(Debug)]
+pub struct Relay;
+
+impl Relay {
+    /// Starts a relay with `settings`; port 0 is resolved in the handle. The store lies in `settings.data`, or where
+    /// [`RelayPaths::data`] says.
+    ///
+    /// # Errors
+    /// The first thing that does not work, with its remedy where there is one. Nothing runs then.
+    pub async fn start(settings: RelaySettings) -> Result<RelayHandle, StartError> {
+        check_listen(settings.listen, settings.tls.is_on(), settings.allow_plain_http)?;
+        let tls = settings::tls_options(&settings.tls).map(Tls::load).transpose()?;
+        let (listener, addr) = bind(settings.listen).await?;
+        let operations = match settings.operations_listen {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let data = RelayPaths::data(&settings, &Env::of_process())?;
+        let metrics = Metrics::new();
+        let (lock, store) = open(&data, &settings).await?;
+        Assembly { settings, metrics, store, lock, tls }.run(listener, addr, operations).await
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound.await.map_err(|source| StartError::Bind { address, source })
+}
+
+/// Makes the directory, takes the lock, opens the store.
+async fn open(data: &Path, settings: &RelaySettings) -> Result<(Lock, Arc<dyn Store>), StartError> {
+    let (data, policy) = (data.to_owned(), Policy::from(settings));
+    let opened = tokio::task::spawn_blocking(move || {
+        datadir::prepare(&data)?;
+        let lock = Lock::take(&data)?;
+        let path = datadir::store_file(&data);
+        let store = SqliteStore::open(&path, policy, now_s())
+            .map_err(|source| StartError::Store { path, source })?;
+        Ok((lock, Arc::new(store) as Arc<dyn Store>))
+    });
+    opened.await.map_err(|_| StartError::Interrupted)?
+}
+
+/// What is ready before the relay runs.
+struct Assembly {
+    settings: RelaySettings,
+    metrics: Metrics,
+    store: Arc<dyn Store>,
+    lock: Lock,
+    tls: Option<Tls>,
+}
+
+impl Assembly {
+    async fn run(
+        self,
+        listener: TcpListener,
+        addr: SocketAddr,
+        operations: Option<(TcpListener, SocketAddr)>,
+    ) -> Result<RelayHandle, StartError> {
+        let Self { settings, metrics, store, lock, tls } = self;
+        let exchange = Exchange::new(store.clone(), &settings, metrics.clone());
+        let seen = exchange.clone();
+        let seen: Seen = Box::new(move || seen.seen());
+        let chores = ChoresHandle::start(store.clone(), seen, metrics.clone()).await?;
+        let router = router(&settings, &metrics, &store, exchange);
+        let (shutdown, readiness) = (CancellationToken::new(), readiness(&store));
+        let (options, token) =
+            (settings::serve_options(&settings, metrics.clone()), shutdown.clone());
+        let config = tls.as_ref().map(Tls::config);
+        let mut serving = vec![tokio::spawn(serve(listener, config, router, options, token))];
+        let ops_addr = operations.as_ref().map(|(_, address)| *address);
+        if let Some((listener, _)) = operations {
+            // Counted apart: its bytes and connections are not the devices'.
+            let options = ServeOptions { metrics: Metrics::new(), ..ServeOptions::default() };
+            let router = ops::router(metrics.clone(), readiness.clone());
+            serving.push(tokio::spawn(serve(listener, None, router, options, shutdown.clone())));
+        }
+        Ok(RelayHandle {
+            addr,
+            ops_addr,
+            metrics,
+            readiness,
+            shutdown,
+            serving,
+            chores,
+            store,
+            tls,
+            _lock: lock,
+        })
+    }
+}
+
+fn router(
+    settings: &RelaySettings,
+    metrics: &Metrics,
+    store: &Arc<dyn Store>,
+    exchange: Exchange,
+) -> Router {
+    let rates = Rates::of(&settings.limits);
+    let accounts = Accounts::new(
+        store.clone(),
+        Passwords::default(),
+        settings.registration,
+        &rates,
+        metrics.clone(),
+    );
+    let identity =
+        Identity { domain: settings.domain.clone(), registration: settings.registration };
+    http::router(Arc::new(App {
+        accounts,
+        exchange,
+        store: store.clone(),
+        identity,
+        askers: Askers::new(&rates),
+        metrics: metrics.clone(),
+    }))
+}
+
+/// The relay is ready when its writer takes a transaction.
+fn readiness(store: &Arc<dyn Store>) -> Readiness {
+    let store = Arc::downgrade(store);
+    Readiness::new(move || {
+        let store = store.upgrade();
+        async move {
+            let Some(store) = store else { return false };
+            store.housekeep(Chore::Seen(Vec::new()), now_s()).await.is_ok()
+        }
+    })
+}
+
+/// A running relay. Dropping it lets it run on; [`RelayHandle::shutdown`] ends it.
+#[derive(Debug)]
+pub struct RelayHandle {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Where its operations listen, if they do.
+    pub ops_addr: Option<SocketAddr>,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Whether it can do its work.
+    pub readiness: Readiness,
+    /// Its end: cancelled, it takes nothing new and lets running requests end.
+    pub shutdown: CancellationToken,
+    serving: Vec<JoinHandle<io::Result<()>>>,
+    chores: ChoresHandle,
+    store: Arc<dyn Store>,
+    tls: Option<Tls>,
+    _lock: Lock,
+}
+
+impl RelayHandle {
+    /// The relay's store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// What reads the certificate's files again; nothing where there is no TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    /// Ends the relay: holds end with what there is, running requests within their grace time, and what was
+    /// acknowledged lies in the store. Returns when the store is closed.
+    pub async fn shutdown(self) {
+        self.shutdown.cancel();
+        self.ended().await;
+    }
+
+    /// Waits until `shutdown` is cancelled by somebody and all has ended.
+    pub async fn ended(self) {
+        let Self { serving, chores, store, _lock: lock, .. } = self;
+        for listener in serving {
+            match listener.await {
+                Ok(Ok(())) => {}
+                Ok(Err(err)) => error!(error = &err as &dyn std::error::Error, "a listener failed"),
+                Err(err) => error!(error = &err as &dyn std::error::Error, "a listener failed"),
+            }
+        }
+        chores.shutdown().await;
+        // The last one closes the database, which may wait for the disk.
+        let closed = tokio::task::spawn_blocking(move || drop((store, lock)));
+        if let Err(err) = closed.await {
+            error!(error = &err as &dyn std::error::Error, "the store did not close well");
+        }
+    }
+}
