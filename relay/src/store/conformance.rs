@@ -5,7 +5,7 @@ mod accounts;
 mod expiry;
 mod membership;
 mod numbers;
-mod phone;
+pub(super) mod phone;
 mod receipts;
 mod tailing;
 

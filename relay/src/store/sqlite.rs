@@ -268,3 +268,6 @@ fn back_up(from: &Path, to: &Path) -> Result<(), StoreError> {
     };
     durable().map_err(StoreError::File)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,32 +16,32 @@ use super::super::{
 };
 
 /// The relay's clock at the start of every test: 2026-11-22.
-pub(super) const START_S: u64 = 1_795_305_600;
+pub(in crate::store) const START_S: u64 = 1_795_305_600;
 
 /// The token of one test device, as a hash. Unique in this process.
-pub(super) fn token() -> SecretHash {
+pub(in crate::store) fn token() -> SecretHash {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     SecretHash::of(&format!("token {}", NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
-pub(super) fn new_device() -> NewDevice {
+pub(in crate::store) fn new_device() -> NewDevice {
     NewDevice { token: token(), label: "test".to_owned(), now_s: START_S }
 }
 
 /// One device of one person.
-pub(super) struct Phone {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) login: Login,
-    pub(super) now_s: u64,
-    pub(super) x: u64,
-    pub(super) k: u64,
-    pub(super) told: u64,
-    pub(super) cursors: Cursors,
+pub(in crate::store) struct Phone {
+    pub(in crate::store) store: Arc<dyn Store>,
+    pub(in crate::store) login: Login,
+    pub(in crate::store) now_s: u64,
+    pub(in crate::store) x: u64,
+    pub(in crate::store) k: u64,
+    pub(in crate::store) told: u64,
+    pub(in crate::store) cursors: Cursors,
 }
 
 impl Phone {
     /// A new account with its first device.
-    pub(super) async fn join(store: &Arc<dyn Store>, name: &str) -> Self {
+    pub(in crate::store) async fn join(store: &Arc<dyn Store>, name: &str) -> Self {
         let order = AccountOrder::Join {
             invite: None,
             name: name.to_owned(),
@@ -52,12 +52,12 @@ impl Phone {
     }
 
     /// Another device of an account.
-    pub(super) async fn login(store: &Arc<dyn Store>, account: AccountId) -> Self {
+    pub(in crate::store) async fn login(store: &Arc<dyn Store>, account: AccountId) -> Self {
         Self::granted(store, AccountOrder::Login { account, device: new_device(), since_s: 0 })
             .await
     }
 
-    pub(super) async fn granted(store: &Arc<dyn Store>, order: AccountOrder) -> Self {
+    pub(in crate::store) async fn granted(store: &Arc<dyn Store>, order: AccountOrder) -> Self {
         let outcome = store.administer(order).await.unwrap();
         let AccountOutcome::Device(grant) = outcome else { panic!("{outcome:?}") };
         Self {
@@ -71,16 +71,16 @@ impl Phone {
         }
     }
 
-    pub(super) fn account(&self) -> AccountId {
+    pub(in crate::store) fn account(&self) -> AccountId {
         self.login.account
     }
 
-    pub(super) fn name(&self, n: u64) -> Name {
+    pub(in crate::store) fn name(&self, n: u64) -> Name {
         Name { device: self.login.device, n }
     }
 
     /// A turn with the next exchange number and nothing else new.
-    pub(super) fn turn(&mut self) -> Turn {
+    pub(in crate::store) fn turn(&mut self) -> Turn {
         self.x += 1;
         Turn {
             account: self.login.account,
@@ -96,12 +96,12 @@ impl Phone {
         }
     }
 
-    pub(super) async fn take(&self, turn: Turn) -> Taken {
+    pub(in crate::store) async fn take(&self, turn: Turn) -> Taken {
         self.store.take(vec![turn]).await.pop().unwrap().unwrap()
     }
 
     /// Sends items in one turn and remembers the answers as told.
-    pub(super) async fn send(&mut self, submits: Vec<Submit>) -> Vec<Run> {
+    pub(in crate::store) async fn send(&mut self, submits: Vec<Submit>) -> Vec<Run> {
         let turn = Turn { submits, ..self.turn() };
         let taken = self.take(turn).await;
         let Taken::Done { state, runs, gap: false, .. } = taken else { panic!("{taken:?}") };
@@ -109,26 +109,26 @@ impl Phone {
         runs
     }
 
-    pub(super) async fn send_one(&mut self, submit: Submit) -> Run {
+    pub(in crate::store) async fn send_one(&mut self, submit: Submit) -> Run {
         self.send(vec![submit]).await.pop().unwrap()
     }
 
     /// Asks one account to chat and returns the conversation.
-    pub(super) async fn request(&mut self, to: &[&str], title: &str) -> ConversationId {
+    pub(in crate::store) async fn request(&mut self, to: &[&str], title: &str) -> ConversationId {
         let run = self.send_one(request(to, title)).await;
         let Run::Founded { conversation } = run else { panic!("{run:?}") };
         conversation
     }
 
     /// Writes a text at a membership version that includes everyone.
-    pub(super) async fn text(&mut self, conversation: ConversationId, text: &str) -> u64 {
+    pub(in crate::store) async fn text(&mut self, conversation: ConversationId, text: &str) -> u64 {
         let run = self.send_one(text_at(conversation, text, u32::MAX)).await;
         let Run::Placed { c, .. } = run else { panic!("{run:?}") };
         c
     }
 
     /// What lies behind the cursors, without moving them.
-    pub(super) async fn peek(&self) -> LanePage {
+    pub(in crate::store) async fn peek(&self) -> LanePage {
         let ask = LaneAsk {
             account: self.login.account,
             device: self.login.device,
@@ -142,7 +142,7 @@ impl Phone {
     }
 
     /// Reads everything, makes it durable here, and says so at once.
-    pub(super) async fn visit(&mut self) -> LanePage {
+    pub(in crate::store) async fn visit(&mut self) -> LanePage {
         let page = self.peek().await;
         self.hold(&page);
         let turn = self.turn();
@@ -152,7 +152,7 @@ impl Phone {
     }
 
     /// Moves the cursors over a page.
-    pub(super) fn hold(&mut self, page: &LanePage) {
+    pub(in crate::store) fn hold(&mut self, page: &LanePage) {
         let last = |of: Option<u64>, lane, cursors: Cursors| of.unwrap_or(cursors.of(lane));
         let old = self.cursors;
         let at = |entry: &Delivery| entry.position;
@@ -163,7 +163,12 @@ impl Phone {
         };
     }
 
-    pub(super) async fn mark(&mut self, conversation: ConversationId, c: u64, share: bool) {
+    pub(in crate::store) async fn mark(
+        &mut self,
+        conversation: ConversationId,
+        c: u64,
+        share: bool,
+    ) {
         let marks = vec![Mark { conversation, lane: Lane::Ordinary, c, share }];
         let turn = Turn { marks, ..self.turn() };
         let taken = self.take(turn).await;
@@ -171,7 +176,7 @@ impl Phone {
     }
 }
 
-pub(super) fn item(conversation: ConversationRef, item: &Item) -> Submit {
+pub(in crate::store) fn item(conversation: ConversationRef, item: &Item) -> Submit {
     Submit {
         conversation,
         kind: item.kind(),
@@ -183,26 +188,30 @@ pub(super) fn item(conversation: ConversationRef, item: &Item) -> Submit {
     }
 }
 
-pub(super) fn request(to: &[&str], title: &str) -> Submit {
+pub(in crate::store) fn request(to: &[&str], title: &str) -> Submit {
     let to = to.iter().map(|&name| name.to_owned()).collect();
     let request = Item::Request { to, title: title.to_owned(), greeting: "Ahoy".to_owned() };
     item(ConversationRef::None, &request)
 }
 
-pub(super) fn text_at(conversation: ConversationId, text: &str, version: u32) -> Submit {
+pub(in crate::store) fn text_at(conversation: ConversationId, text: &str, version: u32) -> Submit {
     let submit = item(ConversationRef::Number(conversation), &Item::Text(text.to_owned()));
     Submit { version, ..submit }
 }
 
 /// Two people who talk, and their conversation; everything is read.
-pub(super) async fn pair(store: &Arc<dyn Store>) -> (Phone, Phone, ConversationId) {
+pub(in crate::store) async fn pair(store: &Arc<dyn Store>) -> (Phone, Phone, ConversationId) {
     let (mut ann, mut bob) = (Phone::join(store, "ann").await, Phone::join(store, "bob").await);
     let conversation = befriend(&mut ann, &mut bob, "bob").await;
     (ann, bob, conversation)
 }
 
 /// Makes two people contacts; everything is read.
-pub(super) async fn befriend(one: &mut Phone, other: &mut Phone, name: &str) -> ConversationId {
+pub(in crate::store) async fn befriend(
+    one: &mut Phone,
+    other: &mut Phone,
+    name: &str,
+) -> ConversationId {
     let conversation = one.request(&[name], "").await;
     let accept = item(ConversationRef::Number(conversation), &Item::Accept);
     assert_eq!(other.send_one(accept).await, Run::Done { count: 1 });
@@ -212,11 +221,11 @@ pub(super) async fn befriend(one: &mut Phone, other: &mut Phone, name: &str) -> 
 }
 
 /// The texts of deliveries, in order.
-pub(super) fn texts(entries: &[Delivery]) -> Vec<String> {
+pub(in crate::store) fn texts(entries: &[Delivery]) -> Vec<String> {
     entries.iter().map(|entry| String::from_utf8(entry.body.clone()).unwrap()).collect()
 }
 
 /// The entries of lane latest without their positions.
-pub(super) fn latest(page: &LanePage) -> Vec<&Entry> {
+pub(in crate::store) fn latest(page: &LanePage) -> Vec<&Entry> {
     page.latest.iter().map(|(_, entry)| entry).collect()
 }

@@ -10,7 +10,7 @@ use super::{
     cache::{Allot, Conversation, Member},
     content::Authored,
     latest::Key,
-    tx::{Refused, Tx, Verdict, refuse},
+    tx::{ROWS_MAX, Refused, Tx, Verdict, refuse},
 };
 use crate::conversation::{Answer, Ask, Step, ask, step};
 
@@ -191,7 +191,8 @@ impl Tx<'_> {
             return refuse(Refusal::TooMany, words);
         }
         let strangers = invitees.iter().filter(|invitee| !invitee.contact).count();
-        if let Err(refused) = self.charge_requests(account, strangers)? {
+        let told = invitees.len() * invitees.len();
+        if let Err(refused) = self.charge_requests(account, strangers + told / ROWS_MAX)? {
             return Ok(Err(refused));
         }
         let mut members = vec![founder(account)];
@@ -212,25 +213,26 @@ impl Tx<'_> {
         Ok(Ok(Run::Founded { conversation: id }))
     }
 
-    /// Counts requests to strangers against the day's limit.
+    /// Counts requests to strangers against the day's limit; to found or widen a large group
+    /// counts as well, for every commit's worth of rows that it takes.
     fn charge_requests(
         &mut self,
         account: AccountId,
-        strangers: usize,
+        requests: usize,
     ) -> Result<std::result::Result<(), Refused>> {
-        let strangers = strangers as u64;
+        let requests = requests as u64;
         let (day, max) = (self.now_s / DAY_S, u64::from(self.policy.chat_requests_per_day));
         let mailbox = self.cache.mailbox(self.db, account)?;
         let asked = if mailbox.asked_day == day { mailbox.asked_count } else { 0 };
-        if strangers == 0 {
+        if requests == 0 {
             return Ok(Ok(()));
         }
-        if max < asked + strangers {
+        if max < asked + requests {
             let words = format!("This relay allows {max} chat requests a day.");
             return Ok(Err(Refused::new(Refusal::TooOften, words)));
         }
         let mailbox = self.cache.mailbox_mut(self.db, account)?;
-        (mailbox.asked_day, mailbox.asked_count) = (day, asked + strangers);
+        (mailbox.asked_day, mailbox.asked_count) = (day, asked + requests);
         Ok(Ok(()))
     }
 
@@ -420,7 +422,8 @@ impl Tx<'_> {
             return refuse(Refusal::TooMany, words);
         }
         let strangers = news.iter().filter(|invitee| !invitee.contact).count();
-        if let Err(refused) = self.charge_requests(account, strangers)? {
+        let told = 2 * present * news.len();
+        if let Err(refused) = self.charge_requests(account, strangers + told / ROWS_MAX)? {
             return Ok(Err(refused));
         }
         for invitee in news {

@@ -1,0 +1,71 @@
+//! What only this engine promises: copies of a running store, other programs beside it.
+
+use std::{path::Path, sync::Arc};
+
+use super::{
+    super::{
+        AccountOrder, AccountOutcome, AccountState, Store, StoreError, Taken,
+        conformance::phone::{Phone, START_S, pair, texts},
+    },
+    *,
+};
+
+fn open(path: &Path) -> Arc<dyn Store> {
+    Arc::new(SqliteStore::open(path, Policy::default(), START_S).unwrap())
+}
+
+#[tokio::test]
+async fn a_copy_of_a_running_store_is_whole_and_never_overwrites() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("relay.db"));
+    let (mut ann, mut bob, chat) = pair(&store).await;
+    ann.text(chat, "in the copy").await;
+    let copy = dir.path().join("copy.db");
+    store.backup(copy.clone()).await.unwrap();
+    ann.text(chat, "after it").await;
+    let again = store.backup(copy.clone()).await.unwrap_err();
+    assert!(matches!(again, StoreError::File(_)), "{again:?}");
+    bob.store = open(&copy);
+    assert_eq!(texts(&bob.visit().await.ordinary), ["in the copy"]);
+}
+
+#[tokio::test]
+async fn what_another_program_changes_is_noticed_before_anything_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("relay.db");
+    let store = open(&path);
+    let (mut ann, mut bob, chat) = pair(&store).await;
+    ann.text(chat, "before").await;
+    let other = open(&path);
+    let name = "carl".to_owned();
+    let order = AccountOrder::Add { name, password: "hash".to_owned(), now_s: START_S };
+    let AccountOutcome::Added(carl) = other.administer(order).await.unwrap() else { panic!() };
+    // Both give numbers of their own, and neither the other's.
+    let dora = Phone::join(&store, "dora").await;
+    assert_ne!(carl, dora.account());
+    let generation = store.changes().generation();
+    let disable = AccountOrder::State {
+        account: ann.account(),
+        state: AccountState::Disabled,
+        now_s: START_S,
+    };
+    other.administer(disable).await.unwrap();
+    let turn = ann.turn();
+    assert_eq!(ann.take(turn).await, Taken::Revoked);
+    assert_ne!(store.changes().generation(), generation, "what was known is forgotten");
+    assert_eq!(texts(&bob.visit().await.ordinary), ["before"]);
+}
+
+#[tokio::test]
+async fn another_programs_change_wakes_who_waits_though_nothing_is_written_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("relay.db");
+    let store = open(&path);
+    let ann = Phone::join(&store, "ann").await;
+    let mut watch = store.changes().watch(ann.account());
+    let revoke =
+        AccountOrder::Revoke { account: ann.account(), device: ann.login.device, now_s: START_S };
+    open(&path).administer(revoke).await.unwrap();
+    watch.changed().await.unwrap();
+    assert!(!ann.peek().await.active);
+}
