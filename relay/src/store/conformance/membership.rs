@@ -4,7 +4,7 @@ use wire::{ConversationRef, Entry, Item, MemberState, Refusal, Run, Submit, kind
 
 use super::{
     Engine,
-    phone::{Phone, START_S, befriend, item, latest, pair, request, text_at, texts},
+    phone::{FIRST_C, Phone, START_S, befriend, item, latest, pair, request, text_at, texts},
 };
 use crate::store::{LanePage, Policy};
 
@@ -35,7 +35,10 @@ pub(super) async fn crossing_requests_make_one_conversation(engine: &dyn Engine)
     assert_eq!(mine(&bob.visit().await, one), Some(MemberState::Member));
     // Both founding names denote it, also for what follows in the same batch.
     let by_name = item(ConversationRef::Founded(bob.name(1)), &Item::Text("hi".into()));
-    assert_eq!(bob.send_one(by_name).await, Run::Placed { count: 1, conversation: one, c: 1 });
+    assert_eq!(
+        bob.send_one(by_name).await,
+        Run::Placed { count: 1, conversation: one, c: FIRST_C }
+    );
     assert_eq!(texts(&ann.visit().await.ordinary), ["hi"]);
 }
 

@@ -4,7 +4,7 @@ use wire::{ConversationRef, ForkWhy, Item, Name, Refusal, Run, Submit};
 
 use super::{
     Engine,
-    phone::{Phone, START_S, item, pair, text_at, texts},
+    phone::{FIRST_C, Phone, START_S, item, pair, text_at, texts},
 };
 use crate::store::{AnswerAsk, Policy, StoreError, Taken, Turn};
 
@@ -21,7 +21,7 @@ pub(super) async fn numbers_are_dense_and_a_gap_takes_nothing(engine: &dyn Engin
     assert!(matches!(taken, Taken::Done { gap: true, state, .. } if state.k == k), "{taken:?}");
     assert!(bob.visit().await.ordinary.is_empty());
     let runs = ann.send(vec![text(chat, "one"), text(chat, "two")]).await;
-    assert_eq!(runs, [Run::Placed { count: 2, conversation: chat, c: 1 }]);
+    assert_eq!(runs, [Run::Placed { count: 2, conversation: chat, c: FIRST_C }]);
     assert_eq!(ann.k, k + 2);
     assert_eq!(texts(&bob.visit().await.ordinary), ["one", "two"]);
 }
@@ -37,7 +37,7 @@ pub(super) async fn the_same_turn_twice_stores_once(engine: &dyn Engine) {
     again.submits.push(text(chat, "new"));
     let Taken::Done { k_before, runs, state: later, .. } = ann.take(again).await else { panic!() };
     assert_eq!((k_before, later.k), (state.k, state.k + 1));
-    assert_eq!(runs, [Run::Placed { count: 1, conversation: chat, c: 3 }]);
+    assert_eq!(runs, [Run::Placed { count: 1, conversation: chat, c: FIRST_C + 2 }]);
     assert_eq!(texts(&bob.visit().await.ordinary), ["once", "more", "new"]);
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn what_was_refused_is_repeated_until_it_is_told(engine: &dyn E
         .collect();
     assert_eq!(reasons, [Refusal::NoSuchConversation, Refusal::TooLong]);
     assert_eq!(runs[3], Run::Done { count: 2 });
-    assert_eq!(runs[4], Run::Placed { count: 1, conversation: chat, c: 2 });
+    assert_eq!(runs[4], Run::Placed { count: 1, conversation: chat, c: FIRST_C + 1 });
     let ask = AnswerAsk { device: ann.login.device, told: ann.told, k: state.k };
     for _ in 0..2 {
         let repeated = store.answers(vec![ask]).await.pop().unwrap().unwrap();
@@ -131,6 +131,7 @@ pub(super) async fn a_store_put_back_gives_no_number_twice(engine: &dyn Engine) 
     let named = item(ConversationRef::Number(number + 500), &Item::Accept);
     assert!(matches!(carl.send_one(named).await, Run::Refused { .. }));
     assert!(number + 500 < carl.request(&["ann"], "").await, "goes on behind a number shown");
+    assert!(FIRST_C + 3_000 < bob.text(chat, "after").await, "places go on as well");
 }
 
 pub(super) async fn a_turn_that_fails_takes_no_other_with_it(engine: &dyn Engine) {
@@ -177,7 +178,10 @@ pub(super) async fn a_wide_turn_is_taken_whole(engine: &dyn Engine) {
     // Three rows each: more than one commit takes.
     let words: Vec<_> = (0..3_000).map(|n| n.to_string()).collect();
     let submits = words.iter().map(|words| text(chat, words)).collect();
-    assert_eq!(ann.send(submits).await, [Run::Placed { count: 3_000, conversation: chat, c: 1 }]);
+    assert_eq!(
+        ann.send(submits).await,
+        [Run::Placed { count: 3_000, conversation: chat, c: FIRST_C }]
+    );
     assert!(2 <= store.commits() - before, "a commit takes at most 4,096 rows");
     let page = bob.visit().await;
     assert_eq!(texts(&page.ordinary), words);

@@ -18,6 +18,9 @@ use super::super::{
 /// The relay's clock at the start of every test: 2026-11-22.
 pub(in crate::store) const START_S: u64 = 1_795_305_600;
 
+/// First place of a conversation in a store opened then: seconds since 2026-01-01.
+pub(in crate::store) const FIRST_C: u64 = START_S - 1_767_225_600;
+
 /// The token of one test device, as a hash. Unique in this process.
 pub(in crate::store) fn token() -> SecretHash {
     static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -362,6 +362,11 @@ impl Cache {
         (self.floor * 16).max(1)
     }
 
+    /// Lowest place in a conversation that may be given.
+    pub(super) fn place_floor(&self) -> u64 {
+        self.floor.max(1)
+    }
+
     /// No number shown by a device is taken for one of ours beyond this: sixteen a second for
     /// ten years more.
     pub(super) fn plausible_max(&self) -> u64 {

@@ -90,7 +90,7 @@ impl Tx<'_> {
     ) -> Result<Verdict> {
         let Authored { account, device, n, hash, submit } = *item;
         let (composed_at_s, expires_at_s) = times(submit, self.policy, self.now_s);
-        let c = conversation.c + 1;
+        let c = (conversation.c + 1).max(self.cache.place_floor());
         if let Some(row) = self.cache.conversation_mut(self.db, id)? {
             row.c = c;
         }

@@ -50,19 +50,25 @@ fn read_latest(
     page: &mut LanePage,
     left: &mut usize,
 ) -> Result<bool> {
-    let keys = latest::keys(db, ask.account, ask.after.latest, page.end, KEYS_MAX)?;
-    let all = keys.len() < KEYS_MAX;
-    let count = keys.len();
-    for (at, (position, key)) in keys.into_iter().enumerate() {
-        if let Some(entry) = latest::render(db, ask.account, key)? {
-            page.latest.push((position, entry));
-            *left = left.saturating_sub(2 * ENTRY_BYTES);
+    let mut after = ask.after.latest;
+    loop {
+        let keys = latest::keys(db, ask.account, after, page.end, KEYS_MAX)?;
+        let all = keys.len() < KEYS_MAX;
+        for (position, key) in keys {
+            if *left == 0 {
+                return Ok(false);
+            }
+            after = position;
+            if let Some(entry) = latest::render(db, ask.account, key)? {
+                page.latest.push((position, entry));
+                *left = left.saturating_sub(2 * ENTRY_BYTES);
+            }
         }
-        if *left == 0 && at + 1 < count {
-            return Ok(false);
+        // Keys that say nothing any more must not make a page without a step forward.
+        if all || !page.latest.is_empty() {
+            return Ok(all);
         }
     }
-    Ok(all)
 }
 
 /// Whether the lane is complete in the page.
