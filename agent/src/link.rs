@@ -7,6 +7,7 @@
 mod answer;
 mod body;
 mod certificate;
+mod cork;
 mod dial;
 mod error;
 mod fault;

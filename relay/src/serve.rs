@@ -85,6 +85,10 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
+    // Acknowledgements wait for an answer to ride on, from the first packet: one packet less in a handshake.
+    // Set here, because the first packet may come before a connection is accepted.
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(&listener).set_tcp_quickack(false)?;
     info!(%address, tls = tls.is_some(), "serving");
     let mut connections = Connections::new(tls, router, options, shutdown.clone());
     loop {
@@ -172,7 +176,10 @@ impl Connections {
 fn tune(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
-    socket2::SockRef::from(socket).set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
+    {
+        let socket = socket2::SockRef::from(socket);
+        socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
+    }
     Ok(())
 }
 

@@ -50,14 +50,9 @@ impl Way {
         self.round_trips
     }
 
+    /// Without a goodbye: an answer says itself where it ends, so one would only cost bytes.
     pub(super) fn hang_up(&mut self) {
         self.connection = None;
-    }
-
-    pub(super) async fn close(mut self) {
-        if let Some(connection) = self.connection.take() {
-            connection.close().await;
-        }
     }
 
     async fn connection(&mut self) -> Result<&mut Connection, LinkError> {

@@ -3,7 +3,11 @@
 //! rustls makes the ticket when the client's `Finished` has come, and tokio-rustls sends it at once: a packet of its
 //! own, and one more to acknowledge it. Nobody needs the ticket before the next connection. The client's `Finished`
 //! is its first record of type 23, so what is written after that and before [`Corked::release`] waits for the first
-//! write that follows. In TLS 1.2 that record comes after the handshake, and nothing waits.
+//! write that follows, whatever is flushed in between. In TLS 1.2 that record comes after the handshake, and nothing
+//! waits.
+//!
+//! Nor is a peer that hung up without a word told goodbye: that would be two packets that nobody reads, and the
+//! resets that answer them.
 
 use std::{
     io::{self, IoSlice},
@@ -15,6 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A ticket is about 100 bytes; what is longer than this goes out at once.
 const HELD_MAX: usize = 1024;
+/// The ticket shares a packet with an answer up to this length. Before a longer one it goes by itself: a full packet
+/// takes so long on a thin line that the peer, still without an acknowledgement, would send its request again.
+const TOGETHER_MAX: usize = 1200;
 const RECORD_HEADER_LEN: usize = 5;
 const APPLICATION_DATA: u8 = 23;
 
@@ -25,14 +32,17 @@ pub(crate) struct Corked<S> {
     records: Option<Records>,
     holding: bool,
     held: Vec<u8>,
+    /// The peer has hung up: what is written is dropped.
+    alone: bool,
 }
 
 impl<S: AsyncWrite + Unpin> Corked<S> {
     pub(crate) fn new(socket: S) -> Self {
-        Self { socket, records: Some(Records::default()), holding: false, held: Vec::new() }
+        let records = Some(Records::default());
+        Self { socket, records, holding: false, held: Vec::new(), alone: false }
     }
 
-    /// The handshake is over: what is held leaves with the next write, or the next flush.
+    /// The handshake is over: what is held leaves with the next write.
     pub(crate) fn release(&mut self) {
         self.records = None;
         self.holding = false;
@@ -77,8 +87,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Corked<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let before = buf.filled().len();
+        let (before, room) = (buf.filled().len(), buf.remaining());
         ready!(Pin::new(&mut this.socket).poll_read(cx, buf))?;
+        this.alone |= room > 0 && buf.filled().len() == before;
         if let Some(records) = &mut this.records
             && records.reach(APPLICATION_DATA, &buf.filled()[before..])
         {
@@ -104,15 +115,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Corked<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let count: usize = slices.iter().map(|slice| slice.len()).sum();
+        if self.alone {
+            return Poll::Ready(Ok(count));
+        }
         if self.holding && self.held.len() + count <= HELD_MAX {
             slices.iter().for_each(|slice| self.held.extend_from_slice(slice));
             return Poll::Ready(Ok(count));
         }
-        if self.held.is_empty() {
-            Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
-        } else {
-            self.poll_together(cx, slices)
+        if self.held.len() + count <= TOGETHER_MAX && !self.held.is_empty() {
+            return self.poll_together(cx, slices);
         }
+        ready!(self.poll_held(cx))?;
+        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -120,14 +134,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Corked<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.holding {
-            ready!(self.poll_held(cx))?;
-        }
+        // A write takes along what is held, so nothing that was written later can wait behind it.
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_held(cx))?;
+        if !self.alone {
+            ready!(self.poll_held(cx))?;
+        }
         Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
@@ -170,7 +184,7 @@ impl Records {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    use super::*;
+    use super::{super::tests::bytes::Noted, *};
 
     const HELLO: &[u8] = &[22, 3, 1, 0, 4, 23, 23, 23, 23, 20, 3, 3, 0, 1, 1];
     const FINISHED: &[u8] = &[23, 3, 3, 0, 2, 9, 9];
@@ -199,9 +213,35 @@ mod tests {
         let count = far.read(&mut read).await.unwrap();
         assert_eq!(&read[..count], b"flight ");
         socket.release();
+        socket.flush().await.unwrap();
         socket.write_all(b"answer").await.unwrap();
         let count = far.read(&mut read).await.unwrap();
         assert_eq!(&read[..count], b"ticket answer");
+    }
+
+    #[tokio::test]
+    async fn a_ticket_goes_with_a_short_answer_and_ahead_of_a_long_one() {
+        for (answer_len, expected) in [(TOGETHER_MAX - 6, 1), (TOGETHER_MAX - 5, 2)] {
+            let (near, _far) = tokio::io::duplex(4096);
+            let (near, writes) = Noted::new(near);
+            let mut socket = Corked::new(near);
+            socket.held = b"ticket".to_vec();
+            socket.write_all(&vec![7; answer_len]).await.unwrap();
+            assert_eq!(writes.lock().unwrap().len(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_hung_up_is_told_nothing() {
+        let (near, mut far) = tokio::io::duplex(4096);
+        let mut socket = Corked::new(near);
+        far.shutdown().await.unwrap();
+        assert_eq!(socket.read(&mut [0; 8]).await.unwrap(), 0);
+        socket.write_all(b"goodbye").await.unwrap();
+        socket.shutdown().await.unwrap();
+        let mut all = Vec::new();
+        far.read_to_end(&mut all).await.unwrap();
+        assert_eq!(all, b"");
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! A connection over a pipe in memory (time stands still there) or a real socket, and routes to try it with.
 
-mod bytes;
+pub(super) mod bytes;
 mod hostile;
 mod sockets;
 mod tls;

@@ -12,13 +12,13 @@ use tokio::io::ReadBuf;
 use super::*;
 
 /// Notes the length of every write.
-pub(super) struct Noted<S> {
+pub(in crate::serve) struct Noted<S> {
     socket: S,
     writes: Arc<Mutex<Vec<usize>>>,
 }
 
 impl<S> Noted<S> {
-    pub(super) fn new(socket: S) -> (Self, Arc<Mutex<Vec<usize>>>) {
+    pub(in crate::serve) fn new(socket: S) -> (Self, Arc<Mutex<Vec<usize>>>) {
         let writes = Arc::default();
         (Self { socket, writes: Arc::clone(&writes) }, writes)
     }
