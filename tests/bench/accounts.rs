@@ -19,9 +19,9 @@ pub(crate) fn name(number: usize) -> String {
     format!("bench-{number}")
 }
 
-/// Token of the one device of account `number`: 22 characters, as real ones have.
+/// Token of the one device of account `number`, spelled as real ones are: 128 bits as base64url.
 pub(crate) fn token(number: usize) -> String {
-    format!("bench-{number:016}")
+    format!("bench{number:016}A")
 }
 
 /// Makes accounts 0 to `count`, each with one device. They cannot log in: their password has no hash.

@@ -34,6 +34,8 @@ pub(crate) struct Measured {
     pub(crate) seconds: f64,
     pub(crate) requests: u64,
     pub(crate) syns: u64,
+    /// IP packets, both directions.
+    pub(crate) packets: u64,
     /// Packets that did not arrive.
     pub(crate) lost: u64,
 }
@@ -123,6 +125,7 @@ fn measured(visit: &Value) -> anyhow::Result<Measured> {
         seconds: visit["seconds"].as_f64().context("no seconds")?,
         requests: number(&visit["requests"])?,
         syns: phase["syns"].as_f64().map_or(0, |syns| syns as u64),
+        packets: both("packets")?,
         lost: both("lost")? + both("queue_drop")?,
     })
 }

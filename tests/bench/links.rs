@@ -51,6 +51,8 @@ pub(crate) async fn print(page: &Page, corpus: &Corpus) -> anyhow::Result<()> {
 fn print_visit(page: &Page, what: &str, measured: Measured, mark: Mark) {
     let bytes = Row::count(what, measured.bytes, "B").at_most(mark.bytes_goal);
     page.row(&bytes.beside(mark.peer, mark.cost.bytes));
+    let floor = Row::count("  a bare HTTPS POST beside it", measured.bytes, "B");
+    page.row(&floor.beside("POST", mark.floor.bytes));
     let trips = Row::new("  round trips", measured.trips, "").at_most(mark.trips_goal);
     page.row(&trips.beside(mark.peer, mark.cost.trips));
     let mut seconds = Row::new("  seconds", measured.seconds, "s");
@@ -58,8 +60,7 @@ fn print_visit(page: &Page, what: &str, measured: Measured, mark: Mark) {
         seconds = seconds.at_most(goal);
     }
     page.row(&seconds.beside(mark.peer, mark.cost.seconds));
-    let floor = Row::count("  beside a bare HTTPS POST", measured.bytes, "B");
-    page.row(&floor.beside("POST", mark.floor.bytes));
+    page.row(&Row::count("  packets", measured.packets, ""));
     if measured.lost > 0 {
         page.note(&format!(
             "  ({} packets lost on the way, SYNs sent: {})",
