@@ -11,6 +11,7 @@
 
 mod answer;
 mod clock;
+mod contacts;
 mod held;
 mod hold;
 mod limits;
@@ -28,13 +29,13 @@ use std::{fmt, sync::Arc};
 use tokio_util::sync::CancellationToken;
 use wire::{AccountId, DecodeError, DeviceId, EncodeError};
 
-use self::seat::Seats;
 pub use self::{
     answer::Answer,
     clock::{Clock, SystemClock},
     packets::Packets,
     visit::Visit,
 };
+use self::{contacts::Contacts, seat::Seats};
 use crate::{
     ops::Metrics,
     presence::Presence,
@@ -59,6 +60,7 @@ struct Core {
     submits: RateLimiter<AccountId>,
     seats: Seats,
     presence: Arc<Presence>,
+    contacts: Contacts,
 }
 
 impl fmt::Debug for Core {
@@ -120,6 +122,7 @@ impl Exchange {
             submits: RateLimiter::new(Rates::of(&settings.limits).submits, LIMITED_MAX),
             seats: Seats::default(),
             presence,
+            contacts: Contacts::default(),
             clock,
         }))
     }
@@ -136,7 +139,8 @@ impl Exchange {
         Visit::new(self.0.clone(), login, closing, stop)
     }
 
-    /// Devices that said Hello since this was last asked, and when: Unix seconds.
+    /// Devices that said Hello since this was last asked and that the store should note, and when:
+    /// Unix seconds.
     #[must_use]
     pub fn seen(&self) -> Vec<(DeviceId, u64)> {
         self.0.seats.take_seen()

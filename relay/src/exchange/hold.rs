@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use wire::{AccountId, Hello};
 
-use super::{Core, ExchangeError, only};
+use super::{Core, ExchangeError, contacts::contacts};
 use crate::{
     ops::metrics::GaugeGuard,
     presence::{Arrival, Lease},
@@ -57,7 +57,7 @@ impl Hold {
         let watch = core.store.changes().watch(account);
         let lease = core.presence.lease(account, device, hello.x);
         if core.presence.arrive(&arrival(login, hello, true)) {
-            core.presence.show(account, &contacts(core, login).await?);
+            core.presence.show(account, &contacts(core, login.account).await?);
         }
         let now = Instant::now();
         Ok(Self {
@@ -118,7 +118,7 @@ impl Hold {
         {
             return Ok(contacts.clone());
         }
-        let contacts = contacts(core, login).await?;
+        let contacts = contacts(core, login.account).await?;
         self.contacts = Some((count, contacts.clone()));
         Ok(contacts)
     }
@@ -134,14 +134,6 @@ pub(super) fn arrival(login: Login, hello: &Hello, holds: bool) -> Arrival {
         next_call_s: hello.next_call_s,
         holds,
     }
-}
-
-/// The account's accepted contacts where neither blocks the other.
-///
-/// # Errors
-/// When the store fails.
-pub(super) async fn contacts(core: &Core, login: Login) -> Result<Vec<AccountId>, ExchangeError> {
-    Ok(only(core.store.contacts(vec![login.account]).await)?)
 }
 
 async fn at(moment: Option<Instant>) {

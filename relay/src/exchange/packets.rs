@@ -250,7 +250,7 @@ impl Answering {
         }
         let contacts = match &mut self.hold {
             Some(hold) => hold.contacts(&self.core, self.login).await?,
-            None => super::hold::contacts(&self.core, self.login).await?,
+            None => super::contacts::contacts(&self.core, self.login.account).await?,
         };
         let bytes_max = match self.hello.link.class {
             LinkClass::Metered => PRESENCE_METERED_BYTES,

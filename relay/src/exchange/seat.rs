@@ -73,6 +73,8 @@ struct Place {
     newest: u64,
     /// The newest that asked for mail.
     newest_for_mail: u64,
+    /// The newest that came once more: its repetition was, or is going to be, told a `k`.
+    repeated: u64,
     state: Option<(Generation, DeviceState)>,
     drained: Option<Drained>,
     /// Ends the answer that is being sent, unless it is a hold.
@@ -145,6 +147,7 @@ impl Seat {
             return Arrival::Stale;
         }
         if x == place.newest {
+            place.repeated = x;
             return Arrival::Again;
         }
         place.newest = x;
@@ -160,9 +163,12 @@ impl Seat {
         Arrival::Newest
     }
 
-    /// Whether a newer exchange than `x` has begun.
+    /// Whether nothing of `x` may be taken any more: a newer exchange has begun, or this one was
+    /// repeated. What the repetition is told of `k` has to stay true, or the device would give the
+    /// numbers behind it to other items.
     pub(super) fn is_over(&self, x: u64) -> bool {
-        x < self.place().newest
+        let place = self.place();
+        x < place.newest || x <= place.repeated
     }
 
     /// Begins to answer; the token says when to make way. Cancelled already where a newer exchange
@@ -224,9 +230,10 @@ mod tests {
     fn only_a_higher_number_takes_the_turn() {
         let seat = Seat::default();
         assert_eq!(seat.arrive(5, 4, true), Arrival::Newest);
-        assert_eq!(seat.arrive(5, 4, true), Arrival::Again);
         assert_eq!(seat.arrive(4, 4, true), Arrival::Stale);
         assert!(!seat.is_over(5));
+        assert_eq!(seat.arrive(5, 4, true), Arrival::Again);
+        assert!(seat.is_over(5), "after its repetition it takes nothing");
         assert_eq!(seat.arrive(6, 4, true), Arrival::Newest);
         assert!(seat.is_over(5));
     }

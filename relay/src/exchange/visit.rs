@@ -29,6 +29,9 @@ use crate::{
 const DISK_RETRY_S: u32 = 600;
 /// And when the relay is closing down.
 const SHUTDOWN_RETRY_S: u32 = 30;
+/// A device that commits nothing is noted as seen when the store has not noted it for so long:
+/// often enough to tell who is dormant, seldom enough to leave the disk alone.
+const NOTE_SEEN_AFTER_S: u64 = 12 * 60 * 60;
 
 /// One request on its way in. Dropped before [`Visit::finish`] it was cut: what was committed
 /// stays.
@@ -170,8 +173,11 @@ impl Visit {
             Arrival::Again => Mode::Repeat,
             Arrival::Newest => self.stop.take().map_or(Mode::Take, Mode::Stop),
         };
-        if !matches!(mode, Mode::Forked(_) | Mode::Repeat) {
-            self.core.seats.note_seen(self.login.device, self.core.clock.now_s());
+        let now_s = self.core.clock.now_s();
+        if !matches!(mode, Mode::Forked(_) | Mode::Repeat)
+            && state.seen_at_s + NOTE_SEEN_AFTER_S <= now_s
+        {
+            self.core.seats.note_seen(self.login.device, now_s);
         }
         let needs_x = hello.pending;
         let outcomes_first = state.k + 1;

@@ -171,6 +171,33 @@ async fn a_repeated_request_is_answered_and_takes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invariant_05_a_repeated_request_keeps_its_welcome_though_the_first_is_still_sent() {
+    let world = World::new();
+    let (mut ann, mut bob) = world.pair().await;
+    ann.sealed = vec![ann.text("taken"), ann.text("on its way")];
+    let body = ann.next_request_in(1);
+    // The first packet is whole, the second is not.
+    let cut = body.len() - 1;
+    let mut first = world.exchange.begin(ann.login, CancellationToken::new(), None);
+    first.feed(&body[..cut]).await.unwrap();
+    // A proxy repeats all of it meanwhile.
+    let repeated = ann.send(&world, &body).await.unwrap();
+    let k = repeated.k();
+    assert_eq!(k, ann.hello.told + 1);
+    first.feed(&body[cut..]).await.unwrap();
+    let Answer::Whole(packets) = first.finish(true).await.unwrap() else { panic!("a hold") };
+    let first = Reply::of(packets.iter().flatten().copied().collect());
+    assert_eq!(first.stopped(), Some(wire::StopReason::Superseded));
+    assert_eq!(first.welcome(), None);
+    // What was not answered for is free: another item gets its number.
+    ann.store(&repeated);
+    ann.sealed = vec![ann.text("written anew")];
+    assert_eq!(ann.sync(&world, vec![]).await.k(), k + 1);
+    bob.sync(&world, vec![]).await.done();
+    assert_eq!(bob.texts(), ["taken", "written anew"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invariant_27_a_login_repeated_at_every_cut_is_one_device() {
     let world = World::new();
     let phone = world.person("ann").await;
