@@ -58,6 +58,8 @@ pub(super) struct Answering {
     presence_due: bool,
     tells_held: bool,
     began: bool,
+    /// Whether its packets leave one by one: then its end is known only when it is dropped.
+    streams: bool,
     result: Option<SyncResult>,
 }
 
@@ -93,6 +95,7 @@ impl Answering {
             end: None,
             hold: None,
             began: false,
+            streams: false,
             result: None,
             core,
             login,
@@ -335,7 +338,10 @@ impl Drop for Answering {
         if self.over.is_some() {
             self.seat.end_answer(self.hello.x);
         }
-        self.core.metrics.sync_ended(self.result.unwrap_or(SyncResult::Cut));
+        // What fails before anything left is counted by whoever is told of it.
+        if let Some(result) = self.result.or(self.streams.then_some(SyncResult::Cut)) {
+            self.core.metrics.sync_ended(result);
+        }
     }
 }
 
@@ -367,7 +373,8 @@ impl fmt::Debug for Packets {
 }
 
 impl Packets {
-    pub(super) fn new(answering: Answering, ready: Vec<Bytes>) -> Self {
+    pub(super) fn new(mut answering: Answering, ready: Vec<Bytes>) -> Self {
+        answering.streams = true;
         Self { ready: ready.into(), state: State::Idle(Box::new(answering)) }
     }
 

@@ -76,8 +76,26 @@ impl World {
     }
 
     fn open(dir: Arc<TempDir>, file: &str, settings: RelaySettings, now_s: u64) -> Self {
+        Self::open_with(dir, file, &Policy::from(&settings), settings, now_s)
+    }
+
+    /// As [`World::with`], in a store of so many pages.
+    fn of_pages(pages: u32) -> Self {
+        let settings = RelaySettings::default();
+        let policy = Policy { pages_max: Some(pages), ..Policy::from(&settings) };
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        Self::open_with(dir, "relay.db", &policy, settings, START_S)
+    }
+
+    fn open_with(
+        dir: Arc<TempDir>,
+        file: &str,
+        policy: &Policy,
+        settings: RelaySettings,
+        now_s: u64,
+    ) -> Self {
         let path = dir.path().join(file);
-        let store = SqliteStore::open(&path, Policy::from(&settings), now_s).unwrap();
+        let store = SqliteStore::open(&path, policy.clone(), now_s).unwrap();
         let (store, metrics): (Arc<dyn Store>, _) = (Arc::new(store), Metrics::new());
         let clock = Arc::new(TestClock(AtomicU64::new(now_s)));
         let exchange =

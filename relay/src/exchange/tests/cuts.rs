@@ -113,6 +113,29 @@ async fn invariant_05_after_a_welcome_nothing_of_an_earlier_attempt_arrives() {
     assert_eq!(bob.texts(), ["edited"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invariant_05_an_older_request_stops_at_its_next_packet_and_hears_of_it() {
+    let world = World::new();
+    let (mut ann, mut bob) = world.pair().await;
+    ann.sealed = ["one", "two", "three"].map(|words| ann.text(words)).into();
+    let older = ann.next_request_in(1);
+    let mut visit = world.exchange.begin(ann.login, CancellationToken::new(), None);
+    let first = Reply::of(older.clone()).sizes[0] + wire::PREAMBLE_LEN;
+    visit.feed(&older[..first]).await.unwrap();
+    // What the newer one finds answered it may renumber behind it.
+    ann.sealed.truncate(1);
+    let newer = ann.sync(&world, vec![ann.text("another two")]).await;
+    newer.done();
+    visit.feed(&older[first..]).await.unwrap();
+    let answer = world.quietly(visit.finish(true)).await.unwrap();
+    let Answer::Whole(packets) = answer else { panic!("not whole") };
+    let reply = Reply::of(packets.concat());
+    assert_eq!(reply.stopped(), Some(wire::StopReason::Superseded));
+    assert_eq!((reply.welcome(), reply.is_done()), (None, true));
+    bob.sync(&world, vec![]).await;
+    assert_eq!(bob.texts(), ["one", "another two"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn invariant_05_of_two_attempts_at_once_each_number_commits_once() {
     let world = World::new();

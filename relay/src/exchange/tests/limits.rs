@@ -70,3 +70,27 @@ async fn a_full_mailbox_refuses_in_words_that_the_sender_sees() {
     assert_eq!(bob.texts(), ["0", "1", "2", "3", "4"]);
     assert!(ann.sync(&world, vec![ann.text("room again")]).await.refusals().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_stops_the_sender_loses_nothing_and_lets_others_read() {
+    let world = World::of_pages(120);
+    let (mut ann, mut bob) = world.pair().await;
+    let mut sent = Vec::new();
+    let stopped = loop {
+        let words = format!("{} {}", sent.len(), "x".repeat(4_000));
+        ann.sealed = vec![ann.text(&words)];
+        let reply = ann.ask(&world, vec![]).await.unwrap();
+        if reply.stopped().is_some() {
+            break reply;
+        }
+        ann.store(&reply);
+        sent.push(words);
+    };
+    assert_eq!((stopped.stopped(), stopped.is_done()), (Some(StopReason::Disk), true));
+    // The attempt could not be noted: no Welcome, nothing is unsealed.
+    assert_eq!(stopped.welcome(), None);
+    assert!(3 < sent.len());
+    let reply = bob.sync(&world, vec![]).await;
+    assert!(reply.is_done());
+    assert_eq!(bob.texts(), sent);
+}
