@@ -95,6 +95,8 @@ async fn invariant_06_a_lost_answer_is_repeated_whatever_the_budget_and_the_lane
 async fn invariant_05_after_a_welcome_nothing_of_an_earlier_attempt_arrives() {
     let world = World::new();
     let (mut ann, mut bob) = world.pair().await;
+    ann.sync(&world, vec![]).await.done();
+    // Nothing else is new: `pending` alone makes the attempt durable.
     ann.sealed = vec![ann.text("sealed in an attempt that got lost")];
     let late = ann.next_request();
     ann.sealed.clear();

@@ -34,6 +34,11 @@ async fn invariant_12_the_union_of_deliveries_is_the_log_for_any_budgets_and_lan
             let take = bob.hello.take as usize;
             assert!(take < 200 || reply.body.len() <= take, "{} over {take}", reply.body.len());
             assert!(reply.mail().iter().all(|_| !lanes.is_empty()));
+            // What did not come is told of, to the last message.
+            let waits = reply.held().into_iter().filter(|row| row.lane != Lane::Latest);
+            let waits: usize = waits.map(|row| row.count as usize).sum();
+            let missing = sent[0].len() + sent[1].len() - bob.inbox.len();
+            assert!(waits == missing || (1..200).contains(&take), "{waits} of {missing}, {take}");
         }
         (bob.hello.take, bob.hello.lanes) = (0, LaneMask::ALL);
         let reply = bob.sync(&world, vec![]).await;
