@@ -151,3 +151,66 @@ impl Packer {
         packed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wire::{Delivery, HeldKind, HeldRow, Lane};
+
+    use super::*;
+
+    fn mail(count: u64) -> Vec<Unit> {
+        let row = |position| Delivery {
+            position,
+            conversation: 5,
+            author: 7,
+            account: 3,
+            n: position,
+            c: position,
+            kind: wire::kind::TEXT,
+            age_s: 1,
+            body: b"Land ho".to_vec(),
+        };
+        (1..=count).map(|position| Unit::Mail(Lane::Ordinary, row(position))).collect()
+    }
+
+    #[test]
+    fn whatever_the_budget_the_end_fits_and_says_what_is_held() {
+        let row = HeldRow {
+            lane: Lane::Ordinary,
+            kind: HeldKind::Message,
+            count: 70_000,
+            bytes: 1 << 30,
+            first: 70_000,
+        };
+        let closing = [Frame::Held(vec![row; 2]), Frame::Done];
+        for take in 90..900 {
+            let mut packer = Packer::new(Codec::None, 300, take);
+            let (mut units, mut body) = (mail(200), packer.preamble().to_vec());
+            loop {
+                match packer.pack(&[], &units, None, 0).unwrap() {
+                    Packed::Some(rows, packet) => {
+                        units.drain(..rows);
+                        body.extend(packet);
+                    }
+                    Packed::Spent => break,
+                    Packed::Last(_) => unreachable!("there was no end to pack"),
+                }
+            }
+            let end = packer.pack(&[], &[], Some(&closing), 0).unwrap();
+            let Packed::Last(packet) = end else { panic!("{end:?}") };
+            body.extend(packet);
+            assert!(body.len() <= take as usize, "{} over {take}", body.len());
+            let mut reader = wire::BodyReader::new();
+            reader.push(&body);
+            let packets = std::iter::from_fn(|| reader.next().unwrap());
+            assert_eq!(packets.last().unwrap().frames, closing, "take {take}");
+        }
+    }
+
+    #[test]
+    fn what_ends_the_answer_rides_with_the_last_rows() {
+        let mut packer = Packer::new(Codec::Zstd, 2_048, 0);
+        let packed = packer.pack(&[], &mail(5), Some(&[Frame::Done]), 0).unwrap();
+        assert!(matches!(packed, Packed::Last(_)));
+    }
+}
