@@ -16,14 +16,22 @@ use config::{Account, AgentPaths, AgentSettings, Size};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
-use wire::{Codec, PresenceState};
+use wire::{Codec, LinkKind, PresenceState};
 
 use self::way::Way;
 use crate::{
     link::{Client, LinkError, Meter},
-    store::{Position, Store, StoreError, VisitId},
+    store::{Position, Store, StoreError, VisitId, VisitRow},
     sync::{self, Ended, Outcome, Progress, SyncError, Terms},
 };
+
+/// A visit tells a link's rate when it moved at least this many bytes …
+const RATE_BYTES_MIN: u64 = 2 * 1024;
+/// … in at least this many seconds: on a faster link waiting outweighs moving, and nothing depends
+/// on the rate there.
+const RATE_SECONDS_MIN: u64 = 3;
+/// So many days of visits are looked at for the rate.
+const RATE_DAYS: i64 = 30;
 
 /// How often the cost of a held line is written down, if it had any.
 const NOTE_EVERY: Duration = Duration::from_secs(300);
@@ -67,7 +75,7 @@ impl Visitor {
             .await
             .unwrap_or_else(stopped);
         let round_trips = way.round_trips() + u64::from(progress.requests);
-        way.hang_up();
+        way.close().await;
         self.close_ledger(ledger, &progress, &end, &meter, round_trips)
     }
 
@@ -151,10 +159,19 @@ impl Visitor {
             next_call_s,
             share_read: about.share_read,
             codec: Codec::Zstd,
+            link: LinkKind { rate: self.rate_class(), ..LinkKind::default() },
             packet_max: self.settings.sync.packet_max.as_usize(),
             requests_max: self.settings.sync.requests_max,
             ..Terms::default()
         }
+    }
+
+    /// The speed class of the link, as far as the ledger tells; it makes packets and requests on a
+    /// slow one small enough that a cut costs seconds, not minutes.
+    fn rate_class(&self) -> u8 {
+        let since = self.store.now().saturating_sub(RATE_DAYS * 24 * 60 * 60);
+        let visits = self.store.reader().visits(since).unwrap_or_default();
+        slow_rate(&visits).map_or(0, LinkKind::rate_class)
     }
 
     /// The ledger is told, not obeyed: a visit takes place also where it cannot be written.
@@ -210,6 +227,23 @@ fn stopped() -> Result<Ended, SyncError> {
     Ok(Ended::Partial("the visit was stopped: what is left goes with the next".to_owned()))
 }
 
+/// Bits a second of the best among the newest visits that tell; an outage makes a visit look slower
+/// than its link. `None` where none was slow enough to matter.
+fn slow_rate(visits: &[VisitRow]) -> Option<u64> {
+    const NEWEST: usize = 5;
+    let rate = |visit: &VisitRow| {
+        let seconds = u64::try_from(visit.end?.checked_sub(visit.start)?).ok()?;
+        let bytes = visit.bytes_up + visit.bytes_down;
+        let tells = visit.link == "call" && RATE_BYTES_MIN <= bytes;
+        tells.then_some((bytes, seconds))
+    };
+    let newest = visits.iter().rev().filter_map(rate).take(NEWEST);
+    // One visit that was quick says that the link is.
+    let rates =
+        newest.map(|(bytes, seconds)| (RATE_SECONDS_MIN <= seconds).then(|| bytes * 8 / seconds));
+    rates.collect::<Option<Vec<u64>>>()?.into_iter().max()
+}
+
 /// Seconds from `now` to a call at `at`, as others may know it: the time is moved up to a multiple of
 /// `step`, so that it tells no more than which step it is.
 fn rounded_s(at: i64, step: i64, now: i64) -> u32 {
@@ -220,6 +254,34 @@ fn rounded_s(at: i64, step: i64, now: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn visit(bytes: u64, seconds: i64) -> VisitRow {
+        VisitRow {
+            id: VisitId::default(),
+            start: 1_000,
+            end: Some(1_000 + seconds),
+            link: "call".into(),
+            bytes_up: bytes / 4,
+            bytes_down: bytes - bytes / 4,
+            outcome: "done".into(),
+            requests: 1,
+            round_trips: 3,
+            sent: 0,
+            received: 0,
+            words: String::new(),
+            by_kind: std::collections::BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn the_ledger_tells_the_rate_of_a_slow_link_only() {
+        assert_eq!(slow_rate(&[]), None);
+        assert_eq!(slow_rate(&[visit(1_000, 9)]), None, "an idle visit is mostly waiting");
+        assert_eq!(slow_rate(&[visit(7_200, 24)]), Some(2_400));
+        assert_eq!(slow_rate(&[visit(7_200, 24), visit(900, 9)]), Some(2_400));
+        assert_eq!(slow_rate(&[visit(7_200, 24), visit(7_200, 300)]), Some(2_400), "an outage");
+        assert_eq!(slow_rate(&[visit(7_200, 24), visit(7_200, 1)]), None, "the link is fast");
+    }
 
     #[test]
     fn the_next_call_is_told_in_steps() {
