@@ -75,7 +75,7 @@ impl Visitor {
             .await
             .unwrap_or_else(stopped);
         let round_trips = way.round_trips() + u64::from(progress.requests);
-        way.close().await;
+        way.hang_up();
         self.close_ledger(ledger, &progress, &end, &meter, round_trips)
     }
 
