@@ -16,7 +16,7 @@ use wire::DeviceId;
 use crate::{
     clock::now_s,
     ops::{Metrics, metrics::ChoreKind},
-    store::{Chore, Store},
+    store::{AccountAnswer, AccountQuery, Chore, Store},
 };
 
 /// Each kind of chore waits in the queue once, at most twice.
@@ -160,6 +160,9 @@ impl ChoresTask {
         };
         match self.store.housekeep(chore, now_s()).await {
             Ok(report) => {
+                if kind == ChoreKind::Sweep {
+                    self.weigh().await;
+                }
                 self.metrics.chore_done(kind, report.handled);
                 debug!(?kind, handled = report.handled, "housekeeping");
                 // A reader in the way of a checkpoint is not out of it a moment later.
@@ -174,6 +177,19 @@ impl ChoresTask {
     }
 }
 
+impl ChoresTask {
+    /// Tells the figures what waits in the mailboxes.
+    async fn weigh(&self) {
+        match self.store.look_up(AccountQuery::Waiting).await {
+            Ok(AccountAnswer::Waiting(bytes)) => {
+                self.metrics.mailbox_waiting_bytes.set(bytes);
+            }
+            Ok(_) => {}
+            Err(err) => warn!(error = &err as &dyn Error, "the mailboxes could not be weighed"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -182,8 +198,8 @@ mod tests {
 
     use super::*;
     use crate::store::{
-        AccountAnswer, AccountOrder, AccountOutcome, AccountQuery, DeviceGrant, NewDevice, Policy,
-        SecretHash, sqlite::SqliteStore,
+        AccountOrder, AccountOutcome, DeviceGrant, NewDevice, Policy, SecretHash,
+        sqlite::SqliteStore,
     };
 
     fn store() -> (TempDir, Arc<dyn Store>) {

@@ -10,6 +10,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::Router;
@@ -103,7 +104,7 @@ impl Relay {
         };
         let data = RelayPaths::data(&settings, &Env::of_process())?;
         let metrics = Metrics::new();
-        let (lock, store) = open(&data, &settings).await?;
+        let (lock, store) = open(&data, &settings, metrics.clone()).await?;
         Assembly { settings, metrics, store, lock, tls }.run(listener, addr, operations).await
     }
 }
@@ -118,13 +119,18 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
 }
 
 /// Makes the directory, takes the lock, opens the store.
-async fn open(data: &Path, settings: &RelaySettings) -> Result<(Lock, Arc<dyn Store>), StartError> {
+async fn open(
+    data: &Path,
+    settings: &RelaySettings,
+    metrics: Metrics,
+) -> Result<(Lock, Arc<dyn Store>), StartError> {
     let (data, policy) = (data.to_owned(), Policy::from(settings));
     let opened = tokio::task::spawn_blocking(move || {
         datadir::prepare(&data)?;
         let lock = Lock::take(&data)?;
         let path = datadir::store_file(&data);
-        let store = SqliteStore::open(&path, policy, now_s())
+        let count = move |requests, took: Duration| metrics.committed(requests, took.as_secs_f64());
+        let store = SqliteStore::observed(&path, policy, now_s(), Box::new(count))
             .map_err(|source| StartError::Store { path, source })?;
         Ok((lock, Arc::new(store) as Arc<dyn Store>))
     });

@@ -259,6 +259,8 @@ pub enum AccountQuery {
     All,
     /// The devices of an account, revoked ones left out.
     Devices(AccountId),
+    /// Bytes of bodies that no device of their account has fetched, in all mailboxes.
+    Waiting,
     /// The invites that can still be used at this moment of the relay's clock.
     Invites(u64),
 }
@@ -270,6 +272,8 @@ pub enum AccountAnswer {
     Accounts(Vec<AccountRow>),
     /// Devices.
     Devices(Vec<DeviceRow>),
+    /// Bytes.
+    Waiting(u64),
     /// Invites.
     Invites(Vec<InviteRow>),
 }

@@ -43,6 +43,8 @@ use super::{
     Store, StoreError, Taken, Turn,
 };
 
+pub use self::writer::CommitObserver;
+
 /// Connections that read.
 const READERS: usize = 4;
 /// Name of the database in the relay's directory.
@@ -66,6 +68,19 @@ impl SqliteStore {
     /// # Errors
     /// When the file is no database of ours, is of a newer relay, or cannot be written.
     pub fn open(path: &Path, policy: Policy, now_s: u64) -> Result<Self, StoreError> {
+        Self::observed(path, policy, now_s, Box::new(|_, _| {}))
+    }
+
+    /// As [`SqliteStore::open`], with somebody who hears of every durable transaction.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn observed(
+        path: &Path,
+        policy: Policy,
+        now_s: u64,
+        observer: CommitObserver,
+    ) -> Result<Self, StoreError> {
         let db = schema::open_writer(path, policy.pages_max)?;
         let data_version = db.query_row("PRAGMA data_version", [], |row| row.get(0))?;
         let readers = Readers::open(path, READERS)?;
@@ -77,6 +92,7 @@ impl SqliteStore {
             changes: Arc::clone(&changes),
             commits: Arc::clone(&commits),
             data_version,
+            observer,
         };
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
         let thread = thread::Builder::new()

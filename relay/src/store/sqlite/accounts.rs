@@ -71,6 +71,12 @@ pub(super) fn look_up(db: &Connection, query: &AccountQuery) -> Result<AccountAn
                 .collect();
             Ok(AccountAnswer::Invites(rows?))
         }
+        AccountQuery::Waiting => {
+            let bytes = db
+                .prepare_cached("SELECT coalesce(sum(waiting_bytes), 0) FROM mailbox")?
+                .query_row([], |row| row.get(0))?;
+            Ok(AccountAnswer::Waiting(bytes))
+        }
         AccountQuery::Devices(account) => {
             let rows: Result<_> = db
                 .prepare_cached(

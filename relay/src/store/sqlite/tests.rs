@@ -69,3 +69,19 @@ async fn another_programs_change_wakes_who_waits_though_nothing_is_written_here(
     watch.changed().await.unwrap();
     assert!(!ann.peek().await.active);
 }
+
+#[tokio::test]
+async fn durable_transactions_are_observed_and_what_waits_is_weighed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tell, observed) = std::sync::mpsc::channel();
+    let observer = Box::new(move |requests, _| tell.send(requests).unwrap());
+    let path = dir.path().join("relay.db");
+    let store = SqliteStore::observed(&path, Policy::default(), START_S, observer).unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    let (mut ann, _bob, chat) = pair(&store).await;
+    ann.text(chat, "seven b").await;
+    let answer = store.look_up(AccountQuery::Waiting).await.unwrap();
+    assert!(matches!(answer, AccountAnswer::Waiting(7)), "{answer:?}");
+    let commits = store.commits();
+    assert_eq!(observed.try_iter().count() as u64, commits);
+}

@@ -10,7 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -136,6 +136,9 @@ impl Backlog {
     }
 }
 
+/// Hears of every durable transaction: its requests, and how long it took from its begin.
+pub type CommitObserver = Box<dyn Fn(usize, Duration) + Send>;
+
 pub(super) struct Writer {
     pub(super) db: Connection,
     pub(super) cache: Cache,
@@ -144,6 +147,7 @@ pub(super) struct Writer {
     pub(super) commits: Arc<AtomicU64>,
     /// SQLite's count of what others wrote.
     pub(super) data_version: u64,
+    pub(super) observer: CommitObserver,
 }
 
 impl Writer {
@@ -182,6 +186,7 @@ impl Writer {
     /// One transaction with as many jobs as it may have.
     fn commit_some(&mut self, backlog: &mut Backlog) {
         let mut batch: Vec<(Box<dyn Job>, Step)> = Vec::new();
+        let (began, before) = (Instant::now(), self.commits.load(Ordering::Relaxed));
         let result = self.transact(|tx| {
             while tx.rows < ROWS_MAX
                 && let Some(mut job) = backlog.pop()
@@ -193,7 +198,12 @@ impl Writer {
             Ok(())
         });
         match result {
-            Ok(()) => settle(batch, backlog),
+            Ok(()) => {
+                if before < self.commits.load(Ordering::Relaxed) {
+                    (self.observer)(batch.len(), began.elapsed());
+                }
+                settle(batch, backlog);
+            }
             Err(err) => {
                 if !matches!(err, StoreError::Full) {
                     error!(
