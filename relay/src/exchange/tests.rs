@@ -21,7 +21,6 @@ use std::{
 
 use config::RelaySettings;
 use tempfile::TempDir;
-use wire::Cursors;
 
 use self::phone::{Phone, request, text};
 use super::{Clock, Exchange};
@@ -187,5 +186,3 @@ impl Rng {
         self.0 % bound
     }
 }
-
-const NOTHING: Cursors = Cursors { latest: 0, urgent: 0, ordinary: 0 };

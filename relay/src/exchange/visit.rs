@@ -65,7 +65,8 @@ pub(super) struct Open {
 pub(super) enum Mode {
     /// It is taken.
     Take,
-    /// The request came before: nothing is taken, what is there is answered.
+    /// The request came before: nothing is taken, what is there is answered, unless it says
+    /// something else than the first did.
     Repeat,
     /// Nothing more is taken.
     Stop(Stop),
@@ -254,17 +255,18 @@ impl Open {
             self.mode = Mode::Stop(stop(StopReason::Superseded, "A newer request came.", 0));
         }
         let mut rounds = submits.into_iter();
-        let mut first = Some(rounds.next().unwrap_or_default());
-        while let Some(submits) = first.take() {
-            if self.mode != Mode::Take {
-                break;
-            }
-            let submits = self.pace(core, login, submits);
+        let mut next = Some(rounds.next().unwrap_or_default());
+        while let Some(submits) = next.take() {
+            let submits = match self.mode {
+                Mode::Take => self.pace(core, login, submits),
+                Mode::Repeat => submits,
+                Mode::Stop(_) | Mode::Forked(_) => break,
+            };
             if !marks.is_empty() || !submits.items.is_empty() || self.says_more() {
                 let marks = std::mem::take(&mut marks);
                 self.take_turn(core, login, turn, marks, submits).await?;
             }
-            first = rounds.next();
+            next = rounds.next();
         }
         Ok(())
     }
@@ -309,6 +311,8 @@ impl Open {
             marks,
             first,
             submits: items,
+            // A twin in step with this device is told apart by what it says.
+            only_tests: self.mode == Mode::Repeat,
             now_s: core.clock.now_s(),
             keep: Keep::new(lock.clone()),
         };

@@ -23,6 +23,8 @@ pub struct Turn {
     pub first: u64,
     /// Items, in order.
     pub submits: Vec<Submit>,
+    /// Takes nothing, and only says whether it is a fork: the exchange was repeated.
+    pub only_tests: bool,
     /// The relay's clock, in Unix seconds.
     pub now_s: u64,
     /// Lives until the turn is over.

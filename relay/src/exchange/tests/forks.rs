@@ -77,6 +77,36 @@ async fn invariant_08_of_a_device_and_its_clone_one_is_told_to_become_another() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invariant_08_twins_in_step_are_told_apart_by_what_they_say() {
+    let world = World::new();
+    let (mut ann, mut bob) = world.pair().await;
+    let mut twin = ann.clone();
+    ann.sync(&world, vec![ann.text("mine")]).await.done();
+    // The same attempt, the same number, other words: it must not hear that they were placed.
+    twin.sealed = vec![twin.text("the twin's"), twin.text("and more")];
+    for items_per_packet in [1, 2] {
+        twin.hello.x = ann.hello.x;
+        let request = twin.request(items_per_packet);
+        let reply = world.quietly(twin.send(&world, &request)).await.unwrap();
+        assert_eq!((reply.forked(), reply.welcome()), (Some(ForkWhy::OtherBytes), None));
+        assert!(reply.runs().is_empty());
+    }
+    // Nor may one that went back read on.
+    bob.sync(&world, vec![bob.text("to ann")]).await.done();
+    ann.sync(&world, vec![]).await.done();
+    ann.sync(&world, vec![]).await.done();
+    for (told, ordinary, why) in [(1, 0, ForkWhy::ToldWentBack), (0, 1, ForkWhy::CursorWentBack)] {
+        let mut back = ann.clone();
+        back.hello.told -= told;
+        back.hello.cursors.ordinary -= ordinary;
+        let reply = world.quietly(back.send(&world, &back.request(1))).await.unwrap();
+        assert_eq!(reply.forked(), Some(why));
+    }
+    bob.sync(&world, vec![]).await.done();
+    assert_eq!(bob.texts(), ["mine"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invariant_09_a_store_of_last_week_sends_nothing() {
     let world = World::new();
     let (mut ann, mut bob) = world.pair().await;

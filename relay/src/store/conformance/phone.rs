@@ -86,6 +86,7 @@ impl Phone {
     pub(in crate::store) fn turn(&mut self) -> Turn {
         self.x += 1;
         Turn {
+            only_tests: false,
             account: self.login.account,
             device: self.login.device,
             x: self.x,
