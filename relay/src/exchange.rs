@@ -10,6 +10,7 @@
 //! holds a lock or a transaction.
 
 mod answer;
+mod answering;
 mod clock;
 mod contacts;
 mod held;
@@ -19,6 +20,7 @@ mod mail;
 mod pack;
 mod packets;
 mod seat;
+mod take;
 #[cfg(test)]
 mod tests;
 mod unit;

@@ -10,10 +10,12 @@ use wire::{
 };
 
 use super::{
-    Core, ExchangeError, only,
-    packets::{Answering, Packets},
+    Core, ExchangeError,
+    answering::Answering,
+    only,
+    packets::Packets,
+    take::{Mode, Open, stop},
     unit::{Unit, join},
-    visit::{Mode, Open, stop},
 };
 use crate::{
     ops::metrics::SyncResult,
