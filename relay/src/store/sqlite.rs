@@ -4,13 +4,21 @@
 mod accounts;
 mod cache;
 mod content;
+mod devices;
+mod entries;
+mod founding;
 mod housekeeping;
 mod lanes;
+mod lapses;
 mod latest;
+mod members;
+mod queries;
 mod readers;
 mod receipts;
 mod requests;
+mod rows;
 mod schema;
+mod table;
 mod turns;
 mod tx;
 mod writer;
@@ -214,11 +222,11 @@ impl Store for SqliteStore {
         &self,
         tokens: Vec<SecretHash>,
     ) -> Pending<'_, Vec<Result<Option<Login>, StoreError>>> {
-        Box::pin(self.read_each(tokens, |db, token| accounts::authenticate(db, *token)))
+        Box::pin(self.read_each(tokens, |db, token| queries::authenticate(db, *token)))
     }
 
     fn look_up(&self, query: AccountQuery) -> Pending<'_, Result<AccountAnswer, StoreError>> {
-        Box::pin(self.readers.read(move |db| Ok(accounts::look_up(db, &query)?)))
+        Box::pin(self.readers.read(move |db| Ok(queries::look_up(db, &query)?)))
     }
 
     fn administer(&self, order: AccountOrder) -> Pending<'_, Result<AccountOutcome, StoreError>> {

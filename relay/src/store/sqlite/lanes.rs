@@ -208,7 +208,7 @@ fn read_run(row: &Row<'_>) -> Result<Run> {
 
 /// What is stored about a device.
 pub(super) fn device(db: &Connection, id: DeviceId) -> Result<Option<DeviceState>> {
-    let Some(device) = super::cache::load_device(db, id)? else { return Ok(None) };
+    let Some(device) = super::rows::load_device(db, id)? else { return Ok(None) };
     Ok(Some(device.state(is_active(db, id)?)))
 }
 
