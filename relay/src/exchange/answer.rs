@@ -94,8 +94,9 @@ impl Plan {
                 Some((stopped(stop), SyncResult::Stopped))
             }
             Mode::Take | Mode::Repeat if !self.open.may_welcome() => {
-                // What should have noted this attempt failed, and this is its repetition.
-                let stop = stop(StopReason::Disk, "The relay could not note this attempt.", 60);
+                // The first copy was cut before anything of it became durable.
+                let words = "This request came twice; ask anew.";
+                let stop = stop(StopReason::Superseded, words, 0);
                 Some((stopped(&stop), SyncResult::Stopped))
             }
             _ => None,

@@ -119,7 +119,7 @@ impl Open {
     ) -> Result<(), ExchangeError> {
         let Brought { mut marks, submits, end } = brought;
         self.ended = end;
-        self.needs_x |= !submits.is_empty() && !matches!(self.mode, Mode::Repeat);
+        self.needs_x |= !submits.is_empty();
         let items: usize = submits.iter().map(|submits| submits.items.len()).sum();
         core.metrics.messages_submitted.inc_by(items as u64);
         if self.mode == Mode::Take && self.seat.is_over(self.hello.x) {

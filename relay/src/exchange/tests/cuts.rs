@@ -223,6 +223,25 @@ async fn invariant_05_a_repeated_request_keeps_its_welcome_though_the_first_is_s
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repetition_of_what_was_never_durable_gets_no_welcome() {
+    let world = World::new();
+    let (mut ann, _bob) = world.pair().await;
+    ann.sync(&world, vec![]).await.done();
+    ann.hello.x += 1;
+    let submits = wire::Submits { first: ann.hello.told + 1, items: vec![ann.text("new")] };
+    let packets = [
+        vec![wire::Frame::Hello(ann.hello.clone())],
+        vec![wire::Frame::Submits(submits), wire::Frame::End],
+    ];
+    let request = super::phone::body(ann.codec, &packets);
+    send_cut(&world, &ann, &request[..request.len() - 1]).await;
+    let reply = world.quietly(ann.send(&world, &request)).await.unwrap();
+    assert_eq!(reply.stopped(), Some(wire::StopReason::Superseded));
+    assert_eq!((reply.welcome(), reply.is_done()), (None, true));
+    ann.sync(&world, vec![ann.text("new")]).await.done();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invariant_27_a_login_repeated_at_every_cut_is_one_device() {
     let world = World::new();
     let phone = world.person("ann").await;
