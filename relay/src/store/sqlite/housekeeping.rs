@@ -184,13 +184,22 @@ impl Tx<'_> {
     }
 
     fn vacuum(&mut self) -> Result<ChoreReport> {
-        let free: u64 = self.db.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
-        let pages = free.saturating_sub(FREE_PAGES_KEPT).min(VACUUM_PAGES);
-        if pages != 0 {
-            self.db.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
-            self.rows += 1;
+        let before = self.free_pages()?;
+        let pages = before.saturating_sub(FREE_PAGES_KEPT).min(VACUUM_PAGES);
+        if pages == 0 {
+            return Ok(ChoreReport::default());
         }
-        Ok(ChoreReport { handled: pages, more: pages == VACUUM_PAGES })
+        // Every step gives one page back.
+        let mut statement = self.db.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        self.rows += 1;
+        let handled = before.saturating_sub(self.free_pages()?);
+        Ok(ChoreReport { handled, more: handled == VACUUM_PAGES })
+    }
+
+    fn free_pages(&self) -> Result<u64> {
+        self.db.query_row("PRAGMA freelist_count", [], |row| row.get(0))
     }
 
     fn note_seen(&mut self, seen: &[(DeviceId, u64)]) -> Result<ChoreReport> {

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::{
     super::{
         AccountOrder, AccountOutcome, AccountState, Store, StoreError, Taken,
-        conformance::phone::{Phone, START_S, pair, texts},
+        conformance::phone::{Phone, START_S, pair, text_at, texts},
     },
     *,
 };
@@ -84,4 +84,34 @@ async fn durable_transactions_are_observed_and_what_waits_is_weighed() {
     assert!(matches!(answer, AccountAnswer::Waiting(7)), "{answer:?}");
     let commits = store.commits();
     assert_eq!(observed.try_iter().count() as u64, commits);
+}
+
+#[tokio::test]
+async fn pages_of_what_is_gone_are_given_back_in_slices() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("relay.db");
+    let store = open(&path);
+    let (mut ann, _bob, chat) = pair(&store).await;
+    let words = "w".repeat(8_000);
+    for _ in 0..10 {
+        ann.send((0..50).map(|_| text_at(chat, &words, u32::MAX)).collect()).await;
+    }
+    let free = || {
+        let db = Connection::open(&path).unwrap();
+        db.query_row("PRAGMA freelist_count", [], |row| row.get::<_, u64>(0)).unwrap()
+    };
+    let later = START_S + 100 * 24 * 60 * 60;
+    // The author was told, and is dormant by now: nothing holds the messages.
+    let turn = ann.turn();
+    ann.take(turn).await;
+    for chore in [Chore::Mailboxes, Chore::Sweep] {
+        while store.housekeep(chore.clone(), later).await.unwrap().more {}
+    }
+    assert!(500 < free(), "{} free pages", free());
+    let first = store.housekeep(Chore::Vacuum, later).await.unwrap();
+    assert_eq!((first.handled, first.more), (64, true), "a small slice at a time");
+    while store.housekeep(Chore::Vacuum, later).await.unwrap().more {}
+    assert_eq!(free(), 256);
+    let report = store.housekeep(Chore::Checkpoint, later).await.unwrap();
+    assert!(0 < report.handled, "{report:?}");
 }
