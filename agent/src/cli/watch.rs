@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::{Session, block_on, show};
 use crate::{
-    control::{Client, Event, Events, Failure},
+    control::{Client, Event, Events, Failure, Hello, VERSION},
     store::{Inbox, InboxRow, MessageId, Reader},
 };
 
@@ -27,7 +27,12 @@ impl Session<'_> {
             loop {
                 match Client::connect(&paths.socket).await {
                     Ok(Some(client)) => {
+                        let hello = Hello { v: VERSION, pid: client.pid() };
                         let mut events = client.watch().await.map_err(Failure::from)?;
+                        if all && self.out.json {
+                            // From here on nothing that happens is missed: a script may go on.
+                            self.out.object(&Event::Hello(hello))?;
+                        }
                         self.new_rows(&reader, &mut seen, all)?;
                         self.follow(&mut events, &reader, &mut seen, all).await?;
                     }
