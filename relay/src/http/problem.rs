@@ -40,6 +40,11 @@ impl Problem {
         Self { retry_after_s: Some(retry_after_s), ..problem }
     }
 
+    /// A defect of the relay's own.
+    pub(super) fn failed() -> Self {
+        Self::unavailable("failed", "the relay failed at this", BROKEN_RETRY_S)
+    }
+
     pub(super) fn unauthorized() -> Self {
         let words = "the token is missing, unknown or revoked; log in again";
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", words)

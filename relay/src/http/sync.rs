@@ -34,7 +34,10 @@ pub(super) async fn sync(
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    match exchanged(&app, &info, &headers, request.into_body()).await {
+    // A task of its own: when the connection is cut its handler is dropped at once, but what has arrived is still to
+    // be taken, or more than the cut packet would have to be sent again.
+    let exchange = exchanged(app.clone(), info, headers, request.into_body());
+    match tokio::spawn(exchange).await.unwrap_or_else(|_| Err(Problem::failed())) {
         Ok(answer) => Response::new(Body::new(answer)),
         Err(problem) => {
             if problem.is_unauthorized() {
@@ -46,12 +49,12 @@ pub(super) async fn sync(
 }
 
 async fn exchanged(
-    app: &App,
-    info: &ConnInfo,
-    headers: &HeaderMap,
+    app: Arc<App>,
+    info: ConnInfo,
+    headers: HeaderMap,
     mut body: Body,
 ) -> Result<AnswerBody, Problem> {
-    let login = app.login_of(info, headers).await?;
+    let login = app.login_of(&info, &headers).await?;
     let stop = app.stop_unless_paced(login.account);
     let mut visit = app.exchange.begin(login, info.closing().clone(), stop);
     let mut whole = true;
