@@ -20,7 +20,7 @@ pub struct AgentHome {
 impl AgentHome {
     /// A new, empty home.
     pub fn new() -> Self {
-        let owned = tempfile::tempdir().expect("there is room for a folder");
+        let owned = program::folder().expect("there is room for a folder");
         Self { dir: owned.path().to_owned(), _owned: Some(owned) }
     }
 
@@ -105,7 +105,7 @@ impl AgentHome {
     /// Starts the resident agent and waits until it can be asked. Panics, with what it said, when it ends before.
     pub async fn resident(&self) -> Running {
         let mut running = Running::start(self.command(&["agent"]));
-        running.wait_line(|line| (!line.is_empty()).then_some(())).await;
+        running.wait_line(|line| (line == "ready").then_some(())).await;
         running
     }
 

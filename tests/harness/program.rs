@@ -1,29 +1,37 @@
 //! The programs under test as child processes: where their binaries lie, what they said, and their end.
 
+use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Characters of a long-running program's output that are kept, from each end of time: its first and its last.
-const TRANSCRIPT_LEN_MAX: usize = 256 << 10;
+/// Lines of a long-running program's output that are kept: the last ones.
+const TRANSCRIPT_LINES_MAX: usize = 16 << 10;
 
-/// Where the binary `name` of this package lies: beside the running program, or one folder up for a test.
-/// Panics when it has not been built.
+/// Where the binary `name` lies: beside the running program, or one folder up for a test. Panics when it has not been
+/// built.
 pub fn binary(name: &str) -> PathBuf {
-    let own = std::env::current_exe().expect("a program knows where it lies");
+    find(name).unwrap_or_else(|| panic!("{name} is not built: cargo build --workspace --bins"))
+}
+
+/// Like [`binary`], but none where it has not been built.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    own.ancestors()
-        .skip(1)
-        .take(2)
-        .map(|dir| dir.join(&file))
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("{file} is not built: cargo build --workspace --bins"))
+    own.ancestors().skip(1).take(2).map(|dir| dir.join(&file)).find(|path| path.is_file())
+}
+
+/// A folder of its own under the system's temporary one, removed with the value.
+pub(crate) fn folder() -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix("mailboat-").tempdir()
 }
 
 /// A command without the environment of whoever runs the tests: nothing of it may change what is tested.
@@ -99,12 +107,37 @@ pub async fn run(mut command: Command, input: &[u8]) -> Output {
     }
 }
 
+/// The last lines of a program, both streams as they came.
+#[derive(Debug, Default)]
+struct Transcript {
+    lines: VecDeque<String>,
+    /// Lines before those.
+    dropped: usize,
+}
+
+impl Transcript {
+    fn push(&mut self, line: String) {
+        if self.lines.len() == TRANSCRIPT_LINES_MAX {
+            self.lines.pop_front();
+            self.dropped += 1;
+        }
+        self.lines.push_back(line);
+    }
+
+    fn all(&self) -> String {
+        self.lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
 /// A program that runs on while the test goes on; dropping it kills it.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    said: Arc<Mutex<String>>,
-    lines: watch::Receiver<usize>,
+    said: Arc<Mutex<Transcript>>,
+    /// Changes with every line; ends with the last reader.
+    news: watch::Receiver<()>,
+    /// Lines that [`Running::next_line`] has given.
+    read: usize,
     _reading: [AbortOnDropHandle<()>; 2],
 }
 
@@ -113,34 +146,50 @@ impl Running {
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
-        let said = Arc::new(Mutex::new(String::new()));
-        let (tell, lines) = watch::channel(0);
+        let said = Arc::new(Mutex::new(Transcript::default()));
+        let (tell, news) = watch::channel(());
         let stdout = child.stdout.take().expect("standard output is a pipe");
         let stderr = child.stderr.take().expect("standard error is a pipe");
         let reading = [
             AbortOnDropHandle::new(tokio::spawn(read(stdout, Arc::clone(&said), tell.clone()))),
             AbortOnDropHandle::new(tokio::spawn(read(stderr, Arc::clone(&said), tell))),
         ];
-        Self { child, said, lines, _reading: reading }
+        Self { child, said, news, read: 0, _reading: reading }
     }
 
-    /// All that it said so far, both streams as they came.
+    /// All that it said so far, both streams as they came (the last 16,384 lines).
     pub fn said(&self) -> String {
-        locked(&self.said).clone()
+        locked(&self.said).all()
     }
 
-    /// Waits for the first line in which `find` finds something. Panics when the program ends without.
+    /// Waits for the first line, from its start on, in which `find` finds something. Panics when the program ends
+    /// without.
     pub async fn wait_line<T>(&mut self, mut find: impl FnMut(&str) -> Option<T>) -> T {
-        let mut lines = self.lines.clone();
         loop {
-            lines.borrow_and_update();
-            if let Some(found) = locked(&self.said).lines().find_map(&mut find) {
+            self.news.borrow_and_update();
+            if let Some(found) = locked(&self.said).lines.iter().find_map(|line| find(line)) {
                 return found;
             }
             // Both readers are gone: the program has ended.
-            if lines.changed().await.is_err() {
+            if self.news.changed().await.is_err() {
                 panic!("the program ended without the line that was waited for:\n{}", self.said());
             }
+        }
+    }
+
+    /// The next line, each once; none when it has ended. Dropping the future loses nothing.
+    pub async fn next_line(&mut self) -> Option<String> {
+        loop {
+            self.news.borrow_and_update();
+            {
+                let said = locked(&self.said);
+                self.read = self.read.max(said.dropped);
+                if let Some(line) = said.lines.get(self.read - said.dropped) {
+                    self.read += 1;
+                    return Some(line.clone());
+                }
+            }
+            self.news.changed().await.ok()?;
         }
     }
 
@@ -170,25 +219,20 @@ impl Running {
     }
 }
 
-fn locked(said: &Mutex<String>) -> MutexGuard<'_, String> {
+fn locked(said: &Mutex<Transcript>) -> MutexGuard<'_, Transcript> {
     said.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn read(
     stream: impl AsyncRead + Unpin,
-    said: Arc<Mutex<String>>,
-    tell: watch::Sender<usize>,
+    said: Arc<Mutex<Transcript>>,
+    tell: watch::Sender<()>,
 ) {
-    let mut stream = BufReader::new(stream.take(u64::MAX));
+    let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     while let Ok(1..) = stream.read_until(b'\n', &mut line).await {
-        {
-            let mut said = locked(&said);
-            if said.len() < TRANSCRIPT_LEN_MAX {
-                said.push_str(&String::from_utf8_lossy(&line));
-            }
-        }
+        locked(&said).push(String::from_utf8_lossy(&line).trim_end().to_owned());
         line.clear();
-        tell.send_modify(|lines| *lines += 1);
+        tell.send_replace(());
     }
 }

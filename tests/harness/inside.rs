@@ -1,0 +1,140 @@
+//! Relays and agents inside this process, on the same files as the programs: for tests that need hundreds of them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use agent::link::{Answer, Client, Connection, LinkError, Meter, RelayUrl, TlsSettings};
+use agent::store::{Compose, Inbox, Kind, NewDevice, Options, Store};
+use agent::sync::{self, Ended, Progress, SyncError, Terms, Transport};
+use bytes::Bytes;
+use config::{Account, AgentPaths, Env};
+use relay::start::{Relay, RelayHandle};
+
+use crate::agent::AgentHome;
+use crate::relay::RelayOptions;
+
+/// A relay inside this process. Dropping it without [`InsideRelay::shutdown`] leaves it running until the test's
+/// runtime ends.
+#[derive(Debug)]
+pub struct InsideRelay {
+    handle: RelayHandle,
+}
+
+impl InsideRelay {
+    /// Starts a relay on the data in `dir`, with plain HTTP and without rate limits. Panics when it does not start.
+    pub async fn start(dir: &Path) -> Self {
+        let mut settings = RelayOptions::default().settings;
+        settings.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        settings.data = dir.to_owned();
+        Self { handle: Relay::start(settings).await.expect("the relay starts") }
+    }
+
+    /// Where it listens.
+    pub const fn addr(&self) -> SocketAddr {
+        self.handle.addr
+    }
+
+    /// Waits until so many exchanges have ended since it was started, well or cut.
+    pub async fn wait_exchanges(&self, count: u64) {
+        while self.exchanges() < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn exchanges(&self) -> u64 {
+        let page = self.handle.metrics.encode();
+        let series = page.lines().filter(|line| line.starts_with("mailboat_sync_sessions_total"));
+        series.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
+    /// Ends it and closes its store.
+    pub async fn shutdown(self) {
+        self.handle.shutdown().await;
+    }
+}
+
+/// An agent's store and account, opened inside this process: no other process may use them meanwhile.
+#[derive(Debug)]
+pub struct InsideAgent {
+    store: Store,
+    account: Account,
+}
+
+impl InsideAgent {
+    /// Opens the store of a home that is logged in. Panics when it is not, or in use.
+    pub fn open(home: &AgentHome) -> Self {
+        let paths = AgentPaths::new(Some(home.dir()), &Env::default()).expect("a folder is a home");
+        let account = Account::load(&paths.account).expect("the account can be read");
+        let store = Store::open(&paths.store, Options::default()).expect("the store opens");
+        Self { store, account: account.expect("somebody is logged in") }
+    }
+
+    /// Composes a message to `to`, whom this one knows. Panics when the store refuses.
+    pub fn send(&self, to: &str, text: &str) {
+        let chat = self.store.reader().find(to).expect("they know each other");
+        self.store.send(chat, text, Compose::default()).expect("the store takes it");
+    }
+
+    /// The texts of the messages of others, in the order in which they came.
+    pub fn received(&self) -> Vec<String> {
+        let rows = self.store.reader().inbox(&Inbox::default()).expect("the store reads");
+        rows.into_iter().filter(|row| row.kind == Kind::Message).map(|row| row.text).collect()
+    }
+
+    /// One visit to the relay at `addr`, over one connection, without another attempt when it is cut.
+    ///
+    /// # Errors
+    /// What cut or refused it.
+    pub async fn visit(&self, addr: SocketAddr) -> Result<Ended, SyncError> {
+        let mut line = Line::new(addr, self.account.token.expose());
+        let mut progress = Progress::default();
+        sync::run(&self.store, &mut line, &Terms::default(), &mut progress).await
+    }
+}
+
+/// A connection with the device's token, opened when it is first needed.
+#[derive(Debug)]
+struct Line {
+    client: Client,
+    meter: Meter,
+    token: String,
+    connection: Option<Connection>,
+}
+
+impl Line {
+    fn new(addr: SocketAddr, token: &str) -> Self {
+        let url = RelayUrl::parse(&format!("http://{addr}"), false).expect("loopback may be plain");
+        Self {
+            client: Client::new(url, TlsSettings::default()),
+            meter: Meter::new(None),
+            token: token.to_owned(),
+            connection: None,
+        }
+    }
+}
+
+impl Transport for Line {
+    type Answer<'a> = Answer<'a>;
+
+    async fn post(&mut self, body: Bytes, hold: Duration) -> Result<Answer<'_>, LinkError> {
+        let connection = match self.connection.take().filter(Connection::is_reusable) {
+            Some(connection) => connection,
+            None => self.client.connect(&self.meter).await?,
+        };
+        self.connection.insert(connection).post_sync(&self.token, body, hold).await
+    }
+
+    fn left(&self) -> Option<u64> {
+        None
+    }
+
+    fn rtt(&self) -> Duration {
+        self.connection.as_ref().map_or(Duration::ZERO, Connection::rtt)
+    }
+
+    async fn new_device(&mut self, _: &str, _: wire::Cursors) -> Result<NewDevice, SyncError> {
+        // Nothing here is cloned or put back: a fork is a defect, and the test has to see it.
+        Err(SyncError::ForkedAgain)
+    }
+}
