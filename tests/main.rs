@@ -1,1 +1,8 @@
-//! Black-box tests.
+//! Whole-system tests: the real programs, driven as a person would drive them, over links that are cut.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bytes;
+mod cuts;
+mod first_voyage;
+mod kills;
+mod talk;
