@@ -3,6 +3,7 @@
 
 mod bytes;
 mod cuts;
+mod demo;
 mod first_voyage;
 mod kills;
 mod talk;
