@@ -264,6 +264,9 @@ pub enum StoreError {
         /// The store.
         path: PathBuf,
     },
+    /// The relay says what cannot be; nothing of the packet in which it stood was used.
+    #[error("the relay's answer cannot be true: {0} (nothing was lost here)")]
+    Implausible(&'static str),
     /// There is no store yet.
     #[error("there is nothing at {}: join a relay first (mailboat join, mailboat login)", path.display())]
     Absent {

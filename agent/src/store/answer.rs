@@ -13,6 +13,10 @@ use super::{
 /// A clock difference that moved less is not written down, in seconds.
 const AHEAD_STEP_S: i64 = 300;
 
+/// How many numbers that this store never gave, or has nothing of any more, a relay may speak of at once. There are some
+/// where both sides were put back; more is a mistake, and to go through them one by one would take for ever.
+const STRANGE_MAX: u64 = 65_536;
+
 /// What became of one item.
 enum Outcome<'a> {
     Placed { conversation: u64, c: u64 },
@@ -27,6 +31,9 @@ impl Tx<'_> {
     pub(crate) fn welcome(&self, welcome: &Welcome) -> Result<(), StoreError> {
         if let Some(limits) = &welcome.limits {
             self.set_limits(limits)?;
+        }
+        if self.highest()?.saturating_add(STRANGE_MAX) < welcome.k {
+            return Err(StoreError::Implausible("it has answered for more than was ever sent"));
         }
         if let Ok(now) = i64::try_from(welcome.now_s) {
             self.run(
@@ -46,10 +53,24 @@ impl Tx<'_> {
         self.unseal(welcome.k.max(k), welcome.x)
     }
 
+    /// The highest number of ours that this store knows anything of.
+    fn highest(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT max(k, told, coalesce((SELECT max(n) FROM item WHERE item.device = device.device), 0))
+            FROM device";
+        Ok(self.first(sql, [], |row| row.get(0))?.unwrap_or(0))
+    }
+
     /// The relay was put back and has forgotten what it answered for above its `k`, up to `known`: the same numbers go
     /// again with the same bytes, or say that nothing is left to send. It may be that others have them.
     fn put_back(&self, welcome: &Welcome, known: u64) -> Result<(), StoreError> {
         let device = self.me.device;
+        let sql = "SELECT count(*) FROM item WHERE device = ?1 AND n BETWEEN ?2 AND ?3";
+        let kept = self.first(sql, [device, welcome.k + 1, known], |row| row.get::<_, u64>(0))?;
+        if STRANGE_MAX < (known - welcome.k).saturating_sub(kept.unwrap_or(0)) {
+            return Err(StoreError::Implausible(
+                "it has forgotten too much: log in again with mailboat login",
+            ));
+        }
         for n in welcome.k + 1..=known {
             let sql = format!("SELECT {ITEM} FROM item WHERE device = ?1 AND n = ?2");
             let item = self.first(&sql, params![device, n], item_row)?;
@@ -82,15 +103,20 @@ impl Tx<'_> {
     /// were new.
     pub(crate) fn answered(&self, x: u64, answered: &Answered) -> Result<u64, StoreError> {
         let before = self.position()?.told;
-        let (mut told, mut n) = (before, answered.first);
+        let (mut told, mut n, highest) = (before, answered.first, self.highest()?);
         for run in &answered.runs {
-            for index in 0..run.count() {
-                if n == told + 1 {
-                    self.settle_item(n, &outcome(run, index))?;
-                    told = n;
+            let behind = n.saturating_add(run.count());
+            let known = told.saturating_add(1).saturating_sub(n).min(run.count());
+            if n.saturating_add(known) == told + 1 {
+                if highest.saturating_add(1) < behind {
+                    return Err(StoreError::Implausible("it answers for what was never sent"));
                 }
-                n += 1;
+                for index in known..run.count() {
+                    self.settle_item(n + index, &outcome(run, index))?;
+                    told = n + index;
+                }
             }
+            n = behind;
         }
         if before < told {
             let sql = "UPDATE device SET told = ?1, k = max(k, ?1), told_x = max(told_x, ?2)";

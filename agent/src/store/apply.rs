@@ -122,9 +122,11 @@ impl Tx<'_> {
     }
 }
 
-/// Numbers above this no relay ever gives, and SQLite cannot keep.
+/// No relay gives a greater number, nor lets a device show it one; SQLite could keep twice that.
+const NUMBER_MAX: u64 = 1 << 62;
+
 pub(crate) fn is_storable(number: u64) -> bool {
-    i64::try_from(number).is_ok()
+    number <= NUMBER_MAX
 }
 
 fn entry_is_storable(entry: &wire::Entry) -> bool {

@@ -5,6 +5,7 @@ use wire::{Presence, PresenceRow, PresenceState};
 
 use super::{
     Change, MemberRow, PresenceNow, Reader, StoreError,
+    apply::is_storable,
     conversations::pair_with,
     write::{Query, Tx},
 };
@@ -85,9 +86,12 @@ impl Tx<'_> {
 
     /// What changed about who is reachable. Rows of people whom we do not know are kept for when we do.
     pub(crate) fn set_presence(&self, presence: &Presence) -> Result<(), StoreError> {
+        if !is_storable(presence.version) {
+            return Ok(());
+        }
         let sql = "UPDATE device SET presence_version = ?1 WHERE presence_version <> ?1";
         let moved = self.run(sql, [presence.version])?;
-        for row in &presence.rows {
+        for row in presence.rows.iter().filter(|row| is_storable(row.account)) {
             self.set_presence_of(row)?;
         }
         if moved != 0 || !presence.rows.is_empty() {

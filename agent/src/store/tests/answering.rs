@@ -305,3 +305,75 @@ fn what_was_held_after_a_fork_and_turns_out_to_have_gone_says_so() {
     );
     assert!(bench.row(two).reason.starts_with("perhaps"), "one of two");
 }
+
+#[test]
+fn a_relay_that_answers_for_what_was_never_sent_is_not_believed_and_costs_no_time() {
+    let (bench, bob) = Bench::with_bob();
+    bench.send(bob, "one");
+    bench.attempt();
+    let frames = |k, first, runs| {
+        let welcome = Welcome { x: 1, now_s: 0, k, limits: None };
+        [Frame::Welcome(welcome), Frame::Answered(wire::Answered { first, runs })]
+    };
+    let done = |count| wire::Run::Done { count };
+    for (what, lie) in [
+        ("k beyond all", frames(1 << 62, 1, vec![])),
+        ("k that no store keeps", frames(u64::MAX, 1, vec![])),
+        ("more outcomes than items", frames(1, 1, vec![done(u32::MAX); 4_000])),
+        ("places without end", {
+            let c = u64::MAX - 1;
+            frames(1, 1, vec![wire::Run::Placed { count: u32::MAX, conversation: 50, c }])
+        }),
+    ] {
+        let incoming =
+            Incoming { x: 1, frames: &lie, welcomed_at: NOW, marks: &[], nothing_held: false };
+        let told = bench.store.apply(incoming).unwrap_err().to_string();
+        assert!(told.starts_with("the relay's answer cannot be true"), "{what}: {told}");
+    }
+    // Numbers that none of ours can be are passed over, and so is what lies behind a gap.
+    for first in [2, 1 << 40, u64::MAX] {
+        bench.apply(1, &frames(0, first, vec![done(u32::MAX), done(2)]));
+    }
+    let position = bench.store.reader().position().unwrap();
+    assert_eq!((position.k, position.told), (0, 0));
+    // The truth is believed afterwards.
+    bench.attempt();
+    assert_eq!(bench.answer(2, 1, 1, vec![placed(1, 30)]).answered, 1);
+}
+
+#[test]
+fn a_relay_whose_count_goes_back_further_than_there_is_anything_left_is_not_followed() {
+    let (bench, bob) = Bench::with_bob();
+    bench.send(bob, "one");
+    bench.attempt();
+    // As far as it is believed, and again, then nothing: by lies alone nobody makes us count through them.
+    for x in 1..=3 {
+        let k = bench.store.reader().position().unwrap().k;
+        bench.welcome(x, k + 65_000);
+        bench.attempt();
+    }
+    let back = [Frame::Welcome(Welcome { x: 4, now_s: 0, k: 0, limits: None })];
+    let incoming =
+        Incoming { x: 4, frames: &back, welcomed_at: NOW, marks: &[], nothing_held: false };
+    let told = bench.store.apply(incoming).unwrap_err().to_string();
+    assert!(told.contains("log in again with mailboat login"), "{told}");
+    assert_eq!(bench.texts(bob), ["one"]);
+}
+
+#[test]
+fn presence_with_numbers_that_cannot_be_disturbs_nothing_else() {
+    let (mut bench, bob) = Bench::with_bob();
+    let row = |account| wire::PresenceRow {
+        account,
+        state: wire::PresenceState::Reachable,
+        seen_ago_s: u32::MAX,
+        next_call_s: u32::MAX,
+    };
+    let presence = |version, rows| Frame::Presence(wire::Presence { version, rows });
+    bench.apply(1, &[presence(7, vec![row(u64::MAX), row(BOB)]), presence(u64::MAX, vec![])]);
+    assert_eq!(bench.store.reader().position().unwrap().presence_version, 7);
+    let roster = bench.store.reader().members().unwrap();
+    assert_eq!(roster[0].presence, crate::store::PresenceNow::Reachable);
+    bench.deliver(vec![bob_says(1, 10, "still here")]);
+    assert_eq!(bench.texts(bob), ["still here"]);
+}
