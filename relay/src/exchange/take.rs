@@ -35,6 +35,8 @@ pub(super) struct Open {
     pub(super) outcomes: Vec<Run>,
     /// Whether something was sealed that has no durable word of this exchange yet.
     needs_x: bool,
+    /// Item numbers below this were brought by this request: each comes once, in order.
+    unbrought: u64,
     ended: bool,
 }
 
@@ -56,7 +58,8 @@ impl Open {
     pub(super) fn new(hello: Hello, seat: Arc<Seat>, state: DeviceState, mode: Mode) -> Self {
         let needs_x = hello.pending;
         let (outcomes_first, outcomes) = (state.k + 1, Vec::new());
-        Self { hello, seat, state, mode, outcomes_first, outcomes, needs_x, ended: false }
+        let (unbrought, ended) = (0, false);
+        Self { hello, seat, state, mode, outcomes_first, outcomes, needs_x, unbrought, ended }
     }
 
     /// Whether its End came.
@@ -89,7 +92,7 @@ impl Brought {
         let mut brought = Self::default();
         for frame in frames {
             match frame {
-                Frame::Marks(marks) => brought.marks.extend(marks),
+                Frame::Marks(marks) => brought.mark(marks),
                 Frame::Submits(submits) if !submits.items.is_empty() => {
                     let last = submits.first.checked_add(submits.items.len() as u64);
                     if submits.first == 0 || last.is_none_or(|last| NUMBER_MAX < last) {
@@ -106,6 +109,15 @@ impl Brought {
         }
         Ok(brought)
     }
+
+    /// Adds marks. They only grow, so one for each lane of a conversation says it all: a packet may
+    /// hold thousands for the same one, and each costs the store a look.
+    fn mark(&mut self, marks: Vec<Mark>) {
+        self.marks.extend(marks);
+        self.marks.sort_unstable_by_key(|mark| (mark.conversation, mark.lane, mark.share, mark.c));
+        self.marks.reverse();
+        self.marks.dedup_by_key(|mark| (mark.conversation, mark.lane, mark.share));
+    }
 }
 
 impl Open {
@@ -118,6 +130,7 @@ impl Open {
         brought: Brought,
     ) -> Result<(), ExchangeError> {
         let Brought { mut marks, submits, end } = brought;
+        self.bring(&submits)?;
         self.ended = end;
         self.needs_x |= !submits.is_empty();
         let items: usize = submits.iter().map(|submits| submits.items.len()).sum();
@@ -138,6 +151,17 @@ impl Open {
                 self.take_turn(core, login, turn, marks, submits).await?;
             }
             next = rounds.next();
+        }
+        Ok(())
+    }
+
+    /// Notes what came. To bring a number twice would only make the store compare it again.
+    fn bring(&mut self, submits: &[Submits]) -> Result<(), ExchangeError> {
+        for Submits { first, items } in submits {
+            if *first < self.unbrought {
+                return Err(ExchangeError::Impossible { what: "item number" });
+            }
+            self.unbrought = first + items.len() as u64;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Requests that have no answer in frames.
 
 use tokio_util::sync::CancellationToken;
-use wire::{Codec, DecodeError, Frame, Hello};
+use wire::{Codec, DecodeError, Entry, Frame, Hello, Lane, Mark, Submits};
 
 use super::{World, phone::body};
 use crate::{
@@ -77,4 +77,52 @@ async fn a_visit_that_is_dropped_leaves_the_turn_to_the_next() {
     }
     ann.sync(&world, vec![]).await.done();
     assert!(ann.sealed.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_brings_each_number_once_and_in_order() {
+    let world = World::new();
+    let (mut ann, mut bob) = world.pair().await;
+    ann.hello.x += 1;
+    let first = ann.hello.told + 1;
+    let submits = |first, words| Frame::Submits(Submits { first, items: vec![ann.text(words)] });
+    for again in [first, first - 1] {
+        let packets = [
+            vec![Frame::Hello(ann.hello.clone()), submits(first, "once")],
+            vec![submits(again, "once"), Frame::End],
+        ];
+        let answer = ann.send(&world, &body(ann.codec, &packets)).await;
+        assert!(matches!(answer, Err(ExchangeError::Impossible { what: "item number" })));
+    }
+    // What stood before that was taken; it is nobody's loss.
+    ann.sealed = vec![ann.text("once"), ann.text("twice")];
+    ann.sync(&world, vec![]).await.done();
+    bob.sync(&world, vec![]).await.done();
+    assert_eq!(bob.texts(), ["once", "twice"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_marks_for_one_lane_the_highest_counts() {
+    let world = World::new();
+    let (mut ann, mut bob) = world.pair().await;
+    ann.sync(&world, (0..3).map(|at| ann.text(&format!("{at}"))).collect()).await.done();
+    bob.sync(&world, vec![]).await.done();
+    let (places, conversation): (Vec<_>, _) =
+        (bob.inbox.iter().map(|delivery| delivery.c).collect(), bob.conversation);
+    // Hundreds of each, the highest somewhere among them, some for what bob is no part of.
+    let mark = |at: usize| Mark {
+        conversation: if at % 3 == 2 { 1 << 61 } else { conversation },
+        lane: Lane::Ordinary,
+        c: places[usize::from(at == 2_401)],
+        share: at % 2 == 1,
+    };
+    bob.marks = (0..3_000).map(mark).collect();
+    bob.sync(&world, vec![]).await.done();
+    bob.marks.clear();
+    let reply = ann.sync(&world, vec![]).await;
+    let read = reply.entries().into_iter().filter_map(|entry| match entry {
+        Entry::Receipt { account, read, .. } if account == bob.login.account => Some(read),
+        _ => None,
+    });
+    assert_eq!(read.max(), Some(places[1]));
 }
