@@ -80,6 +80,7 @@ suite! { sqlite, super::Sqlite,
         names_nobody_has_and_too_many_requests_are_refused;
     receipts:
         a_receipt_follows_the_cursor_of_any_device
+        a_receipt_stops_in_front_of_what_no_device_has
         a_mark_is_shared_only_if_asked_and_never_passes_what_is_there
         many_members_are_told_by_counts;
     expiry:
@@ -87,6 +88,7 @@ suite! { sqlite, super::Sqlite,
         what_was_delivered_does_not_expire
         delivered_entries_go_when_every_device_has_them
         a_dormant_device_holds_nothing_back_and_is_told
+        a_silent_author_is_told_of_what_expired_when_it_comes_back
         a_full_mailbox_drops_what_was_delivered_then_refuses
         a_full_member_of_a_group_misses_it_and_both_are_told
         an_unanswered_request_expires;

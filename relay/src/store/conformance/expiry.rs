@@ -123,6 +123,26 @@ pub(super) async fn a_dormant_device_holds_nothing_back_and_is_told(engine: &dyn
     assert_eq!(missed, Some((drawer.login.device, 2)));
 }
 
+pub(super) async fn a_silent_author_is_told_of_what_expired_when_it_comes_back(
+    engine: &dyn Engine,
+) {
+    let store = engine.open(Policy::default(), START_S);
+    let (mut ann, _bob, chat) = pair(&store).await;
+    let mut tablet = Phone::login(&store, ann.account()).await;
+    ann.send_one(short_lived(chat, "tide")).await;
+    let n = ann.k;
+    let later = START_S + 90 * DAY_S;
+    tidy(&store, Chore::Mailboxes, later).await;
+    tablet.now_s = later;
+    tablet.visit().await;
+    tablet.visit().await;
+    store.housekeep(Chore::Seen(vec![(tablet.login.device, later)]), later).await.unwrap();
+    tablet.text(chat, "this makes its mailbox worth a look").await;
+    tidy(&store, Chore::Mailboxes, later + 40 * DAY_S).await;
+    ann.now_s = later + 40 * DAY_S;
+    assert_eq!(expired(&ann.visit().await), [(n, 1, 1)]);
+}
+
 pub(super) async fn a_full_mailbox_drops_what_was_delivered_then_refuses(engine: &dyn Engine) {
     let store = engine.open(Policy { mailbox_count_max: 3, ..Policy::default() }, START_S);
     let (mut ann, mut bob, chat) = pair(&store).await;

@@ -38,6 +38,21 @@ pub(super) async fn a_receipt_follows_the_cursor_of_any_device(engine: &dyn Engi
     assert_eq!(receipts(&bob.visit().await), [(ann.account(), c + 1, 0)]);
 }
 
+pub(super) async fn a_receipt_stops_in_front_of_what_no_device_has(engine: &dyn Engine) {
+    let store = engine.open(Policy::default(), START_S);
+    let (mut ann, mut bob, chat) = pair(&store).await;
+    let one = ann.text(chat, "before the tablet").await;
+    let mut tablet = Phone::login(&store, bob.account()).await;
+    let two = ann.text(chat, "after it").await;
+    tablet.visit().await;
+    tablet.visit().await;
+    let told = receipts(&ann.visit().await);
+    assert!(told.iter().all(|(_, delivered, _)| *delivered < one), "{told:?} with {one} missing");
+    bob.visit().await;
+    bob.visit().await;
+    assert_eq!(receipts(&ann.visit().await), [(bob.account(), two, 0)]);
+}
+
 pub(super) async fn a_mark_is_shared_only_if_asked_and_never_passes_what_is_there(
     engine: &dyn Engine,
 ) {

@@ -124,27 +124,35 @@ impl Tx<'_> {
         if waited_for { Fate::Stays(self.now_s + LOOK_AGAIN_S) } else { Fate::Goes }
     }
 
-    /// Forgets the notices about expired messages that every device has read.
+    /// Forgets the notices about expired messages that every device has read, and the one that wrote the message
+    /// above all, however long it is silent: nobody else can tell its user.
     fn forget_expired(&mut self, account: AccountId, devices: &[(DeviceId, Device)]) -> Result<()> {
         let awake = devices.iter().filter(|(_, device)| self.is_awake(device));
         let Some(read) = awake.map(|(_, device)| device.cursors.latest).min() else {
             return Ok(());
         };
-        let over: Result<Vec<Name>> = self
+        let read: Result<Vec<(Name, u64)>> = self
             .db
             .prepare_cached(
-                "DELETE FROM latest WHERE account = ? AND kind = ? AND position <= ?
-                 RETURNING a, b",
+                "SELECT a, b, position FROM latest WHERE account = ? AND kind = ? AND position <= ?",
             )?
             .query_map([account, EXPIRED, read], |row| {
-                Ok(Name { device: row.get(0)?, n: row.get(1)? })
+                Ok((Name { device: row.get(0)?, n: row.get(1)? }, row.get(2)?))
             })?
             .collect();
-        for name in over? {
-            self.db
-                .prepare_cached("DELETE FROM expired WHERE device = ? AND n = ?")?
-                .execute([name.device, name.n])?;
-            self.rows += 1;
+        let waits = |device: DeviceId, position: u64| {
+            let author = devices.iter().find(|(id, _)| *id == device);
+            author.is_some_and(|(_, device)| !device.revoked && device.cursors.latest < position)
+        };
+        for (name, _) in read?.into_iter().filter(|(name, position)| !waits(name.device, *position))
+        {
+            for sql in [
+                "DELETE FROM latest WHERE account = ? AND kind = ? AND a = ? AND b = ?",
+                "DELETE FROM expired WHERE ? <> 0 AND ? <> 0 AND device = ? AND n = ?",
+            ] {
+                self.db.prepare_cached(sql)?.execute([account, EXPIRED, name.device, name.n])?;
+            }
+            self.rows += 2;
         }
         Ok(())
     }

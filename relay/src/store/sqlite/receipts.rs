@@ -68,17 +68,18 @@ impl Tx<'_> {
         from: u64,
         to: u64,
     ) -> Result<()> {
-        let mut others = self.devices(account)?;
-        others.retain(|(other, _)| *other != id);
+        let mut devices = self.devices(account)?;
+        if let Some((_, device)) = devices.iter_mut().find(|(other, _)| *other == id) {
+            *device.cursors.of_mut(lane) = to;
+        }
+        let others: Vec<_> = devices.iter().filter(|(other, _)| *other != id).collect();
         let (mut count, mut bytes) = (0, 0);
         let mut newest: BTreeMap<(ConversationId, AccountId), u64> = BTreeMap::new();
         for entry in self.arrived(account, lane, from, to)? {
-            // What another device of the account had before is no news.
-            if others.iter().any(|(_, device)| device.has(lane, entry.position)) {
-                continue;
+            if !others.iter().any(|(_, device)| device.has(lane, entry.position)) {
+                count += 1;
+                bytes += entry.bytes;
             }
-            count += 1;
-            bytes += entry.bytes;
             let c = newest.entry((entry.conversation, entry.author)).or_default();
             *c = entry.c.max(*c);
         }
@@ -87,10 +88,45 @@ impl Tx<'_> {
             mailbox.waiting_count = mailbox.waiting_count.saturating_sub(count);
             mailbox.waiting_bytes = mailbox.waiting_bytes.saturating_sub(bytes);
         }
+        let missing = if newest.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.missing(account, lane, to, &devices)?
+        };
         for ((conversation, author), c) in newest {
-            self.note_delivered(conversation, lane, account, author, c)?;
+            // A receipt says "up to here": it stops in front of what no device has yet.
+            let bound =
+                missing.get(&(conversation, author)).map_or(c, |missing| c.min(missing - 1));
+            self.note_delivered(conversation, lane, account, author, bound)?;
         }
         Ok(())
+    }
+
+    /// First places of what lies below `to` and came to no device: one that logs in later begins behind what the others
+    /// have not fetched yet.
+    fn missing(
+        &self,
+        account: AccountId,
+        lane: Lane,
+        to: u64,
+        devices: &[(DeviceId, Device)],
+    ) -> Result<BTreeMap<(ConversationId, AccountId), u64>> {
+        let range =
+            |(_, device): &(DeviceId, Device)| (device.first.of(lane), device.cursors.of(lane));
+        let mut covered: Vec<(u64, u64)> = devices.iter().map(range).collect();
+        covered.sort_unstable();
+        let mut missing = BTreeMap::new();
+        let mut at = 0;
+        for (first, end) in covered.into_iter().filter(|(first, _)| *first <= to) {
+            if at < first {
+                for entry in self.arrived(account, lane, at, first)? {
+                    let c = missing.entry((entry.conversation, entry.author)).or_insert(entry.c);
+                    *c = entry.c.min(*c);
+                }
+            }
+            at = at.max(end);
+        }
+        Ok(missing)
     }
 
     /// Entries that others wrote, behind `from` and up to `to`.
@@ -121,14 +157,18 @@ impl Tx<'_> {
         author: AccountId,
         c: u64,
     ) -> Result<()> {
-        self.db
+        let grown = self
+            .db
             .prepare_cached(
                 "INSERT INTO receipt (conversation, lane, reader, author, delivered, read)
                  VALUES (?, ?, ?, ?, ?, 0)
                  ON CONFLICT (conversation, lane, reader, author)
-                 DO UPDATE SET delivered = max(delivered, excluded.delivered)",
+                 DO UPDATE SET delivered = excluded.delivered WHERE delivered < excluded.delivered",
             )?
             .execute(params![conversation, lane.number(), reader, author, c])?;
+        if grown == 0 {
+            return Ok(());
+        }
         self.rows += 1;
         self.tell_receipt(conversation, lane, reader, author)
     }
