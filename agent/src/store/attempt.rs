@@ -90,6 +90,15 @@ impl Store {
         }
     }
 
+    /// The highest number that this device has given to an item of its own.
+    pub(crate) fn last_number(&self) -> Result<u64, StoreError> {
+        self.0.reader.read(|db| {
+            let sql = "SELECT max(k, told, coalesce((SELECT max(n) FROM item WHERE item.device = device.device), 0))
+                FROM device";
+            Ok(db.first(sql, [], |row| row.get(0))?.unwrap_or_default())
+        })
+    }
+
     /// Bytes of bodies that were sealed and have no answer, as far as they may have to go again.
     pub(crate) fn unanswered_bytes(&self) -> Result<usize, StoreError> {
         self.0.reader.read(|db| {
@@ -121,9 +130,11 @@ impl Tx<'_> {
         let mut drafter = Drafter::new(self, first, ask.bytes_max);
         let mut sealed = 0;
         if ask.submits {
-            drafter.sealed()?;
+            let is_whole = drafter.sealed()?;
             sealed = drafter.drafted.len();
-            drafter.queued()?;
+            if is_whole {
+                drafter.queued()?;
+            }
         }
         let drafted = drafter.drafted;
         let pending = self.first("SELECT 1 FROM item WHERE state = 2", [], |_| Ok(()))?.is_some();

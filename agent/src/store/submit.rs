@@ -52,8 +52,9 @@ impl<'t> Drafter<'t> {
         }
     }
 
-    /// What was sealed in an earlier attempt and is not known to have arrived: the same numbers, the same bytes.
-    pub(crate) fn sealed(&mut self) -> Result<(), StoreError> {
+    /// What was sealed in an earlier attempt and is not known to have arrived: the same numbers, the same bytes. `false`
+    /// where not all of it fits: then its numbers are not for others.
+    pub(crate) fn sealed(&mut self) -> Result<bool, StoreError> {
         let sql = format!(
             "SELECT {ITEM} FROM item WHERE device = ?1 AND state = 2 AND ?2 <= n ORDER BY n"
         );
@@ -61,10 +62,10 @@ impl<'t> Drafter<'t> {
             let body = item.body.clone().unwrap_or_default();
             let conversation = self.conversation(&item)?.unwrap_or_default();
             if item.n != Some(self.next) || !self.push(item, conversation, body) {
-                break;
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What waits, in sending order, as far as the bytes go.

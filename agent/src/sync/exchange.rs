@@ -190,6 +190,7 @@ impl<'a> Reading<'a> {
             return Ok(());
         }
         self.is_welcomed = true;
+        self.exchanged.forked |= self.answers_a_twin(packet)?;
         if self.exchanged.forked {
             // The relay has taken nothing, and nothing of such an answer is.
             return self.check_newest();
@@ -238,6 +239,19 @@ impl<'a> Reading<'a> {
             None if packet.frames.iter().any(|frame| matches!(frame, Frame::Stop(_))) => Ok(false),
             _ => Err(SyncError::NotOurs),
         }
+    }
+
+    /// Whether the relay has answered for numbers that this store never gave: then it went back, or has a twin, and the
+    /// relay could not see that.
+    fn answers_a_twin(&self, packet: &Packet) -> Result<bool, SyncError> {
+        let k = packet.frames.iter().find_map(|frame| match frame {
+            Frame::Welcome(welcome) => Some(welcome.k),
+            _ => None,
+        });
+        Ok(match k {
+            Some(k) => self.store.last_number()? < k,
+            None => false,
+        })
     }
 
     /// Only the newest attempt can say that this store has a twin: an older one was merely overtaken by our own.

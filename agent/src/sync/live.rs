@@ -167,7 +167,8 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
         self.turn.note(&attempt);
         drop(turn.take());
         flush(self.progress, &mut progress);
-        while !reading.is_done {
+        // A fork that this side has noticed is not held until the end of it.
+        while !reading.is_done && !reading.exchanged.forked {
             reading.step(&mut answer, &mut progress).await?;
             flush(self.progress, &mut progress);
         }

@@ -86,6 +86,25 @@ fn a_resend_before_any_answer_is_the_same_number_with_the_same_bytes_and_new_one
 }
 
 #[test]
+fn nothing_new_takes_the_number_of_what_was_sealed_and_does_not_fit_this_time() {
+    let (bench, bob) = Bench::with_bob();
+    bench.send(bob, "one");
+    bench.send(bob, &"two ".repeat(500));
+    bench.attempt();
+    bench.store.send(bob, "now!", Compose { urgent: true, lifetime_s: 0 }).unwrap();
+    let ask = Ask { submits: true, bytes_max: 100, share_read: true };
+    let attempt = bench.store.attempt(ask, |draft| {
+        let taken = draft.submits.len();
+        assert_eq!((draft.first, taken), (1, 1));
+        Ok::<_, StoreError>(Packed { body: Bytes::new(), taken, marks: 0 })
+    });
+    assert_eq!(attempt.unwrap().x, 2);
+    bench.attempt();
+    bench.answer(3, 3, 1, vec![placed(3, 30)]);
+    assert_eq!(bench.texts(bob).last().unwrap(), "now!");
+}
+
+#[test]
 fn a_late_welcome_of_an_earlier_attempt_opens_nothing_that_a_later_one_carries() {
     let (bench, bob) = Bench::with_bob();
     let early = bench.attempt();

@@ -272,3 +272,32 @@ async fn a_home_of_last_week_sends_nothing_without_the_user_and_fetches_what_it_
     assert_eq!((outbox.len(), outbox[0].state), (1, MessageState::Held));
     assert!(!outbox[0].reason.is_empty());
 }
+
+#[tokio::test]
+async fn an_answer_for_numbers_that_were_never_given_here_shows_a_twin() {
+    let world = World::new();
+    world.sync().await;
+    let old = tempfile::tempdir().unwrap();
+    copy(&world.dir, &old);
+    world.send("from the first");
+    world.sync().await;
+    // The twin asks with a higher number than the first one, holds what that holds, and sends nothing.
+    let (x, cursors) = {
+        let position = world.store.reader().position().unwrap();
+        (position.x, position.cursors)
+    };
+    let World { store, relay, terms, device, .. } = world;
+    drop(store);
+    let store = open(&old, Options { free_min: 0, ..Options::default() });
+    let twin = World { dir: old, store, relay, terms, device };
+    {
+        let mut relay = twin.relay.lock().unwrap();
+        let state = relay.devices.get_mut(&MY_DEVICE).unwrap();
+        (state.x, state.told) = (0, 0);
+        assert!(0 < x, "it had exchanges before");
+        state.cursors = cursors;
+    }
+    twin.sync().await;
+    assert_eq!(twin.store.reader().identity().unwrap().device, 3000, "it is another device now");
+    assert_eq!(twin.relay.lock().unwrap().devices[&MY_DEVICE].k, 1);
+}
