@@ -124,7 +124,7 @@ impl Tx<'_> {
                 lane = excluded.lane, c = excluded.c, is_here = 1, base = excluded.base, text = excluded.text,
                 body = excluded.body, reply_device = excluded.reply_device, reply_n = excluded.reply_n,
                 sent_at = excluded.sent_at, received_at = excluded.received_at, is_read = excluded.is_read,
-                state = excluded.state",
+                state = max(state, excluded.state)",
             params![
                 conversation,
                 delivery.author,

@@ -135,6 +135,12 @@ impl Store {
             let item = tx.waiting(id)?;
             let item = match item.state {
                 state::SEALED => return Err(StoreError::OnItsWay(id.to_string())),
+                // Its number is used up, and others may have it under that.
+                state::ANSWERED => {
+                    let words =
+                        format!("{id} has expired, and some may have it: write its text anew");
+                    return Err(StoreError::Unfit(words));
+                }
                 state::REFUSED => tx.again(&item)?,
                 _ => item,
             };

@@ -59,12 +59,25 @@ impl Tx<'_> {
     /// Notes an account's name; only the roster says more about it.
     pub(crate) fn note_person(&self, account: u64, name: &str) -> Result<(), StoreError> {
         if account != 0 && !name.is_empty() {
+            self.name_messages(account, name)?;
             self.run(
                 "INSERT INTO person (account, name) VALUES (?1, ?2)
                 ON CONFLICT (account) DO UPDATE SET name = excluded.name WHERE name <> excluded.name",
                 params![account, name],
             )?;
         }
+        Ok(())
+    }
+
+    /// What came before its author's name did gets it now.
+    fn name_messages(&self, account: u64, name: &str) -> Result<(), StoreError> {
+        let sql = "SELECT 1 FROM person WHERE account = ?1 AND name = ?2";
+        if self.first(sql, params![account, name], |_| Ok(()))?.is_some() {
+            return Ok(());
+        }
+        let sql = "UPDATE message SET author = ?2 WHERE account = ?1 AND author <> ?2 RETURNING id";
+        let named = self.all(sql, params![account, name], |row| row.get(0))?;
+        named.into_iter().for_each(|id| self.changed(Change::Message(id)));
         Ok(())
     }
 
@@ -75,6 +88,7 @@ impl Tx<'_> {
         name: &str,
         is_blocked: bool,
     ) -> Result<(), StoreError> {
+        self.name_messages(account, name)?;
         self.run(
             "INSERT INTO person (account, name, is_contact, is_blocked) VALUES (?1, ?2, 1, ?3)
             ON CONFLICT (account) DO UPDATE SET name = excluded.name, is_contact = 1, is_blocked = excluded.is_blocked",
@@ -117,7 +131,9 @@ impl Tx<'_> {
 
 /// The name of an account, as far as we know.
 pub(crate) fn name_of(db: &Connection, account: u64) -> Result<String, StoreError> {
-    let sql = "SELECT name FROM person WHERE account = ?1 AND name <> ''";
+    // No relay tells an account of itself.
+    let sql = "SELECT name FROM device WHERE account = ?1
+        UNION ALL SELECT name FROM person WHERE account = ?1 AND name <> ''";
     let known = db.first(sql, [account], |row| row.get(0))?;
     Ok(known.unwrap_or_else(|| format!("account {account}")))
 }

@@ -4,7 +4,7 @@ use rusqlite::params;
 use wire::{Lane, MemberState, Name};
 
 use super::{
-    Change, ConversationId, MessageId, MessageState, Reader, Receipts, StoreError,
+    Change, ConversationId, Kind, MessageId, MessageState, Reader, Receipts, StoreError,
     write::{Query, Tx},
 };
 
@@ -127,7 +127,7 @@ impl Tx<'_> {
             _ => return Ok(()),
         };
         let sql = "UPDATE message SET state = ?4 WHERE conversation = ?1 AND lane = ?2 AND is_mine = 1 AND c <= ?3
-            AND state BETWEEN 3 AND 5 AND state < ?4 RETURNING id";
+            AND state IN (3, 5) AND state < ?4 RETURNING id";
         let moved =
             self.all(sql, params![conversation, lane.number(), c, state.number()], |row| {
                 row.get(0)
@@ -156,7 +156,8 @@ impl Tx<'_> {
         self.advance(conversation, lane, read, MessageState::Read, "t.read")
     }
 
-    /// Lifts our messages up to `c` to `state` where every recipient's `mark` has passed them.
+    /// Lifts our messages up to `c` to `state` where every recipient's `mark` has passed them. Marks are cumulative, so
+    /// they pass what has expired too: that never arrives.
     fn advance(
         &self,
         conversation: ConversationId,
@@ -167,7 +168,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let sql = format!(
             "UPDATE message AS m SET state = ?4 WHERE conversation = ?1 AND lane = ?2 AND c <= ?3 AND is_mine = 1
-                AND state BETWEEN 3 AND 5 AND state < ?4
+                AND state IN (3, 5) AND state < ?4
                 AND EXISTS (SELECT 1 {RECIPIENTS})
                 AND NOT EXISTS (SELECT 1 {RECIPIENTS} AND coalesce({mark}, 0) < m.c) RETURNING id"
         );
@@ -208,6 +209,29 @@ impl Tx<'_> {
         let state = MessageState::Expired.number();
         let moved = self.all(sql, params![name.device, name.n, state, words], |row| row.get(0))?;
         self.told_of(moved);
+        self.expired_elsewhere(name, &words)
+    }
+
+    /// The same of a message that another device of ours wrote and that is still to come here: a row keeps the word for it.
+    fn expired_elsewhere(&self, name: Name, words: &str) -> Result<(), StoreError> {
+        if name.device == self.me.device || self.is_gone(name)? {
+            return Ok(());
+        }
+        self.run(
+            "INSERT INTO message (device, n, shown_as, is_mine, account, author, is_here, base, text, sent_at, received_at,
+                is_read, state, reason) VALUES (?1, ?2, ?3, 1, ?4, ?5, 0, '', '', ?6, ?6, 1, ?7, ?8)
+            ON CONFLICT (device, n) WHERE device IS NOT NULL DO NOTHING",
+            params![
+                name.device,
+                name.n,
+                Kind::Message.number(),
+                self.me.account,
+                self.me.name,
+                self.now,
+                MessageState::Expired.number(),
+                words
+            ],
+        )?;
         Ok(())
     }
 }

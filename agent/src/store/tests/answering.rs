@@ -67,6 +67,35 @@ fn what_expired_says_so_and_can_be_put_away() {
 }
 
 #[test]
+fn what_expired_is_never_delivered_by_a_mark_that_passes_it() {
+    let (mut bench, bob) = Bench::with_bob();
+    let (one, two) = (bench.send(bob, "one"), bench.send(bob, "two"));
+    bench.attempt();
+    bench.answer(1, 2, 1, vec![placed(2, 30)]);
+    let name = Name { device: MY_DEVICE, n: 1 };
+    bench.latest(vec![Entry::Expired { name, missing: 1, of: 1 }, receipt(BOB, 31, 31)]);
+    assert_eq!(
+        (state(&bench, one), state(&bench, two)),
+        (MessageState::Expired, MessageState::Read)
+    );
+    let again = bench.store.outbox_release(OutboxId::Message(one));
+    assert!(matches!(again, Err(StoreError::Unfit(_))), "its number is used up: {again:?}");
+}
+
+#[test]
+fn the_word_that_a_message_of_our_other_device_expired_may_come_before_it() {
+    let (mut bench, bob) = Bench::with_bob();
+    let from_phone = Delivery { author: 1001, account: ME, ..bob_says(7, 30, "from my phone") };
+    bench.latest(vec![Entry::Expired { name: from_phone.name(), missing: 1, of: 1 }]);
+    assert!(bench.view(bob).is_empty());
+    bench.deliver(vec![from_phone]);
+    bench.latest(vec![receipt(BOB, 31, 31)]);
+    let rows = bench.view(bob);
+    assert_eq!((&rows[0].text[..], &rows[0].from[..]), ("from my phone", "ann"));
+    assert_eq!(rows[0].state, Some(MessageState::Expired));
+}
+
+#[test]
 fn a_group_has_a_message_when_every_member_of_that_time_has_it() {
     let (mut bench, _) = Bench::with_bob();
     let member = |account, name: &str, version| Entry::Member {

@@ -125,6 +125,19 @@ fn an_edit_is_found_by_its_new_text_only() {
 }
 
 #[test]
+fn a_message_that_came_before_its_authors_name_gets_it_later() {
+    let mut bench = Bench::new();
+    bench.deliver(vec![bob_says(1, 11, "who am I?")]);
+    let from = |bench: &Bench| {
+        let rows = bench.store.reader().inbox(&Inbox::default()).unwrap();
+        rows[0].from.clone()
+    };
+    assert_eq!(from(&bench), format!("account {BOB}"));
+    bench.latest(pair_with_bob(MemberState::Member, MemberState::Member));
+    assert_eq!(from(&bench), "bob");
+}
+
+#[test]
 fn the_roster_shows_who_is_there_as_far_as_was_told() {
     let (bench, bob) = Bench::with_bob();
     let row = PresenceRow {
