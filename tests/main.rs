@@ -6,4 +6,5 @@ mod cuts;
 mod demo;
 mod first_voyage;
 mod kills;
+mod model;
 mod talk;
