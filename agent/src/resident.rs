@@ -3,7 +3,7 @@
 //!
 //! `mailboat agent` runs it until it is told to end; `mailboat sync` without an agent runs it for one
 //! visit, so that other commands go on working meanwhile. Between events it sleeps: one timer, to the
-//! next call (at most [`NAP_MAX`], because a computer that slept or whose clock was set is noticed only
+//! next call (at most 15 minutes, because a computer that slept or whose clock was set is noticed only
 //! by looking).
 
 mod events;
