@@ -6,6 +6,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
@@ -70,6 +71,8 @@ pub struct Changes {
 struct Known {
     generation: u64,
     contacts: u64,
+    /// When it was last known that nobody else wrote the store unnoticed.
+    looked_at: Option<Instant>,
     ends: HashMap<AccountId, Tail>,
     watches: HashMap<AccountId, watch::Sender<u64>>,
 }
@@ -103,6 +106,18 @@ impl Changes {
     /// The period that is now; ask before reading a log.
     pub fn generation(&self) -> Generation {
         Generation(self.lock().generation)
+    }
+
+    /// The period that is now, if the store was looked at for outside changes within `age_max`.
+    pub fn recent_generation(&self, age_max: Duration) -> Option<Generation> {
+        let known = self.lock();
+        let recent = known.looked_at.is_some_and(|at| at.elapsed() <= age_max);
+        recent.then_some(Generation(known.generation))
+    }
+
+    /// Notes that outside changes up to now are announced. Called by stores.
+    pub fn looked_outside(&self) {
+        self.lock().looked_at = Some(Instant::now());
     }
 
     /// Remembers that the account's log was read up to `end`, in a read begun in `generation`.

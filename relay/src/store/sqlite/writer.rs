@@ -273,6 +273,8 @@ impl Writer {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.changes.publish(&self.cache.take_changes());
         self.cache.trim();
+        // Whoever is told now asks again at once: by then it is known that nothing else changed.
+        self.look_outside();
         Ok(())
     }
 
@@ -282,13 +284,13 @@ impl Writer {
             .db
             .prepare_cached("PRAGMA data_version")
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
-        if let Ok(version) = version
-            && version != self.data_version
-        {
+        let Ok(version) = version else { return };
+        if version != self.data_version {
             self.data_version = version;
             self.cache.clear();
             self.changes.publish_all();
         }
+        self.changes.looked_outside();
     }
 }
 
