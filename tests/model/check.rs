@@ -183,10 +183,13 @@ impl World {
             reply: row.reply,
             author: &row.author,
         };
-        if message.is_dropped && (row.is_deleted || is_deleted) {
-            // Who had not fetched it when it was taken back need not have any of it.
-            (seen.reply, seen.text, seen.is_deleted, seen.is_edited) =
-                (expected.reply, expected.text, expected.is_deleted, expected.is_edited);
+        if message.is_dropped {
+            // Who had not fetched it when it was taken back gets its place, and the deletion if that is for him too.
+            seen.reply = expected.reply;
+            if row.is_deleted && !is_deleted {
+                (seen.text, seen.is_deleted, seen.is_edited) =
+                    (expected.text, expected.is_deleted, expected.is_edited);
+            }
         }
         if self.is_put_back {
             // Places of the time that was lost may be larger, and say nothing any more.
