@@ -97,7 +97,8 @@ impl Tx<'_> {
         if let Some(id) = self.first(sql, params![target.device, target.n], |row| row.get(0))? {
             return Ok(Some(id));
         }
-        if self.is_gone(*target)? {
+        // Of our own nothing is still to come.
+        if target.device == self.me.device || self.is_gone(*target)? {
             return Ok(None);
         }
         let is_mine = *account == self.me.account;

@@ -33,7 +33,8 @@ impl Tx<'_> {
             self.oddity(*kind, true, body)?;
             return Ok(false);
         }
-        if self.is_known(delivery)? {
+        // No relay sends us our own back, and what stands under our numbers is ours alone to say.
+        if *author == self.me.device || self.is_known(delivery)? {
             return Ok(false);
         }
         let id = self.conversation_of(*conversation)?;

@@ -156,3 +156,19 @@ fn an_edit_by_another_account_while_the_message_is_missing_does_not_stick() {
     let row = &bench.view(bob)[0];
     assert_eq!((&row.text[..], &row.from[..], row.edited), ("by bob", "bob", false));
 }
+
+#[test]
+fn what_speaks_in_the_name_of_this_device_takes_no_number_of_ours() {
+    let (mut bench, bob) = Bench::with_bob();
+    let target = Name { device: MY_DEVICE, n: 1 };
+    bench.deliver(vec![
+        from_bob(1, 11, &Item::Edit { target, text: "forged".into() }),
+        Delivery { author: MY_DEVICE, account: ME, ..bob_says(1, 12, "in our name") },
+        bob_says(2, 13, "honest"),
+    ]);
+    let one = bench.send(bob, "one");
+    bench.attempt();
+    bench.answer(1, 1, 1, vec![placed(1, 30)]);
+    assert_eq!(bench.texts(bob), ["honest", "one"]);
+    assert_eq!(bench.row(one).state, Some(crate::store::MessageState::Relayed));
+}
