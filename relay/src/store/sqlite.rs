@@ -301,6 +301,8 @@ fn back_up(from: &Path, to: &Path) -> Result<(), StoreError> {
         Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(StoreError::File(err)),
         _ => {}
     }
+    // Its owner's alone from the first byte on: SQLite writes into an empty file that is there.
+    create_private(&part).map_err(StoreError::File)?;
     let db = Connection::open(from)?;
     db.execute("VACUUM INTO ?", [part.to_string_lossy()])?;
     let durable = || {
@@ -310,6 +312,17 @@ fn back_up(from: &Path, to: &Path) -> Result<(), StoreError> {
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
     };
     durable().map_err(StoreError::File)
+}
+
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
 }
 
 #[cfg(test)]

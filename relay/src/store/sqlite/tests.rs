@@ -25,6 +25,12 @@ async fn a_copy_of_a_running_store_is_whole_and_never_overwrites() {
     ann.text(chat, "after it").await;
     let again = store.backup(copy.clone()).await.unwrap_err();
     assert!(matches!(again, StoreError::File(_)), "{again:?}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "it holds everybody's messages");
+    }
     bob.store = open(&copy);
     assert_eq!(texts(&bob.visit().await.ordinary), ["in the copy"]);
 }
