@@ -24,7 +24,7 @@ use crate::{
     cli::ask,
     control::{self, Event, Failure, Handed, Order},
     orders::carry_out,
-    schedule::Schedule,
+    schedule::{Schedule, is_due},
     store::{Options, Store, StoreError, Waiting, rfc3339},
     sync::{Outcome, OutcomeKind},
     visit::Visitor,
@@ -195,7 +195,7 @@ impl Resident {
         if self.visit.is_some() {
             return;
         }
-        if self.schedule.is_live() && self.redial_at.is_none_or(|at| at <= now) {
+        if self.schedule.is_live() && self.redial_at.is_none_or(|at| is_due(at, now)) {
             self.redial_at = None;
             return self.hold_line();
         }
@@ -286,8 +286,7 @@ impl Resident {
         if 1 < outcome.requests {
             self.schedule.succeeded();
         }
-        let wait =
-            self.schedule.live_failed(random()).max(outcome.retry_after_s.unwrap_or(0).into());
+        let wait = self.schedule.live_failed(outcome.retry_after_s, random());
         self.redial_at = Some(self.store.now().saturating_add(wait));
     }
 

@@ -10,6 +10,8 @@ use config::{Size, agent::Rule};
 const BACKOFF_FIRST_S: i64 = 10;
 /// Longest wait after a failure, in seconds.
 const BACKOFF_MAX_S: i64 = 15 * 60;
+/// Longest wait that is kept because a relay asks for it, in seconds: what asks for more is mistaken, or a portal.
+const ASKED_MAX_S: i64 = 60 * 60;
 
 /// The next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,18 +103,28 @@ impl Schedule {
     pub fn failed(&mut self, now: i64, budget: Option<Size>, wait_s: Option<u32>, random: u64) {
         self.look(now);
         self.failures = self.failures.saturating_add(1);
-        let wait_s = backoff_s(self.failures, random).max(wait_s.unwrap_or(0).into());
+        let wait_s = backoff_s(self.failures, random).max(asked_s(wait_s));
         let at = now.saturating_add(wait_s);
         let retry = Call { at, budget };
         self.retry =
             self.rules.iter().map(|rule| rule.due).min().filter(|due| at < *due).map(|_| retry);
     }
 
-    /// How long a held line that was lost waits before the next attempt, in seconds.
-    pub fn live_failed(&mut self, random: u64) -> i64 {
+    /// How long a held line that was lost waits before the next attempt, in seconds; `wait_s` is what the relay asked for.
+    pub fn live_failed(&mut self, wait_s: Option<u32>, random: u64) -> i64 {
         self.failures = self.failures.saturating_add(1);
-        backoff_s(self.failures, random)
+        backoff_s(self.failures, random).max(asked_s(wait_s))
     }
+}
+
+/// Whether a held line that was to be dialled again at `at` is due. Further off than any wait is it only where the clock
+/// was set back meanwhile.
+pub(crate) fn is_due(at: i64, now: i64) -> bool {
+    at <= now || now.saturating_add(ASKED_MAX_S) < at
+}
+
+fn asked_s(wait_s: Option<u32>) -> i64 {
+    wait_s.map_or(0, i64::from).min(ASKED_MAX_S)
 }
 
 /// Doubles from [`BACKOFF_FIRST_S`] to [`BACKOFF_MAX_S`], less up to half of it.
@@ -181,6 +193,18 @@ mod tests {
         schedule.began(1_000_000_000);
         schedule.look(5_000);
         assert_eq!(schedule.next().unwrap().at, 5_900);
+        assert!(is_due(1_000_000_000, 5_000), "a line that was lost before that");
+        assert!(!is_due(8_600, 5_000) && is_due(5_000, 5_000));
+    }
+
+    #[test]
+    fn who_asks_for_a_century_is_asked_again_within_the_hour() {
+        let mut schedule = Schedule::new(&[Rule::live(), every(1_000_000)], 0);
+        schedule.began(0);
+        schedule.failed(0, None, Some(u32::MAX), 0);
+        assert_eq!(schedule.next().unwrap().at, 3_600);
+        assert_eq!(schedule.live_failed(Some(u32::MAX), 0), 3_600);
+        assert_eq!(schedule.live_failed(Some(300), 0), 300);
     }
 
     #[test]

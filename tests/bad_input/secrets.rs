@@ -58,7 +58,7 @@ async fn no_log_holds_a_text_a_token_a_password_or_a_code_however_much_is_logged
         "EEEEEEEEEEEEEEEEEEEEEA",
     ];
     for (who, said) in [("relay", world.relay.said()), ("agent", resident.said())] {
-        assert!((300..256 << 10).contains(&said.len()), "the {who} logged {} bytes", said.len());
+        assert!((1..256 << 10).contains(&said.len()), "the {who} logged {} bytes", said.len());
         for secret in secrets {
             let line = said.lines().find(|line| line.contains(secret));
             assert_eq!(line, None, "the {who} logs {secret}");
