@@ -13,7 +13,10 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -42,6 +45,9 @@ use crate::{
 
 /// Accounts and addresses whose requests are remembered.
 const LIMITED_MAX: usize = 200_000;
+/// A device that another program shut out keeps a connection it has for this long at most: the
+/// store looks for what others wrote twice a second.
+const OUTSIDE_MAX: Duration = Duration::from_secs(1);
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -116,7 +122,7 @@ impl App {
     /// The device that a request's token belongs to, if neither it nor its address asks too often.
     async fn login_of(&self, info: &ConnInfo, headers: &HeaderMap) -> Result<Login, Problem> {
         self.admit(info)?;
-        let login = self.known(headers).await?;
+        let login = self.known(info, headers).await?;
         info.mark_device(DeviceKey(login.device));
         Ok(login)
     }
@@ -143,11 +149,21 @@ impl App {
         Ok(login)
     }
 
-    async fn known(&self, headers: &HeaderMap) -> Result<Login, Problem> {
+    /// Whom the request's token belongs to. A kept connection is asked for it once: what this relay
+    /// changes counts at once, what another program changes within [`OUTSIDE_MAX`].
+    async fn known(&self, info: &ConnInfo, headers: &HeaderMap) -> Result<Login, Problem> {
         let token = bearer(headers).and_then(|token| check::token(token).ok());
         let token = token.ok_or_else(Problem::unauthorized)?;
+        let changes = self.store.changes();
+        let remembered = changes.recent_generation(OUTSIDE_MAX);
+        if let Some(login) = remembered.and_then(|now| info.known(token, now)) {
+            return Ok(login);
+        }
+        let now = changes.generation();
         let found = self.store.authenticate(vec![token]).await.into_iter().next();
-        found.transpose()?.flatten().ok_or_else(Problem::unauthorized)
+        let login = found.transpose()?.flatten().ok_or_else(Problem::unauthorized)?;
+        info.learn(token, login, now);
+        Ok(login)
     }
 
     fn unless_limited(&self, verdict: Verdict) -> Result<(), Problem> {

@@ -81,12 +81,24 @@ impl Rig {
     }
 
     async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: Vec<u8>) -> Got {
+        let info = ConnInfo::detached(([192, 0, 2, 1], 4000).into());
+        self.ask_on(&info, method, path, token, body).await
+    }
+
+    /// As [`Rig::ask`], on a connection that is kept.
+    async fn ask_on(
+        &self,
+        info: &ConnInfo,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Vec<u8>,
+    ) -> Got {
         let mut request = HttpRequest::builder().method(method).uri(path);
         if let Some(token) = token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        let info = ConnInfo::detached(([192, 0, 2, 1], 4000).into());
-        let request = request.extension(info).body(Body::from(body)).unwrap();
+        let request = request.extension(info.clone()).body(Body::from(body)).unwrap();
         let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Got { status: head.status.as_u16(), headers: head.headers, body }

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use axum::Router;
@@ -21,7 +21,10 @@ use super::{
     request,
     table::{DeviceKey, Table},
 };
-use crate::ops::metrics::{DropReason, Metrics};
+use crate::{
+    ops::metrics::{DropReason, Metrics},
+    store::{Generation, Login, SecretHash},
+};
 
 /// A header has this many fields at most; the relay's own clients send three.
 const HEADER_FIELDS_MAX: usize = 64;
@@ -37,6 +40,15 @@ struct Inner {
     closing: CancellationToken,
     table: Weak<Table>,
     id: u64,
+    known: Mutex<Option<Known>>,
+}
+
+/// Whom this connection last proved to be, and in which period of the store that was true.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    token: SecretHash,
+    login: Login,
+    at: Generation,
 }
 
 impl ConnInfo {
@@ -48,7 +60,14 @@ impl ConnInfo {
         metrics: &Metrics,
     ) -> Self {
         let pulse = Arc::new(Pulse::new(metrics));
-        Self(Arc::new(Inner { peer, pulse, closing, table: Arc::downgrade(table), id }))
+        Self(Arc::new(Inner {
+            peer,
+            pulse,
+            closing,
+            table: Arc::downgrade(table),
+            id,
+            known: Mutex::default(),
+        }))
     }
 
     /// A connection that is in no table: for calling handlers without a socket.
@@ -61,6 +80,7 @@ impl ConnInfo {
             closing: CancellationToken::new(),
             table: Weak::new(),
             id: 0,
+            known: Mutex::default(),
         }))
     }
 
@@ -76,6 +96,19 @@ impl ConnInfo {
         if let Some(table) = self.0.table.upgrade() {
             table.mark_device(self.0.id, device);
         }
+    }
+
+    /// Whom `token` belongs to, where an earlier request on this connection showed the same one in
+    /// the store's period `now`.
+    pub(crate) fn known(&self, token: SecretHash, now: Generation) -> Option<Login> {
+        let known = *self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.filter(|known| known.token == token && known.at == now).map(|known| known.login)
+    }
+
+    /// Remembers what the store said in the period `at`.
+    pub(crate) fn learn(&self, token: SecretHash, login: Login, at: Generation) {
+        let known = Some(Known { token, login, at });
+        *self.0.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
     /// Cancelled when this connection has to end soon (shutdown, or a newer one took its place): end a hold with

@@ -11,7 +11,6 @@ mod housekeeping;
 mod lanes;
 mod lapses;
 mod latest;
-mod logins;
 mod members;
 mod queries;
 mod readers;
@@ -41,7 +40,6 @@ use wire::{AccountId, DeviceId, HeldRow, Run};
 
 use self::{
     cache::Cache,
-    logins::Logins,
     readers::Readers,
     turns::TurnJob,
     tx::Tx,
@@ -67,7 +65,6 @@ pub struct SqliteStore {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     writer: Option<JoinHandle<()>>,
     readers: Readers,
-    logins: Logins,
     changes: Arc<Changes>,
     commits: Arc<AtomicU64>,
 }
@@ -115,7 +112,6 @@ impl SqliteStore {
             queue: Some(queue),
             writer: Some(thread),
             readers,
-            logins: Logins::default(),
             changes,
             commits,
         })
@@ -151,21 +147,6 @@ impl SqliteStore {
             });
         }
         taken
-    }
-
-    async fn logins_of(&self, tokens: Vec<SecretHash>) -> Vec<Result<Option<Login>, StoreError>> {
-        if let Some(known) = self.logins.all(&self.changes, &tokens) {
-            return known.into_iter().map(|login| Ok(Some(login))).collect();
-        }
-        let generation = self.changes.generation();
-        let asked = tokens.clone();
-        let found = self.read_each(asked, |db, token| queries::authenticate(db, *token)).await;
-        for (token, found) in tokens.into_iter().zip(&found) {
-            if let Ok(Some(login)) = found {
-                self.logins.learn(generation, token, *login);
-            }
-        }
-        found
     }
 
     /// Answers each of a batch from one snapshot.
@@ -241,7 +222,7 @@ impl Store for SqliteStore {
         &self,
         tokens: Vec<SecretHash>,
     ) -> Pending<'_, Vec<Result<Option<Login>, StoreError>>> {
-        Box::pin(self.logins_of(tokens))
+        Box::pin(self.read_each(tokens, |db, token| queries::authenticate(db, *token)))
     }
 
     fn look_up(&self, query: AccountQuery) -> Pending<'_, Result<AccountAnswer, StoreError>> {

@@ -1,6 +1,7 @@
 //! Joining, logging in, devices, passwords.
 
 use super::*;
+use crate::store::SecretHash;
 
 #[tokio::test]
 async fn a_new_device_is_told_who_and_where_it_is() {
@@ -114,4 +115,25 @@ async fn too_many_logins_are_told_when_to_come_back() {
     let page = rig.metrics.encode();
     assert!(page.contains("mailboat_rate_limited_total{kind=\"logins\"} 1"), "{page}");
     assert!(page.contains("mailboat_logins_total{result=\"limited\"} 1"), "{page}");
+}
+
+#[tokio::test]
+async fn a_kept_connection_is_asked_once_and_ends_with_its_device() {
+    let rig = Rig::new(|_| {});
+    let anna = rig.anna().await;
+    let info = ConnInfo::detached(([192, 0, 2, 1], 4000).into());
+    let devices = || rig.ask_on(&info, "GET", "/v1/devices", Some(T1), Vec::new());
+    // A write lets the store look at what others wrote; from then on its word is recent.
+    let second = value!({"name": "anna", "password": "secret", "token": T2, "device": "phone"});
+    assert_eq!(rig.post("/v1/login", None, second).await.status, 200);
+    assert_eq!(devices().await.status, 200);
+    let token = SecretHash::of(T1);
+    let now = rig.store.changes().generation();
+    let login = info.known(token, now).expect("the connection is known");
+    assert_eq!(login.device, anna["device"].as_u64().unwrap());
+    assert!(info.known(SecretHash::of(T2), now).is_none(), "another token proves nothing");
+    assert_eq!(devices().await.status, 200);
+    let own = format!("/v1/devices/{}", anna["device"]);
+    assert_eq!(rig.ask("DELETE", &own, Some(T2), Vec::new()).await.status, 204);
+    assert_eq!(devices().await.status, 401, "at once");
 }
