@@ -1,7 +1,6 @@
 //! Joining, logging in, devices, passwords.
 
 use super::*;
-use crate::store::SecretHash;
 
 #[tokio::test]
 async fn a_new_device_is_told_who_and_where_it_is() {
