@@ -54,8 +54,9 @@ impl Tx<'_> {
         })?;
         let shown = match &last {
             None => self.run(
-                "UPDATE message SET text = base, is_edited = 0, is_deleted = 0
-                WHERE id = ?1 AND (text <> base OR is_edited OR is_deleted)",
+                // Of kind Void is what its author took back before it came here.
+                "UPDATE message SET text = base, is_edited = 0, is_deleted = (kind = 12)
+                WHERE id = ?1 AND (text <> base OR is_edited OR is_deleted <> (kind = 12))",
                 [id],
             )?,
             Some((kind, text, account, _)) => {

@@ -184,6 +184,8 @@ fn content(item: Option<Item>, delivery: &Delivery) -> Content<'_> {
         |text: String, reply_to| Content { shown_as: Kind::Message, text, reply_to, body: None };
     match item {
         Some(Item::Text(said)) => text(said, None),
+        // Its author took it back before it was fetched, and the word of that may be for others only.
+        Some(Item::Void) => text(String::new(), None),
         Some(Item::Message { reply_to, format: 0, content }) if reply_to.is_none_or(is_name) => {
             String::from_utf8(content)
                 .map_or_else(|_| unreadable(delivery), |said| text(said, reply_to))

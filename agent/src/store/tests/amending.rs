@@ -172,3 +172,14 @@ fn what_speaks_in_the_name_of_this_device_takes_no_number_of_ours() {
     assert_eq!(bench.texts(bob), ["honest", "one"]);
     assert_eq!(bench.row(one).state, Some(crate::store::MessageState::Relayed));
 }
+
+#[test]
+fn what_was_taken_back_before_it_came_shows_as_deleted_even_without_the_deletion() {
+    let (mut bench, bob) = Bench::with_bob();
+    bench.deliver(vec![from_bob(1, 11, &Item::Void), bob_says(2, 12, "after it")]);
+    let rows = bench.view(bob);
+    assert_eq!((&rows[0].text[..], rows[0].deleted), ("", true));
+    assert_eq!(rows[1].text, "after it");
+    let again = bench.deliver(vec![from_bob(1, 11, &Item::Void)]);
+    assert_eq!(again.messages, 0);
+}
