@@ -208,7 +208,9 @@ impl World {
             return false;
         }
         self.kill_relay();
-        let copy = &self.copies[which as usize % self.copies.len()];
+        // Copies of the time that is lost now are not put back later: positions of the two times would mix.
+        self.copies.truncate(which as usize % self.copies.len() + 1);
+        let copy = self.copies.last().expect("one is left");
         let path = self.relay_path();
         for ending in ["-wal", "-shm"] {
             let mut side = path.clone().into_os_string();
