@@ -80,6 +80,8 @@ pub enum How {
     Login {
         /// Bring what was said in so many seconds before.
         since_s: Option<u64>,
+        /// What lies in the store already, where it was logged in before: delivery goes on from there.
+        cursors: Option<Cursors>,
     },
 }
 
@@ -103,9 +105,12 @@ pub async fn admit(
             ask["invite"] = code.as_str().into();
             "/v1/join"
         }
-        How::Login { since_s } => {
+        How::Login { since_s, cursors } => {
             if let Some(since_s) = since_s {
                 ask["since_s"] = (*since_s).into();
+            }
+            if let Some(cursors) = cursors {
+                ask["cursors"] = json!(cursors);
             }
             "/v1/login"
         }

@@ -63,6 +63,8 @@ pub struct LoggingIn {
     pub device: String,
     /// Mail of so many seconds back is wanted too.
     pub since_s: u64,
+    /// What its store holds, where it was logged in before: it goes on from there.
+    pub cursors: Option<Cursors>,
 }
 
 /// A device whose store was forked and that goes on as a new one.
@@ -206,6 +208,7 @@ impl Accounts {
     async fn try_login(&self, asked: LoggingIn, from: IpAddr) -> Outcome<DeviceGrant> {
         check::name(&asked.name)?;
         let device = new_device(&asked.token, &asked.device)?;
+        let cursors = asked.cursors.map(check::cursors).transpose()?;
         self.admit(Some(&asked.name), from)?;
         let row = self.account(AccountQuery::ByName(asked.name)).await?;
         let row = row.filter(|row| row.state != AccountState::Removed);
@@ -215,7 +218,8 @@ impl Accounts {
         if row.state == AccountState::Disabled {
             return Err(Refusal::Disabled.into());
         }
-        let order = AccountOrder::Login { account: row.id, device, since_s: asked.since_s };
+        let order =
+            AccountOrder::Login { account: row.id, device, since_s: asked.since_s, cursors };
         granted(self.order(order).await?)
     }
 

@@ -365,6 +365,8 @@ pub enum AccountOrder {
         device: NewDevice,
         /// Mail of so many seconds back is wanted too.
         since_s: u64,
+        /// What its store holds already; `None` for an empty one.
+        cursors: Option<Cursors>,
     },
     /// Makes a device that goes on from a forked store of an existing one.
     Fork {

@@ -248,7 +248,8 @@ impl World {
     async fn grant(&mut self, account: usize, token: &str) -> (Identity, wire::Cursors) {
         let device =
             NewDevice { token: SecretHash::of(token), label: String::new(), now_s: self.now() };
-        let order = AccountOrder::Login { account: self.ids[account], device, since_s: 0 };
+        let account = self.ids[account];
+        let order = AccountOrder::Login { account, device, since_s: 0, cursors: None };
         let outcome = self.relay().store.administer(order).await.expect("a good store");
         let AccountOutcome::Device(grant) = outcome else { panic!("{outcome:?}") };
         let (name, domain) = (grant.name, "localhost".to_owned());

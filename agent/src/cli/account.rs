@@ -24,19 +24,20 @@ const PASSWORD_LEN_MAX: usize = 1024;
 impl Session<'_> {
     pub(super) fn join(&mut self, join: Join) -> Result<(), Failure> {
         let how = How::Join { code: join.code };
-        self.admit(&join.url, &join.name, &how, join.how, "Choose a password")
+        self.admit(&join.url, &join.name, how, join.how, "Choose a password")
     }
 
     pub(super) fn login(&mut self, login: Login) -> Result<(), Failure> {
-        let how = How::Login { since_s: login.since.map(config::Span::seconds) };
-        self.admit(&login.url, &login.name, &how, login.how, "Password")
+        let since_s = login.since.map(config::Span::seconds);
+        let how = How::Login { since_s, cursors: None };
+        self.admit(&login.url, &login.name, how, login.how, "Password")
     }
 
     fn admit(
         &mut self,
         url: &str,
         name: &str,
-        how: &How,
+        mut how: How,
         flags: LoginHow,
         ask: &str,
     ) -> Result<(), Failure> {
@@ -76,10 +77,13 @@ impl Session<'_> {
             &format!("{ask} for {name}"),
             matches!(how, How::Join { .. }),
         )?;
+        if let (How::Login { cursors, .. }, true) = (&mut how, owner.device != 0) {
+            *cursors = Some(store.reader().position()?.cursors);
+        }
         let label = flags.device.unwrap_or_else(|| self.host_name());
         let pending = Pending::begin(&paths, &url.to_string(), name, ca)?;
         let admitted = block_on(async {
-            account::admit(&client, how, name, &password, pending.token(), &label).await
+            account::admit(&client, &how, name, &password, pending.token(), &label).await
         });
         let admitted = match admitted {
             Ok(admitted) => admitted,

@@ -67,7 +67,9 @@ impl Tx<'_> {
     /// Makes this store another device of the same account. What waited is held, because it may have gone already:
     /// the user says whether it goes (again).
     pub(crate) fn adopt(&self, device: u64) -> Result<(), StoreError> {
-        self.run("UPDATE device SET new_token = NULL", [])?;
+        // A fork leaves its new token here; without one the user has logged in again.
+        let is_fork =
+            0 < self.run("UPDATE device SET new_token = NULL WHERE new_token IS NOT NULL", [])?;
         if device == self.me.device {
             return Ok(());
         }
@@ -109,7 +111,7 @@ impl Tx<'_> {
         )?;
         self.run("UPDATE mark SET told_c = 0", [])?;
         self.run("DELETE FROM waiting", [])?;
-        self.say_forked(held)?;
+        self.say_new_device(is_fork, held)?;
         self.changed(Change::Outbox);
         Ok(())
     }
@@ -137,7 +139,7 @@ impl Tx<'_> {
         }
     }
 
-    fn say_forked(&self, held: usize) -> Result<(), StoreError> {
+    fn say_new_device(&self, is_fork: bool, held: usize) -> Result<(), StoreError> {
         let waits = match held {
             0 => String::new(),
             held => format!(
@@ -145,10 +147,15 @@ impl Tx<'_> {
                 release or cancel them there."
             ),
         };
-        let text = format!(
-            "This computer's mail store is older than the relay remembers, or another copy of it is in use. It goes on as \
-            a new device and fetches what it lacks; what was sent since from the other copy comes with it.{waits}"
-        );
+        let why = match is_fork {
+            true => {
+                "This computer's mail store is older than the relay remembers, or another copy of it is in use. It goes \
+                on as a new device and fetches what it lacks; what was sent since from the other copy comes with it."
+            }
+            false if held == 0 => return Ok(()),
+            false => "This computer was logged in again, as a new device.",
+        };
+        let text = format!("{why}{waits}");
         self.insert_said(None, Kind::Notice, 0, "", &text)?;
         Ok(())
     }

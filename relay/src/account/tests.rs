@@ -65,6 +65,7 @@ impl Rig {
             token: token.to_owned(),
             device: String::new(),
             since_s: 0,
+            cursors: None,
         };
         self.accounts.login(asked, HERE).await
     }

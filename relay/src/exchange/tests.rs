@@ -141,7 +141,7 @@ impl World {
             label: token.to_owned(),
             now_s: self.clock.now_s(),
         };
-        let order = AccountOrder::Login { account, device, since_s };
+        let order = AccountOrder::Login { account, device, since_s, cursors: None };
         let AccountOutcome::Device(grant) = self.store.administer(order).await.unwrap() else {
             panic!("{token} did not log in");
         };

@@ -8,6 +8,7 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
+use wire::Cursors;
 
 use super::{App, decoded, problem::JsonProblem};
 use crate::{account::LoggingIn, serve::ConnInfo};
@@ -21,6 +22,8 @@ struct Asked {
     device: String,
     #[serde(default)]
     since_s: Option<u64>,
+    #[serde(default)]
+    cursors: Option<Cursors>,
 }
 
 pub(super) async fn login(
@@ -29,8 +32,8 @@ pub(super) async fn login(
     request: Request,
 ) -> Result<Response, JsonProblem> {
     app.admit(&info)?;
-    let Asked { name, password, token, device, since_s } = decoded(request).await?;
-    let asked = LoggingIn { name, password, token, device, since_s: since_s.unwrap_or(0) };
+    let Asked { name, password, token, device, since_s, cursors } = decoded(request).await?;
+    let asked = LoggingIn { name, password, token, device, since_s: since_s.unwrap_or(0), cursors };
     let grant = app.accounts.login(asked, info.peer().ip()).await?;
     Ok(app.device_answer(&info, &grant))
 }

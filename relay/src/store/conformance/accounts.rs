@@ -26,7 +26,7 @@ pub(super) async fn joining_again_with_the_same_token_makes_nothing_new(engine: 
     assert_eq!(other, AccountOutcome::Refused(AccountRefusal::NameTaken));
     let AccountOutcome::Device(grant) = first else { unreachable!() };
     let device = new_device();
-    let order = AccountOrder::Login { account: grant.account, device, since_s: 0 };
+    let order = AccountOrder::Login { account: grant.account, device, since_s: 0, cursors: None };
     let login = store.administer(order.clone()).await.unwrap();
     assert_eq!(store.administer(order).await.unwrap(), login);
     let AccountAnswer::Devices(devices) =
@@ -99,13 +99,20 @@ pub(super) async fn a_login_starts_at_the_logs_end_or_as_far_back_as_it_asks(eng
     ann.now_s += 1_000;
     ann.text(chat, "recent").await;
     let device = NewDevice { now_s: ann.now_s + 10, ..new_device() };
-    let order = |since_s, device| AccountOrder::Login { account: bob.account(), device, since_s };
+    let account = bob.account();
+    let order = |since_s, device| AccountOrder::Login { account, device, since_s, cursors: None };
     let fresh = Phone::granted(&store, order(0, device)).await;
     let page = fresh.peek().await;
     assert!(page.ordinary.is_empty() && !page.latest.is_empty(), "{page:?}");
     let device = NewDevice { now_s: ann.now_s + 10, ..new_device() };
     let back = Phone::granted(&store, order(100, device)).await;
     assert_eq!(texts(&back.peek().await.ordinary), ["recent"]);
+    // A login from a store that had read nothing goes on from there.
+    let device = new_device();
+    let cursors = Some(bob.cursors);
+    let order = AccountOrder::Login { account, device, since_s: 0, cursors };
+    let again = Phone::granted(&store, order).await;
+    assert_eq!(texts(&again.peek().await.ordinary), ["old", "recent"]);
     // A fork of bob's store that had read nothing.
     let order = AccountOrder::Fork {
         from: bob.login.device,

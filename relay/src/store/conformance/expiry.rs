@@ -93,6 +93,7 @@ pub(super) async fn delivered_entries_go_when_every_device_has_them(engine: &dyn
             account: bob.account(),
             device: super::phone::new_device(),
             since_s: 30 * DAY_S,
+            cursors: None,
         },
     )
     .await;

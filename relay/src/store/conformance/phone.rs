@@ -56,8 +56,9 @@ impl Phone {
 
     /// Another device of an account.
     pub(in crate::store) async fn login(store: &Arc<dyn Store>, account: AccountId) -> Self {
-        Self::granted(store, AccountOrder::Login { account, device: new_device(), since_s: 0 })
-            .await
+        let device = new_device();
+        let order = AccountOrder::Login { account, device, since_s: 0, cursors: None };
+        Self::granted(store, order).await
     }
 
     pub(in crate::store) async fn granted(store: &Arc<dyn Store>, order: AccountOrder) -> Self {

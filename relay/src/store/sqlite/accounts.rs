@@ -41,9 +41,9 @@ impl Tx<'_> {
                 self.now_s = device.now_s;
                 self.join_relay(*invite, name, password, device)?
             }
-            AccountOrder::Login { account, device, since_s } => {
+            AccountOrder::Login { account, device, since_s, cursors } => {
                 self.now_s = device.now_s;
-                self.log_in(*account, device, *since_s)?
+                self.log_in(*account, device, *since_s, *cursors)?
             }
             AccountOrder::Fork { from, device, cursors } => {
                 self.now_s = device.now_s;

@@ -16,6 +16,7 @@ impl Tx<'_> {
         account: AccountId,
         device: &NewDevice,
         since_s: u64,
+        cursors: Option<Cursors>,
     ) -> Result<Granted> {
         if !self.cache.mailbox(self.db, account)?.active {
             return Ok(Err(AccountRefusal::NoSuchAccount));
@@ -23,10 +24,9 @@ impl Tx<'_> {
         if let Some((id, holder)) = self.holder(device.token)? {
             return self.same_device(id, holder, account);
         }
-        let start = Cursors {
-            latest: 0,
-            urgent: self.position_since(account, Lane::Urgent, since_s)?,
-            ordinary: self.position_since(account, Lane::Ordinary, since_s)?,
+        let start = match cursors {
+            Some(start) => start,
+            None => self.start_since(account, since_s)?,
         };
         self.add_device(account, device, start, self.policy.devices_max)
     }
@@ -45,11 +45,7 @@ impl Tx<'_> {
         }
         let start = match cursors {
             Some(start) => start,
-            None => Cursors {
-                latest: 0,
-                urgent: self.position_since(old.account, Lane::Urgent, 0)?,
-                ordinary: self.position_since(old.account, Lane::Ordinary, 0)?,
-            },
+            None => self.start_since(old.account, 0)?,
         };
         // A fork must find a place, or its store could never be used again.
         self.add_device(old.account, device, start, 2 * self.policy.devices_max)
@@ -87,6 +83,15 @@ impl Tx<'_> {
                     Cursors { latest: row.get(1)?, urgent: row.get(2)?, ordinary: row.get(3)? };
                 Ok(DeviceGrant { account, device, name: row.get(0)?, cursors })
             })
+    }
+
+    /// Where an empty store begins: all that is so, and of the mail what came in the last `since_s`.
+    fn start_since(&mut self, account: AccountId, since_s: u64) -> Result<Cursors> {
+        Ok(Cursors {
+            latest: 0,
+            urgent: self.position_since(account, Lane::Urgent, since_s)?,
+            ordinary: self.position_since(account, Lane::Ordinary, since_s)?,
+        })
     }
 
     /// The last position whose entry is older than `since_s`; the log's end for 0.
