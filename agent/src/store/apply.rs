@@ -26,7 +26,7 @@ pub(crate) struct Incoming<'a> {
 /// What a packet brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Applied {
-    /// Messages that are new here.
+    /// Messages and chat requests that are new here.
     pub(crate) messages: u64,
     /// Bytes of their bodies.
     pub(crate) message_bytes: u64,
@@ -66,7 +66,7 @@ impl Tx<'_> {
                 for (position, entry) in
                     latest.entries.iter().filter(|(position, _)| is_storable(*position))
                 {
-                    self.latest_checked(entry)?;
+                    applied.messages += u64::from(self.latest_checked(entry)?);
                     self.move_cursor(Lane::Latest, *position)?;
                     applied.entries += 1;
                 }
@@ -114,10 +114,13 @@ impl Tx<'_> {
     }
 
     /// Applies an entry, or keeps it as something that cannot be understood: one bad entry blocks nothing.
-    fn latest_checked(&self, entry: &wire::Entry) -> Result<(), StoreError> {
+    fn latest_checked(&self, entry: &wire::Entry) -> Result<bool, StoreError> {
         match entry_is_storable(entry) {
             true => self.latest(entry),
-            false => self.oddity(u8::MAX, true, format!("{entry:?}").as_bytes()),
+            false => {
+                self.oddity(u8::MAX, true, format!("{entry:?}").as_bytes())?;
+                Ok(false)
+            }
         }
     }
 }

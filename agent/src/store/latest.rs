@@ -18,8 +18,8 @@ struct Ours<'a> {
 }
 
 impl Tx<'_> {
-    /// Applies one entry.
-    pub(crate) fn latest(&self, entry: &Entry) -> Result<(), StoreError> {
+    /// Applies one entry. Whether it brought a new row to the inbox: a chat request.
+    pub(crate) fn latest(&self, entry: &Entry) -> Result<bool, StoreError> {
         match entry {
             Entry::Contact { account, name, blocked } => self.set_contact(*account, name, *blocked),
             Entry::Conversation {
@@ -34,7 +34,7 @@ impl Tx<'_> {
                 greeting,
             } => {
                 let ours = Ours { mine: *mine, inviter: *inviter, inviter_name, greeting };
-                self.conversation(*number, *founded, *pair, title, *version, &ours)
+                return self.conversation(*number, *founded, *pair, title, *version, &ours);
             }
             Entry::Member { conversation, account, name, state, version } => {
                 self.member(*conversation, *account, name, *state, *version)
@@ -53,6 +53,7 @@ impl Tx<'_> {
             Entry::Unknown { kind, body } => self.oddity(*kind, true, body),
             _ => Ok(()),
         }
+        .map(|()| false)
     }
 
     /// The conversation with the relay's number; one that is not known yet gets a row to be filled in.
@@ -75,7 +76,7 @@ impl Tx<'_> {
         title: &str,
         version: u32,
         ours: &Ours<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let id = self.recognise(number, founded, is_pair, ours)?;
         let before = conversations::load(self, id)?;
         let Ours { mine, inviter, inviter_name, greeting } = ours;
@@ -89,9 +90,11 @@ impl Tx<'_> {
             false => id,
         };
         self.note_person(*inviter, inviter_name)?;
-        self.show_request(id, *mine, before.is_invited() && before.number == Some(number), ours)?;
+        let was_invited = before.is_invited() && before.number == Some(number);
+        let is_new = self.show_request(id, *mine, was_invited, ours)?;
         self.changed(Change::Conversation(id));
-        self.look_again(id, true)
+        self.look_again(id, true)?;
+        Ok(is_new)
     }
 
     /// Which of ours it is: by number, by any request that founded it, by the one whom we asked and who asks us; or new.
@@ -120,18 +123,18 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// A request is a row of the inbox; a further request in the same conversation is another.
+    /// A request is a row of the inbox; a further request in the same conversation is another. Whether there is a new one.
     fn show_request(
         &self,
         id: ConversationId,
         mine: MemberState,
         was_invited: bool,
         ours: &Ours<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         if mine != MemberState::Invited {
             let sql = "UPDATE message SET is_read = 1 WHERE conversation = ?1 AND shown_as = 2 AND is_read = 0";
             self.run(sql, [id])?;
-            return Ok(());
+            return Ok(false);
         }
         let sql = "SELECT max(id) FROM message WHERE conversation = ?1 AND shown_as = 2";
         let newest = self.first(sql, [id], |row| row.get::<_, Option<i64>>(0))?.flatten();
@@ -140,10 +143,10 @@ impl Tx<'_> {
             if self.run(sql, params![row, ours.greeting])? != 0 {
                 self.changed(Change::Message(MessageId(row)));
             }
-            return Ok(());
+            return Ok(false);
         }
         self.insert_said(Some(id), Kind::Request, ours.inviter, ours.inviter_name, ours.greeting)?;
-        Ok(())
+        Ok(true)
     }
 
     /// A row of the inbox that is no message: a request, or a notice of Mailboat's own.

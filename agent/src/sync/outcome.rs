@@ -12,7 +12,7 @@ use crate::store::{VisitEnd, Waiting};
 pub struct Progress {
     /// Own items that the relay has answered for.
     pub sent: u64,
-    /// Messages that came.
+    /// Messages and chat requests that came.
     pub received: u64,
     /// Requests made.
     pub requests: u32,
@@ -73,7 +73,7 @@ pub struct Outcome {
     pub outcome: OutcomeKind,
     /// Own items that the relay has answered for.
     pub sent: u64,
-    /// Messages that came.
+    /// Messages and chat requests that came.
     pub received: u64,
     /// Bytes written to the socket.
     pub bytes_up: u64,
