@@ -13,7 +13,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-use std::{ffi::OsString, future::Future, process::ExitCode};
+use std::{ffi::OsString, future::Future, io, process::ExitCode};
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
@@ -58,6 +58,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &Env, terminal: &mut d
     };
     match carry_out(args, env, terminal) {
         Ok(()) => DONE,
+        // A reader that went away (`| head`) is no failure.
+        Err(err)
+            if err
+                .downcast_ref::<io::Error>()
+                .is_some_and(|err| err.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            DONE
+        }
         Err(err) => {
             terminal.complain(&format!("mailboat-relay: {err:#}\n"));
             if err.is::<Usage>() { NOT_UNDERSTOOD } else { FAILED }
