@@ -201,7 +201,7 @@ pub struct Retention {
     pub keep_delivered: Span,
     /// A device silent for so long holds nothing back.
     pub dormant_after: Span,
-    /// The longest lifetime that a message may ask for.
+    /// The longest lifetime that a message may ask for. One that asks for none has 30 days, or this where it is less.
     pub message_lifetime_max: Span,
     /// A chat request that nobody answered expires after this.
     pub request_lifetime: Span,

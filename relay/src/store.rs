@@ -16,7 +16,7 @@ use wire::{AccountId, Cursors, Delivery, DeviceId, Entry, HeldRow, LaneMask, Run
 
 pub use self::{
     changes::{Change, Changes, Generation, News, Tail, Watch},
-    policy::Policy,
+    policy::{LIFETIME_DEFAULT_S, Policy},
     turn::{Taken, Turn},
 };
 

@@ -3,6 +3,8 @@
 use config::RelaySettings;
 use wire::{Codec, Limits, limits::HOLD_SECONDS_MAX};
 
+use crate::store::LIFETIME_DEFAULT_S;
+
 /// The limits that an operator set. Their tag depends on nothing but them: a relay that starts
 /// again with the same settings tells no device anew.
 pub(super) fn of(settings: &RelaySettings) -> Limits {
@@ -14,7 +16,7 @@ pub(super) fn of(settings: &RelaySettings) -> Limits {
         codecs: Codec::ALL.iter().map(|codec| codec.number()).collect(),
         envelope_max: u32::try_from(limits.envelope_max.bytes()).unwrap_or(u32::MAX),
         request_max: u32::try_from(limits.request_body_max.bytes()).unwrap_or(u32::MAX),
-        lifetime_default_s: lifetime_s,
+        lifetime_default_s: u32::try_from(LIFETIME_DEFAULT_S).unwrap_or(u32::MAX).min(lifetime_s),
         lifetime_max_s: lifetime_s,
         members_max: u16::try_from(limits.fan_out_max).unwrap_or(u16::MAX),
         hold_max_s: hold_max_s.min(HOLD_SECONDS_MAX),

@@ -2,6 +2,10 @@
 
 use wire::limits;
 
+/// Lifetime of a message that names none, where the longest is not shorter: what agents have as their setting, so that
+/// they need not spell it out. In seconds.
+pub const LIFETIME_DEFAULT_S: u64 = 30 * 24 * 3600;
+
 /// Limits that the store enforces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -50,7 +54,7 @@ impl From<&config::RelaySettings> for Policy {
             devices_max: limits.devices_max,
             keep_delivered_s: retention.keep_delivered.seconds(),
             dormant_after_s: retention.dormant_after.seconds(),
-            lifetime_default_s: lifetime_max_s,
+            lifetime_default_s: lifetime_max_s.min(LIFETIME_DEFAULT_S),
             lifetime_max_s,
             request_lifetime_s: retention.request_lifetime.seconds(),
             pages_max: None,

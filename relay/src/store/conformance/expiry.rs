@@ -139,8 +139,8 @@ pub(super) async fn a_silent_author_is_told_of_what_expired_when_it_comes_back(
     tablet.visit().await;
     store.housekeep(Chore::Seen(vec![(tablet.login.device, later)]), later).await.unwrap();
     tablet.text(chat, "this makes its mailbox worth a look").await;
-    tidy(&store, Chore::Mailboxes, later + 40 * DAY_S).await;
-    ann.now_s = later + 40 * DAY_S;
+    tidy(&store, Chore::Mailboxes, later + 20 * DAY_S).await;
+    ann.now_s = later + 20 * DAY_S;
     assert_eq!(expired(&ann.visit().await), [(n, 1, 1)]);
 }
 
