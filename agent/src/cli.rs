@@ -138,7 +138,9 @@ impl Session<'_> {
             Command::Devices { command } => self.devices(command.as_ref())?,
             Command::Doctor => return self.doctor(),
             Command::Completions { shell } => {
-                clap_complete::generate(shell, &mut Cli::command(), "mailboat", &mut self.out.out);
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Cli::command(), "mailboat", &mut script);
+                self.out.line(&String::from_utf8_lossy(&script))?;
             }
             writing => self.write(writing)?,
         }

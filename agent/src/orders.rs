@@ -40,7 +40,7 @@ pub fn carry_out(store: &Store, settings: &AgentSettings, order: Order) -> Resul
         Order::Delete { target } => maybe_sent(store.delete(id::<MessageId>(&target)?)?.as_ref()),
         Order::Rewrite { target, text } => {
             store.outbox_edit(id(&target)?, &text)?;
-            Ok(json!({ "id": target }))
+            Ok(json!({ "id": target, "state": "changed" }))
         }
         Order::MarkRead { targets } => {
             let ids: Vec<MessageId> =

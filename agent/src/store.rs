@@ -307,7 +307,7 @@ pub enum StoreError {
     NoSuchId(String),
     /// There is neither a conversation with this id nor one with somebody of this name.
     #[error(
-        "there is no conversation {0} and none with somebody of that name: ask with mailboat chat {0}"
+        "no conversation has the id {0}, and none is with somebody called {0}: see mailboat conversations, or ask with mailboat chat {0}"
     )]
     NoSuchConversation(String),
     /// Nobody can have this name.

@@ -166,7 +166,7 @@ async fn a_token_that_is_wrong_or_revoked_is_told_what_to_do_and_nothing_is_lost
     let id = devices[0]["id"].to_string();
     world.relay.run(&["device", "revoke", "ann", &id], "").await.done();
     let output = ann.home.run(&["sync"]).await.exits(1);
-    assert!(super::complaint(&output).contains("log in again with `mailboat login`"), "{output:?}");
+    assert!(super::complaint(&output).contains("Log in again with `mailboat login`"), "{output:?}");
     assert_eq!(ann.home.json(&["outbox"]).await.len(), 1);
     ann.home.login(&world.url(&ann.link), "ann", None).await.done();
     ann.sync().await;

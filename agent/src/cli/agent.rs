@@ -113,15 +113,15 @@ fn visit_words(outcome: &Value) -> String {
         _ => "refused",
     };
     let moved = format!(
-        "{begin}: sent {}, received {}; {} in {}",
+        "sent {}, received {}; {} in {}",
         number("sent"),
         number("received"),
         bytes(number("bytes_up") + number("bytes_down")),
         count(number("requests"), "request"),
     );
     match outcome["words"].as_str().unwrap_or_default() {
-        "" => moved,
-        words => format!("{moved}. {}", safe(words, false)),
+        "" => format!("{begin}: {moved}"),
+        words => format!("{begin}: {} ({moved})", safe(words, false).trim_end_matches('.')),
     }
 }
 
@@ -167,7 +167,7 @@ mod tests {
     fn a_visit_is_told_in_one_line() {
         let outcome = json!({"outcome": "partial", "sent": 2, "received": 1, "bytes_up": 900, "bytes_down": 300,
             "requests": 1, "words": "the link was cut"});
-        let told = "not finished: sent 2, received 1; 1.2 KiB in 1 request. the link was cut";
+        let told = "not finished: the link was cut (sent 2, received 1; 1.2 KiB in 1 request)";
         assert_eq!(visit_words(&outcome), told);
     }
 

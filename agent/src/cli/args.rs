@@ -6,7 +6,10 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use config::{Size, Span};
 
-/// Chat and shared media for computers that are not always online.
+/// Heading of the flags that every command takes.
+const EVERYWHERE: &str = "Everywhere";
+
+/// Messages for computers that are not always online.
 #[derive(Debug, Parser)]
 #[command(name = "mailboat", version, propagate_version = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
@@ -20,19 +23,19 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// Keep everything under one folder (variable MAILBOAT_HOME)
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     pub(crate) home: Option<PathBuf>,
     /// Read settings from this file (variable MAILBOAT_CONFIG)
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub(crate) config: Option<PathBuf>,
     /// Print one JSON object a line, for scripts
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// Print only what was asked for and errors
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     pub(crate) quiet: bool,
     /// What is logged: off, error, warn, info, debug, trace, or target=level,…
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = EVERYWHERE)]
     pub(crate) log: Option<String>,
 }
 
@@ -68,31 +71,36 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TITLE", default_value = "", hide_default_value = true)]
         title: String,
     },
-    /// Accept a chat request: the id of its row in `inbox`
+    /// Accept a chat request
     Accept {
+        /// The id of its row in `inbox`, or the name of who asks
         #[arg(value_name = "ID")]
         id: String,
     },
     /// Decline a chat request
     Decline {
+        /// The id of its row in `inbox`, or the name of who asks
         #[arg(value_name = "ID")]
         id: String,
     },
     /// Take back your own chat request
     Withdraw {
-        /// The conversation
+        /// The conversation, or the name of whom you asked
         #[arg(value_name = "ID")]
         id: String,
     },
     /// Leave a conversation
     Leave {
+        /// Its id, from `conversations`, or the name of the other one
         #[arg(value_name = "CONVERSATION")]
         conversation: String,
     },
     /// Ask more people into a group
     Add {
+        /// The group: its id, from `conversations`
         #[arg(value_name = "CONVERSATION")]
         conversation: String,
+        /// Whom to ask
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
         /// First words for them
@@ -107,18 +115,22 @@ pub(crate) enum Command {
     },
     /// Give a group another title
     Rename {
+        /// The group: its id, from `conversations`
         #[arg(value_name = "CONVERSATION")]
         conversation: String,
+        /// What it is called from now on
         #[arg(value_name = "TITLE")]
         title: String,
     },
     /// Hear nothing more of somebody; they are not told
     Block {
+        /// Whom
         #[arg(value_name = "NAME")]
         name: String,
     },
     /// Hear of somebody again
     Unblock {
+        /// Whom
         #[arg(value_name = "NAME")]
         name: String,
     },
@@ -126,6 +138,7 @@ pub(crate) enum Command {
     Send(Send),
     /// Change the text of your own message
     Edit {
+        /// The message, as `inbox --all` shows it
         #[arg(value_name = "ID")]
         id: String,
         /// The new text; - reads standard input
@@ -134,6 +147,7 @@ pub(crate) enum Command {
     },
     /// Delete your own message, for everybody
     Delete {
+        /// The message, as `inbox --all` shows it
         #[arg(value_name = "ID")]
         id: String,
     },
@@ -152,6 +166,7 @@ pub(crate) enum Command {
     },
     /// Find messages that hold all of these words
     Search {
+        /// Or parts of words, of three letters at least
         #[arg(required = true, value_name = "WORDS")]
         words: Vec<String>,
         /// Only the newest N
@@ -179,6 +194,7 @@ pub(crate) enum Command {
     Doctor,
     /// Print completions for a shell
     Completions {
+        /// For which
         #[arg(value_name = "SHELL")]
         shell: Shell,
     },
@@ -271,6 +287,7 @@ pub(crate) enum Outbox {
     List,
     /// Change the text of what has not left
     Edit {
+        /// The id of its row in `outbox`
         #[arg(value_name = "ID")]
         id: String,
         /// The new text; - reads standard input
@@ -279,16 +296,19 @@ pub(crate) enum Outbox {
     },
     /// Keep something here
     Hold {
+        /// Ids of rows in `outbox`
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
     /// Let something go that is held, or send again what was refused
     Release {
+        /// Ids of rows in `outbox`
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
     /// Drop something that has not left, or put away what was refused
     Cancel {
+        /// Ids of rows in `outbox`
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
@@ -300,6 +320,7 @@ pub(crate) enum Devices {
     List,
     /// Shut a device out: its token is worth nothing from then on
     Revoke {
+        /// Its number, from `devices`
         #[arg(value_name = "ID")]
         id: u64,
     },

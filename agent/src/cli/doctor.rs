@@ -9,7 +9,7 @@ use crate::{
     account,
     control::{self, Failure, exit},
     link::{Check, Client, Finding, Meter, probe},
-    store::{Reader, free_space},
+    store::{Reader, StoreError, free_space},
 };
 
 /// A clock that is off by less is right enough, in seconds.
@@ -257,10 +257,15 @@ fn store_line(paths: &AgentPaths) -> Line {
                 format!("{} ({here} waiting, {unread} unread)", paths.store.display()),
             )
         }
+        Err(StoreError::Absent { .. }) => Line::fail(
+            "store",
+            format!("there is none at {} yet", paths.store.display()),
+            "it comes with mailboat join or mailboat login",
+        ),
         Err(err) => Line::fail(
             "store",
             control::chain(&err),
-            "see what the words say; a copy of the file may help",
+            "put it back from a copy, or log in again under another --home",
         ),
     }
 }

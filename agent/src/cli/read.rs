@@ -64,8 +64,8 @@ impl Session<'_> {
 
     pub(super) fn outbox_list(&mut self) -> Result<(), Failure> {
         let mut rows = self.reader()?.outbox()?;
-        let next_call = self.agent_status()?.map(|status| status["next_call"].clone());
-        let next_call = next_call.as_ref().and_then(Value::as_str);
+        let status = self.agent_status()?.unwrap_or_default();
+        let (is_live, next_call) = (status["link"] == "live", status["next_call"].as_str());
         for row in &mut rows {
             if row.state == OutboxState::Queued {
                 row.estimate = next_call.map(str::to_owned);
@@ -84,13 +84,14 @@ impl Session<'_> {
                     (OutboxState::Queued, true) => "on its way".to_owned(),
                     (state, _) => show::state(state).to_owned(),
                 };
-                let why = if row.reason.is_empty() && row.state == OutboxState::Queued {
-                    next_call.map_or_else(
-                        || "goes when asked: mailboat sync".to_owned(),
+                let why = match (row.state, row.reason.as_str()) {
+                    (OutboxState::Queued, "") if is_live => "goes at once".to_owned(),
+                    (OutboxState::Queued, "") => next_call.map_or_else(
+                        || "goes when you call: mailboat sync".to_owned(),
                         |at| self.goes(at),
-                    )
-                } else {
-                    safe(&row.reason, false)
+                    ),
+                    (OutboxState::Relayed, "") => "at the relay until they call".to_owned(),
+                    (_, reason) => safe(reason, false),
                 };
                 let text = if row.action == "text" {
                     brief(&row.text, 40)
@@ -259,7 +260,7 @@ impl Session<'_> {
     }
 
     /// What the agent says of itself; `None` when none runs.
-    fn agent_status(&self) -> Result<Option<Value>, Failure> {
+    pub(super) fn agent_status(&self) -> Result<Option<Value>, Failure> {
         let paths = self.paths()?;
         block_on(async {
             let connected = Client::connect(&paths.socket).await;

@@ -86,6 +86,17 @@ impl Session<'_> {
         self.order(Order::MarkRead { targets }).map(drop)
     }
 
+    /// When something that is queued goes, as the running agent has it.
+    fn when_it_goes(&self) -> Result<&'static str, Failure> {
+        Ok(match self.agent_status()? {
+            Some(status) if status["link"] == "live" => "at once",
+            Some(status) if !status["next_call"].is_null() => {
+                "with the agent's next call (now: mailboat sync)"
+            }
+            _ => "when you call: mailboat sync",
+        })
+    }
+
     /// What was queued, and what happens next.
     fn confirm(&mut self, row: &Value) -> Result<(), Failure> {
         if self.out.json {
@@ -97,10 +108,9 @@ impl Session<'_> {
         let what =
             [id, conversation].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
         let what = if what.is_empty() { "done".to_owned() } else { what.join(" in ") };
+        let when = if state == "queued" && !self.out.quiet { self.when_it_goes()? } else { "" };
         self.out.note(&match (state, reason.as_str()) {
-            ("queued", _) => {
-                format!("{what}: queued; it goes with the next call (now: mailboat sync)")
-            }
+            ("queued", _) => format!("{what}: queued; it goes {when}"),
             ("held", "") => format!("{what}: held"),
             ("held", reason) => format!("{what}: held, {reason}"),
             ("", _) => what,

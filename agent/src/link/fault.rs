@@ -79,7 +79,7 @@ impl TlsFault {
                 "Check the relay's name; if it is right, the certificate has to be made out to it."
             }
             Self::CaAsServer => {
-                "Who runs the relay has to make a certificate for it that is signed by that CA (CA:FALSE), and give `--ca` the CA's."
+                "If it is the relay's own, get a copy of it from who runs the relay and give that (`--ca PEM`). Otherwise the relay needs a certificate that is signed by that CA and is none itself."
             }
             Self::BadCertificate => "Who runs the relay has to replace the certificate.",
             Self::NotTls => "Check the port; on this computer the relay may speak plain http://.",

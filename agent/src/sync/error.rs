@@ -84,9 +84,7 @@ impl SyncError {
         match self {
             Self::Link(err) => err.remedy(),
             Self::Store(err) if err.is_full() => "Free some space; nothing is lost.",
-            Self::Status { status: 401, .. } => {
-                "This device was logged out, or its account removed: log in again with `mailboat login`."
-            }
+            Self::Status { status: 401, .. } => "Log in again with `mailboat login`.",
             Self::Status { status: 400, .. } => {
                 "Relay and mailboat do not understand each other: update the older one."
             }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use config::Span;
 
+/// Heading of the flags that every command takes.
+const EVERYWHERE: &str = "Everywhere";
+
 /// Keeps mailboxes for computers that are not always online.
 #[derive(Debug, Parser)]
 #[command(name = "mailboat-relay", version, arg_required_else_help = true)]
@@ -18,13 +21,13 @@ pub(super) struct Args {
 #[derive(Debug, ClapArgs)]
 pub(super) struct Common {
     /// Settings file instead of the usual one.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub(super) config: Option<PathBuf>,
     /// Directory of the store.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     pub(super) data: Option<PathBuf>,
     /// Show one JSON object a line.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(super) json: bool,
 }
 
@@ -52,7 +55,7 @@ pub(super) enum Command {
     },
     /// Print completions for a shell.
     Completions {
-        /// Which.
+        /// For which.
         #[arg(value_name = "SHELL")]
         shell: clap_complete::Shell,
     },

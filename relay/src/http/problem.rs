@@ -46,7 +46,8 @@ impl Problem {
     }
 
     pub(super) fn unauthorized() -> Self {
-        let words = "the token is missing, unknown or revoked; log in again";
+        let words =
+            "this device is not logged in: it was shut out, or its account is disabled or removed";
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", words)
     }
 

@@ -31,7 +31,10 @@ async fn a_token_that_is_missing_malformed_or_unknown_is_refused_in_words() {
     for token in [None, Some("short"), Some(T1)] {
         let got = rig.ask("POST", "/v1/sync", token, Vec::new()).await;
         assert_eq!(got.status, 401);
-        assert_eq!(got.text(), "the token is missing, unknown or revoked; log in again\n");
+        assert_eq!(
+            got.text(),
+            "this device is not logged in: it was shut out, or its account is disabled or removed\n"
+        );
         assert_eq!(rig.get("/v1/devices", token).await.code(), "unauthorized");
     }
     let page = rig.metrics.encode();
