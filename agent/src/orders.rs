@@ -17,14 +17,13 @@ use crate::{
 pub fn carry_out(store: &Store, settings: &AgentSettings, order: Order) -> Result<Value, Failure> {
     let request = |target: &str| Ok::<_, Failure>(store.reader().find_request(target)?);
     let chat = |words: &str| Ok::<_, Failure>(store.reader().find(words)?);
+    // A request by its row, or by who is at its other end.
+    let asked = |target: &str| request(target).or_else(|err| chat(target).map_err(|_| err));
     match order {
         Order::Chat { names, title, greeting } => sent(&store.request(&names, &title, &greeting)?),
-        Order::Accept { target } => sent(&store.accept(request(&target)?)?),
-        Order::Decline { target } => sent(&store.decline(request(&target)?)?),
-        Order::Withdraw { target } => {
-            let id = request(&target).or_else(|_| chat(&target))?;
-            maybe_sent(store.withdraw(id)?.as_ref())
-        }
+        Order::Accept { target } => sent(&store.accept(asked(&target)?)?),
+        Order::Decline { target } => sent(&store.decline(asked(&target)?)?),
+        Order::Withdraw { target } => maybe_sent(store.withdraw(asked(&target)?)?.as_ref()),
         Order::Leave { conversation } => sent(&store.leave(chat(&conversation)?)?),
         Order::Add { conversation, names, greeting } => {
             sent(&store.add(chat(&conversation)?, &names, &greeting)?)

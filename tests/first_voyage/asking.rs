@@ -61,7 +61,8 @@ async fn a_declined_request_is_told_and_what_waited_says_why_it_does() {
     ann.home.run(&["chat", "bob", "-m", "Please"]).await.done();
     ann.sync().await;
     bob.sync().await;
-    bob.home.run(&["accept", &bob.request().await]).await.done();
+    // By who asks, as well as by its row.
+    bob.home.run(&["accept", "ann"]).await.done();
     bob.sync().await;
     ann.sync().await;
     send(ann, "bob", "thank you").await;
