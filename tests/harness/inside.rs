@@ -66,7 +66,9 @@ impl InsideAgent {
     pub fn open(home: &AgentHome) -> Self {
         let paths = AgentPaths::new(Some(home.dir()), &Env::default()).expect("a folder is a home");
         let account = Account::load(&paths.account).expect("the account can be read");
-        let store = Store::open(&paths.store, Options::default()).expect("the store opens");
+        // A program that another test starts at this moment holds a copy of our lock until it runs.
+        let options = Options { patience: Duration::from_secs(10), ..Options::default() };
+        let store = Store::open(&paths.store, options).expect("the store opens");
         Self { store, account: account.expect("somebody is logged in") }
     }
 

@@ -7,11 +7,16 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 use agent::store::{Clock, Options, Position, Store};
 
 use super::line::{Token, Wake};
+
+/// Where tests share a process, a program that another one starts at this moment holds a copy of a
+/// lock that was just given back, until it runs.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A copy of a home, as a backup makes it.
 #[derive(Debug)]
@@ -72,7 +77,7 @@ impl Home {
     pub(crate) fn store(&mut self) -> Store {
         let (path, clock) = (self.path(), self.clock.clone());
         let open = || {
-            let options = Options { clock, free_min: 0, ..Options::default() };
+            let options = Options { clock, free_min: 0, patience: PATIENCE, ..Options::default() };
             Store::open(&path, options).expect("a store opens again whatever happened")
         };
         self.store.get_or_insert_with(open).clone()
