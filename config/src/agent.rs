@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod connect;
+mod proxy;
 
 use crate::{
     check::{Invalid, log_filter, within},
@@ -12,6 +13,7 @@ use crate::{
     span::Span,
 };
 pub use connect::Rule;
+pub use proxy::{Login, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
 
 /// What a visit costs beside what it carries: handshake, headers, the request, `Held` and `Done`.
 pub const VISIT_OVERHEAD: Size = Size::from_kib(4);
@@ -38,6 +40,8 @@ pub struct Settings {
     pub account: Account,
     /// How an exchange is made.
     pub sync: Sync,
+    /// Who stands between this network and the relay.
+    pub proxy: Proxy,
     /// When the agent calls by itself. Without a rule it calls only when asked.
     pub connect: Vec<Rule>,
 }
@@ -50,6 +54,7 @@ impl Default for Settings {
             allow_plain_http: false,
             account: Account::default(),
             sync: Sync::default(),
+            proxy: Proxy::default(),
             connect: Vec::new(),
         }
     }
@@ -60,6 +65,7 @@ impl crate::Settings for Settings {
         log_filter("log", &self.log)?;
         self.account.check()?;
         self.sync.check()?;
+        self.proxy.check()?;
         self.connect.iter().enumerate().try_for_each(|(index, rule)| rule.check(index))
     }
 }
