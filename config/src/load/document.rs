@@ -220,6 +220,8 @@ fn position_of(table: &DeTable<'_>, path: &str) -> Option<usize> {
     let (key, value) = table.get_key_value(key)?;
     let inner = match value.get_ref() {
         DeValue::Table(table) => position_of(table, rest),
+        // The list itself is meant.
+        DeValue::Array(_) if rest.is_empty() => None,
         DeValue::Array(items) => {
             let (index, rest) = rest.split_once('.').unwrap_or((rest, ""));
             let item = index.parse::<usize>().ok().and_then(|index| items.get(index))?;
