@@ -100,10 +100,11 @@ impl Tx<'_> {
     }
 
     /// The outcomes of our items. Those that we know are passed over; behind a gap nothing is believed. Gives how many
-    /// were new.
-    pub(crate) fn answered(&self, x: u64, answered: &Answered) -> Result<u64, StoreError> {
+    /// were new, and how many of these were relayed.
+    pub(crate) fn answered(&self, x: u64, answered: &Answered) -> Result<(u64, u64), StoreError> {
         let before = self.position()?.told;
         let (mut told, mut n, highest) = (before, answered.first, self.highest()?);
+        let mut relayed = 0;
         for run in &answered.runs {
             let behind = n.saturating_add(run.count());
             let known = told.saturating_add(1).saturating_sub(n).min(run.count());
@@ -112,7 +113,7 @@ impl Tx<'_> {
                     return Err(StoreError::Implausible("it answers for what was never sent"));
                 }
                 for index in known..run.count() {
-                    self.settle_item(n + index, &outcome(run, index))?;
+                    relayed += u64::from(self.settle_item(n + index, &outcome(run, index))?);
                     told = n + index;
                 }
             }
@@ -123,26 +124,28 @@ impl Tx<'_> {
             self.run(sql, params![told, x])?;
             self.changed(Change::Outbox);
         }
-        Ok(told - before)
+        Ok((told - before, relayed))
     }
 
-    fn settle_item(&self, n: u64, outcome: &Outcome<'_>) -> Result<(), StoreError> {
+    /// Gives whether the relay took something with it.
+    fn settle_item(&self, n: u64, outcome: &Outcome<'_>) -> Result<bool, StoreError> {
         let sql = format!("SELECT {ITEM} FROM item WHERE device = ?1 AND n = ?2");
         let Some(item) = self.first(&sql, params![self.me.device, n], item_row)? else {
-            return Ok(());
+            return Ok(false);
         };
         if let Outcome::Refused { reason, words } = outcome {
-            return self.refused(&item, *reason, words);
+            return self.refused(&item, *reason, words).map(|()| false);
         }
         self.run(
             "UPDATE item SET state = 3, hold = 0, reason = '', answered_at = ?2 WHERE id = ?1",
             params![item.id, self.now],
         )?;
         match *outcome {
-            Outcome::Placed { conversation, c } => self.placed(&item, conversation, c),
-            Outcome::Founded { conversation } => self.founded(&item, conversation),
-            _ => self.took_effect(&item),
+            Outcome::Placed { conversation, c } => self.placed(&item, conversation, c)?,
+            Outcome::Founded { conversation } => self.founded(&item, conversation)?,
+            _ => self.took_effect(&item)?,
         }
+        Ok(item.kind != kind::VOID && !matches!(outcome, Outcome::Unknown))
     }
 
     fn placed(&self, item: &ItemRow, number: u64, c: u64) -> Result<(), StoreError> {

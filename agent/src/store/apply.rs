@@ -34,6 +34,8 @@ pub(crate) struct Applied {
     pub(crate) entries: u64,
     /// Own items whose answer is new.
     pub(crate) answered: u64,
+    /// Those of them that the relay took: what it refused did not go, and a void number carries nothing.
+    pub(crate) relayed: u64,
 }
 
 impl Store {
@@ -59,7 +61,9 @@ impl Tx<'_> {
         match frame {
             Frame::Welcome(welcome) if welcome.x == incoming.x => self.welcome(welcome),
             Frame::Answered(answered) => {
-                applied.answered += self.answered(incoming.x, answered)?;
+                let (answered, relayed) = self.answered(incoming.x, answered)?;
+                applied.answered += answered;
+                applied.relayed += relayed;
                 Ok(())
             }
             Frame::Latest(latest) => {

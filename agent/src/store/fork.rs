@@ -64,8 +64,9 @@ impl Store {
 }
 
 impl Tx<'_> {
-    /// Makes this store another device of the same account. What waited is held, because it may have gone already:
-    /// the user says whether it goes (again).
+    /// Makes this store another device of the same account. What may have gone already is held, and the user says whether
+    /// it goes (again): what was put into a request and has no answer; after a fork all that waits, because a twin or an
+    /// earlier life of this store may have sent it.
     pub(crate) fn adopt(&self, device: u64) -> Result<(), StoreError> {
         // A fork leaves its new token here; without one the user has logged in again.
         let is_fork =
@@ -98,8 +99,8 @@ impl Tx<'_> {
         let held = self.run(
             "UPDATE item SET state = 0, hold = CASE hold WHEN 1 THEN 1 ELSE 3 END,
                 reason = CASE hold WHEN 1 THEN reason ELSE ?1 END, device = NULL, n = NULL, body = NULL
-            WHERE state IN (0, 1, 2)",
-            [reason],
+            WHERE state = 2 OR (?2 AND state IN (0, 1))",
+            params![reason, is_fork],
         )?;
         self.run(
             "UPDATE message SET state = 1, reason = ?1 WHERE id IN (SELECT message FROM item WHERE state = 0 AND hold = 3)",
@@ -111,8 +112,24 @@ impl Tx<'_> {
         )?;
         self.run("UPDATE mark SET told_c = 0", [])?;
         self.run("DELETE FROM waiting", [])?;
+        self.hold_what_leaned_on_it()?;
         self.say_new_device(is_fork, held)?;
         self.changed(Change::Outbox);
+        Ok(())
+    }
+
+    /// What was to follow an acceptance that is held now waits for it.
+    fn hold_what_leaned_on_it(&self) -> Result<(), StoreError> {
+        let sql = format!("SELECT {ITEM} FROM item WHERE state = 1 AND conversation IS NOT NULL");
+        for item in self.all(&sql, [], item_row)? {
+            let Some(id) = item.conversation.filter(|_| wire::Item::is_content(item.kind)) else {
+                continue;
+            };
+            let chat = super::conversations::load(self, id)?;
+            if let Some(reason) = self.why_wait(&chat)? {
+                self.set_waiting(&item, state::HELD, hold::ACCEPTANCE, &reason)?;
+            }
+        }
         Ok(())
     }
 

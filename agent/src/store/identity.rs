@@ -62,9 +62,9 @@ impl Store {
     /// After joining or logging in, and at every start with what `account.toml` says: makes this store that device's.
     /// `cursors` are those of the relay's answer, where it begins to deliver to a new device.
     ///
-    /// Doing it again changes nothing. Another device of the same account takes the store over as after a fork: its
-    /// numbers start anew, and what was waiting is held until the user says so, because the other device may have sent
-    /// it.
+    /// Doing it again changes nothing. Another device of the same account takes the store over: its numbers start anew,
+    /// and what was sealed and not answered is held until the user says so, because it may have gone. What was never put
+    /// into a request goes on waiting as before, unless the store was forked.
     ///
     /// # Errors
     /// [`StoreError::OtherAccount`] where the store is somebody else's; what SQLite says.

@@ -204,7 +204,8 @@ impl<'a> Reading<'a> {
             marks,
             nothing_held: self.asked_all && !self.exchanged.held,
         })?;
-        progress.sent += applied.answered;
+        progress.sent += applied.relayed;
+        progress.answered += applied.answered;
         progress.received += applied.messages;
         progress.message_bytes += applied.message_bytes;
         let sum = &mut self.exchanged.applied;

@@ -10,8 +10,10 @@ use crate::store::{VisitEnd, Waiting};
 /// Counts of a visit, over all its attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Own items that the relay has answered for.
+    /// Own items that the relay took.
     pub sent: u64,
+    /// Own items that it answered for, refused ones among them.
+    pub answered: u64,
     /// Messages and chat requests that came.
     pub received: u64,
     /// Requests made.
@@ -30,6 +32,7 @@ impl Progress {
     /// Adds another's counts.
     pub fn add(&mut self, other: &Self) {
         self.sent += other.sent;
+        self.answered += other.answered;
         self.received += other.received;
         self.requests += other.requests;
         self.request_bytes += other.request_bytes;
@@ -71,7 +74,7 @@ impl OutcomeKind {
 pub struct Outcome {
     /// How it ended.
     pub outcome: OutcomeKind,
-    /// Own items that the relay has answered for.
+    /// Own items that the relay took; what it refused is not among them.
     pub sent: u64,
     /// Messages and chat requests that came.
     pub received: u64,
@@ -150,7 +153,8 @@ fn judge(
             (OutcomeKind::Partial, words.to_owned(), Some(stop.retry_after_s).filter(|s| *s != 0))
         }
         Err(err) => {
-            let moved_something = 0 < progress.done || 0 < progress.sent || 0 < progress.received;
+            let moved_something =
+                0 < progress.done || 0 < progress.answered || 0 < progress.received;
             let kind = match err {
                 err if moved_something && !matches!(err, SyncError::Store(_)) => {
                     OutcomeKind::Partial

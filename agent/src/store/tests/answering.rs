@@ -321,9 +321,52 @@ fn a_new_device_numbers_anew_and_holds_what_waited() {
 }
 
 #[test]
+fn after_another_login_only_what_was_sealed_is_in_doubt() {
+    let (bench, bob) = Bench::with_bob();
+    let one = bench.send(bob, "one");
+    bench.attempt();
+    let (two, three) = (bench.send(bob, "two"), bench.send(bob, "three"));
+    bench.store.outbox_hold(crate::store::OutboxId::Message(three)).unwrap();
+    bench.store.log_in(&identity(MY_DEVICE + 1), None).unwrap();
+    let states = [one, two, three].map(|id| state(&bench, id));
+    assert_eq!(states, [MessageState::Held, MessageState::Queued, MessageState::Held]);
+    assert!(bench.row(one).reason.starts_with("perhaps"), "{}", bench.row(one).reason);
+    assert_eq!(bench.row(three).reason, "held by you");
+    assert_eq!(next(&bench), (1, vec![(kind::TEXT, ConversationRef::Number(50), b"two".to_vec())]));
+    let notices = bench.store.reader().inbox(&Inbox::default()).unwrap();
+    assert!(notices.iter().any(|row| row.text.contains("1 item(s)")), "{notices:?}");
+}
+
+#[test]
+fn after_another_login_nothing_goes_ahead_of_an_acceptance_that_is_in_doubt() {
+    let mut bench = Bench::new();
+    bench.latest(super::pair_with_bob(wire::MemberState::Invited, wire::MemberState::Member));
+    let bob = bench.store.reader().find("bob").unwrap();
+    bench.store.accept(bob).unwrap();
+    bench.attempt();
+    let one = bench.send(bob, "one");
+    assert_eq!(state(&bench, one), MessageState::Queued);
+    bench.store.log_in(&identity(MY_DEVICE + 1), None).unwrap();
+    assert_eq!(bench.row(one).reason, "waits until you accept the request");
+    assert_eq!(next(&bench).1, vec![]);
+}
+
+#[test]
+fn what_the_relay_refused_is_answered_and_not_relayed() {
+    let (bench, bob) = Bench::with_bob();
+    bench.send(bob, "one");
+    bench.send(bob, "two");
+    bench.attempt();
+    let refused = wire::Run::Refused { reason: wire::Refusal::Full, words: "full".into() };
+    let applied = bench.answer(1, 2, 1, vec![placed(1, 30), refused]);
+    assert_eq!((applied.answered, applied.relayed), (2, 1));
+}
+
+#[test]
 fn what_was_held_after_a_fork_and_turns_out_to_have_gone_says_so() {
     let (mut bench, bob) = Bench::with_bob();
     let (one, two) = (bench.send(bob, "one"), bench.send(bob, "one"));
+    bench.attempt();
     bench.store.log_in(&identity(MY_DEVICE + 1), None).unwrap();
     let mine = Delivery { author: MY_DEVICE, account: ME, age_s: 30, ..bob_says(1, 30, "one") };
     bench.deliver(vec![mine]);
