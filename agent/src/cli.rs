@@ -17,6 +17,7 @@ mod write;
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Read, Write},
+    path::Path,
     process::ExitCode,
 };
 
@@ -122,6 +123,9 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(&mut self, command: Command) -> Result<u8, Failure> {
+        if !matches!(command, Command::Doctor | Command::Completions { .. }) {
+            self.check_named_config()?;
+        }
         match command {
             Command::Join(join) => self.join(join)?,
             Command::Login(login) => self.login(login)?,
@@ -167,13 +171,24 @@ impl Session<'_> {
 
     /// The settings: defaults, the file, the environment, flags.
     fn settings(&self) -> Result<AgentSettings, Failure> {
-        let sources = match (&self.global.config, self.env.get("MAILBOAT_CONFIG")) {
-            (Some(file), _) => Sources::new().file(file),
-            (None, Some(file)) => Sources::new().file(file),
-            (None, None) => Sources::new().usual_file(self.paths()?.config),
+        let sources = match self.named_config() {
+            Some(file) => Sources::new().file(file),
+            None => Sources::new().usual_file(self.paths()?.config),
         };
         let sources = sources.env(self.env).flag("--log", "log", self.global.log.as_deref());
         sources.load().map_err(|err| Failure::chain("config", &err))
+    }
+
+    /// The settings' file that the user named.
+    fn named_config(&self) -> Option<&Path> {
+        let from_env = || self.env.get("MAILBOAT_CONFIG").map(Path::new);
+        self.global.config.as_deref().or_else(from_env)
+    }
+
+    /// Who names a file means it, also for a command that needs no settings; what is wrong within it is for those that do.
+    fn check_named_config(&self) -> Result<(), Failure> {
+        let Some(file) = self.named_config() else { return Ok(()) };
+        Sources::new().file(file).check_readable().map_err(|err| Failure::chain("config", &err))
     }
 
     /// The store, to read. A store of an older version is brought up to date first.

@@ -103,6 +103,14 @@ impl Sources {
         Ok(settings)
     }
 
+    /// Looks whether the file can be read, without reading what it says.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unreadable`], where it was named and is not there, or no text.
+    pub fn check_readable(&self) -> Result<(), ConfigError> {
+        self.text().map(drop)
+    }
+
     fn text(&self) -> Result<String, ConfigError> {
         let Some(path) = &self.file else {
             return Ok(String::new());

@@ -34,11 +34,14 @@ struct Line {
     words: String,
     /// What to do; empty where all is well.
     remedy: String,
+    /// It may well go by itself: there is no link now, or the relay is busy.
+    #[serde(skip)]
+    passes: bool,
 }
 
 impl Line {
     fn ok(check: &'static str, words: impl Into<String>) -> Self {
-        Self { check, level: Level::Ok, words: words.into(), remedy: String::new() }
+        Self { check, level: Level::Ok, words: words.into(), remedy: String::new(), passes: false }
     }
 
     fn warn(check: &'static str, words: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -48,10 +51,16 @@ impl Line {
     fn fail(check: &'static str, words: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { level: Level::Fail, ..Self::warn(check, words, remedy) }
     }
+
+    /// As [`Line::fail`], of what the relay or the way to it would not do.
+    fn refused(check: &'static str, failure: Failure, remedy: &str) -> Self {
+        let passes = failure.exit == exit::LATER;
+        Self { passes, ..Self::fail(check, failure.words, remedy) }
+    }
 }
 
 impl Session<'_> {
-    /// Exits with 1 when something failed, with 75 when only the link did.
+    /// Exits with 1 when something failed that stays so, with 75 when all that failed is the link of now.
     pub(super) fn doctor(&mut self) -> Result<u8, Failure> {
         let paths = self.paths()?;
         let mut lines = Vec::new();
@@ -84,16 +93,11 @@ impl Session<'_> {
         for line in &lines {
             self.show(line)?;
         }
-        let failed = |line: &&Line| line.level == Level::Fail;
-        let on_link = |line: &Line| ["name", "tcp", "tls", "relay", "login"].contains(&line.check);
-        Ok(match lines.iter().filter(failed).map(on_link).reduce(|all, one| all && one) {
+        let failed = lines.iter().filter(|line| line.level == Level::Fail);
+        Ok(match failed.map(|line| line.passes).reduce(|all, one| all && one) {
             None => exit::DONE,
-            Some(true)
-                if !lines.iter().any(|line| line.check == "login" && line.level == Level::Fail) =>
-            {
-                exit::LATER
-            }
-            Some(_) => exit::FAILED,
+            Some(true) => exit::LATER,
+            Some(false) => exit::FAILED,
         })
     }
 
@@ -118,11 +122,8 @@ impl Session<'_> {
         let client = match client(account, settings) {
             Ok(client) => client,
             Err(failure) => {
-                return vec![Line::fail(
-                    "name",
-                    failure.words,
-                    "log in again with the right address",
-                )];
+                let remedy = "log in again with the right address";
+                return vec![Line::refused("address", failure, remedy)];
             }
         };
         let looked = block_on(async {
@@ -198,7 +199,10 @@ fn found(finding: &Finding) -> Line {
     match (&finding.outcome, &finding.warning) {
         (Ok(words), None) => Line::ok(check, words),
         (Ok(words), Some(warning)) => Line::warn(check, words, warning),
-        (Err(err), _) => Line::fail(check, control::chain(err), err.remedy()),
+        (Err(err), _) => {
+            let line = Line::fail(check, control::chain(err), err.remedy());
+            Line { passes: !err.is_permanent(), ..line }
+        }
     }
 }
 
@@ -207,7 +211,7 @@ async fn ask_relay(client: &Client, account: &Account) -> Vec<Line> {
     let info = match account::relay(client).await {
         Ok(info) => info,
         Err(failure) => {
-            return vec![Line::fail("relay", failure.words, "check the relay's address")];
+            return vec![Line::refused("relay", failure, "check the relay's address")];
         }
     };
     let mut lines = Vec::new();

@@ -1,7 +1,5 @@
 //! Commands as they are typed, without a process, a link or a relay.
 
-use std::path::Path;
-
 use config::{Account, Secret};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -215,6 +213,38 @@ fn a_typo_in_the_settings_is_named_with_the_nearest_key() {
     assert_eq!(home.run(&["outbox", "--json"]).code, exit::FAILED, "there is no store yet");
     let line = home.run(&["doctor", "--json"]);
     assert!(line.out.lines().next().unwrap().contains("\"fail\""), "{line:?}");
+}
+
+#[test]
+fn a_file_of_settings_that_was_named_has_to_be_there_whatever_the_command() {
+    let home = Home::of("ann");
+    home.one(&["chat", "bob"]);
+    let absent = home.path().join("absent.toml");
+    let absent = absent.to_str().unwrap();
+    let env: Env = [("MAILBOAT_CONFIG", absent)].into_iter().collect();
+    for args in [
+        &["status"][..],
+        &["inbox"],
+        &["outbox"],
+        &["search", "x"],
+        &["members"],
+        &["conversations"],
+        &["usage"],
+        &["send", "bob", "-m", "hi"],
+        &["watch"],
+        &["devices"],
+        &["sync"],
+    ] {
+        let by_flag = home.run(&[&["--config", absent], args].concat());
+        let by_variable = home.run_with(args, "", &env);
+        for ran in [by_flag, by_variable] {
+            assert_eq!((ran.code, ran.out.as_str()), (exit::FAILED, ""), "{args:?} {ran:?}");
+            assert!(ran.err.contains("absent.toml"), "{args:?} {ran:?}");
+        }
+    }
+    let ran = home.run(&["--config", absent, "doctor"]);
+    assert!(ran.out.contains("FAIL  config"), "the doctor names it and looks on: {ran:?}");
+    assert_eq!(home.run(&["--config", absent, "completions", "bash"]).code, exit::DONE);
 }
 
 #[test]
@@ -541,6 +571,23 @@ fn the_doctor_goes_through_every_step() {
     assert!(checks(&home).contains(&("login".to_owned(), "fail".to_owned())));
     assert_eq!(home.run(&["doctor"]).code, exit::FAILED);
     assert_eq!(Home::of("ann").run(&["doctor"]).code, exit::FAILED, "no store yet");
+}
+
+#[test]
+fn the_doctor_says_try_later_only_for_what_passes() {
+    let home = Home::of("ann");
+    home.one(&["chat", "bob"]);
+    let ran = home.run(&["doctor"]);
+    assert_eq!(ran.code, exit::LATER, "nobody answers, and nothing else is wrong: {ran:?}");
+    for relay in ["http://relay.example", "relay.example", "https://127.0.0.1:99999"] {
+        let file = home.path().join("account.toml");
+        let account = Account::load(&file).unwrap().unwrap();
+        Account { relay: relay.to_owned(), ..account }.save(&file).unwrap();
+        let ran = home.run(&["doctor", "--json"]);
+        assert_eq!(ran.code, exit::FAILED, "{relay}: {ran:?}");
+        let line = ran.out.lines().find(|line| line.contains("\"fail\"")).unwrap();
+        assert!(line.contains("\"address\""), "{line}");
+    }
 }
 
 #[test]
