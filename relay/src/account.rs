@@ -84,7 +84,8 @@ pub struct Accounts {
     store: Arc<dyn Store>,
     passwords: Passwords,
     registration: Registration,
-    attempts: RateLimiter<String>,
+    /// By name and address together: by the name alone anybody could lock its owner out.
+    attempts: RateLimiter<(String, Origin)>,
     attempts_per_address: RateLimiter<Origin>,
     metrics: Metrics,
 }
@@ -223,11 +224,13 @@ impl Accounts {
         granted(self.order(order).await?)
     }
 
-    /// One more attempt at `name` from `address`, if it is not one too many.
+    /// One more attempt at `name` from `address`, if it is not one too many. Guesses from many addresses at once are
+    /// bounded by what hashing takes at a time ([`Passwords`]).
     fn admit(&self, name: Option<&str>, address: IpAddr) -> Outcome<()> {
-        let now = Instant::now();
-        let by_address = self.attempts_per_address.check(address.into(), now);
-        let by_name = || name.map_or(Verdict::Ok, |name| self.attempts.check(name.to_owned(), now));
+        let (now, origin) = (Instant::now(), Origin::from(address));
+        let by_address = self.attempts_per_address.check(origin, now);
+        let at = |name: &str| self.attempts.check((name.to_owned(), origin), now);
+        let by_name = || name.map_or(Verdict::Ok, at);
         let wait = by_address.retry_after_s().or_else(|| by_name().retry_after_s());
         let Some(retry_after_s) = wait else { return Ok(()) };
         self.metrics.limited(LimitKind::Logins);

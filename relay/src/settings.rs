@@ -60,7 +60,7 @@ pub struct Rates {
     pub requests: Rate,
     /// Requests from one address.
     pub requests_per_address: Rate,
-    /// Logins of one account.
+    /// Logins of one account from one address.
     pub logins: Rate,
     /// Logins and joins from one address.
     pub logins_per_address: Rate,

@@ -28,7 +28,7 @@ pub struct Limits {
     pub requests_per_minute: u32,
     /// Requests from one address in a minute.
     pub requests_per_minute_per_address: u32,
-    /// Logins of one account in a minute.
+    /// Logins of one account from one address in a minute.
     pub logins_per_minute: u32,
     /// Logins from one address in a minute.
     pub logins_per_minute_per_address: u32,

@@ -59,6 +59,16 @@ impl Rig {
     }
 
     async fn login(&self, name: &str, password: &str, token: &str) -> Outcome<DeviceGrant> {
+        self.login_from(HERE, name, password, token).await
+    }
+
+    async fn login_from(
+        &self,
+        from: IpAddr,
+        name: &str,
+        password: &str,
+        token: &str,
+    ) -> Outcome<DeviceGrant> {
         let asked = LoggingIn {
             name: name.to_owned(),
             password: password.to_owned(),
@@ -67,7 +77,7 @@ impl Rig {
             since_s: 0,
             cursors: None,
         };
-        self.accounts.login(asked, HERE).await
+        self.accounts.login(asked, from).await
     }
 }
 
@@ -176,6 +186,21 @@ async fn one_account_or_one_address_cannot_try_for_ever() {
     }
     let limited = by_address.login("carl", "guess", T1).await.unwrap_err();
     assert!(matches!(limited, AccountError::Later { .. }), "{limited:?}");
+}
+
+#[tokio::test]
+async fn who_guesses_at_a_name_locks_its_owner_out_nowhere_else() {
+    let rig = Rig::new(|settings| {
+        settings.registration = Registration::Open;
+        settings.limits.logins_per_minute = 2;
+    });
+    rig.join(None, "anna", T1).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(refusal(rig.login("anna", "guess", T2).await), Refusal::WrongLogin);
+    }
+    let limited = rig.login("anna", "secret", T2).await.unwrap_err();
+    assert!(matches!(limited, AccountError::Later { .. }), "{limited:?}");
+    rig.login_from("198.51.100.7".parse().unwrap(), "anna", "secret", T2).await.unwrap();
 }
 
 #[tokio::test]
