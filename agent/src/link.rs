@@ -13,10 +13,13 @@ mod error;
 mod fault;
 mod http;
 mod meter;
+pub mod monitor;
 mod patience;
 mod pinned;
 mod portal;
 mod probe;
+mod reachable;
+pub mod state;
 mod tls;
 mod url;
 
@@ -37,7 +40,10 @@ pub use self::{
     fault::TlsFault,
     http::{ANSWER_LEN_MAX, Connection},
     meter::{BudgetSpent, Meter},
+    monitor::{Monitor, Sources},
     probe::{Check, Finding, probe},
+    reachable::{ATTEMPT_BYTES, wait_until_reachable},
+    state::{LinkState, Reach},
     tls::TlsSettings,
     url::{RelayUrl, UrlError},
 };

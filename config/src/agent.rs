@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod connect;
+mod link;
 mod proxy;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     span::Span,
 };
 pub use connect::Rule;
+pub use link::{Link, MEGABYTE};
 pub use proxy::{Login, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
 
 /// What a visit costs beside what it carries: handshake, headers, the request, `Held` and `Done`.
@@ -44,6 +46,8 @@ pub struct Settings {
     pub proxy: Proxy,
     /// When the agent calls by itself. Without a rule it calls only when asked.
     pub connect: Vec<Rule>,
+    /// What is known of ways out. The first that matches holds.
+    pub link: Vec<Link>,
 }
 
 impl Default for Settings {
@@ -56,6 +60,7 @@ impl Default for Settings {
             sync: Sync::default(),
             proxy: Proxy::default(),
             connect: Vec::new(),
+            link: Vec::new(),
         }
     }
 }
@@ -66,6 +71,7 @@ impl crate::Settings for Settings {
         self.account.check()?;
         self.sync.check()?;
         self.proxy.check()?;
+        link::check(&self.link)?;
         self.connect.iter().enumerate().try_for_each(|(index, rule)| rule.check(index))
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, str::FromStr};
 
 use serde::de::{Error, Visitor};
 
-/// Visits a string (and, where `numbers` says so, a whole number) and parses it.
+/// Visits a string (and, where `numbers` says so, a number) and parses it.
 pub(crate) struct Written<T> {
     expected: &'static str,
     numbers: bool,
@@ -17,7 +17,7 @@ impl<T> Written<T> {
         Self { expected, numbers: false, made: PhantomData }
     }
 
-    /// Takes whole numbers as well, as if they were written as a string.
+    /// Takes numbers as well, as if they were written as a string.
     pub(crate) fn or_number(self) -> Self {
         Self { numbers: true, ..self }
     }
@@ -49,6 +49,14 @@ where
         if !self.numbers {
             return Err(E::invalid_type(serde::de::Unexpected::Unsigned(number), &self));
         }
+        number.to_string().parse().map_err(E::custom)
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        if !self.numbers {
+            return Err(E::invalid_type(serde::de::Unexpected::Float(number), &self));
+        }
+        // Written in full, without an exponent, as few digits as tell it from its neighbours: what stood in the file.
         number.to_string().parse().map_err(E::custom)
     }
 }

@@ -77,6 +77,83 @@ fn the_rules_shown_in_comments_are_right_and_show_every_key() {
 }
 
 #[test]
+fn the_link_shown_in_comments_is_right_and_shows_every_key() {
+    let start = AGENT.find("# [[link]]").unwrap();
+    let shown: Vec<_> = AGENT[start..]
+        .lines()
+        .take_while(|line| line.starts_with('#'))
+        .map(|line| line.trim_start_matches("# "))
+        .filter(|line| line.starts_with('[') || line.contains(" = "))
+        .collect();
+    let settings = agent(&shown.join("\n")).unwrap();
+    let [link] = &settings.link[..] else { panic!("{shown:?}") };
+    assert_eq!(link.tariff_per_mb, Some("0.12".parse().unwrap()));
+    assert_eq!(link.rate, Some("40 kbit/s".parse().unwrap()));
+    // Debug shows every field, those that are left out in the file too.
+    let fields = format!("{:#?}", agent::Link::default());
+    let keys = fields.lines().filter_map(|line| line.trim().split_once(": ")).map(|(key, _)| key);
+    for key in keys {
+        assert!(shown.iter().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
+    }
+}
+
+#[test]
+fn a_wrong_link_is_told_with_its_line_and_the_remedy() {
+    for (text, expected) in [
+        (
+            "[[link]]\nssid = \"x\"\n",
+            "line 1: setting [[link]]: has no name; write name = \"home\", which is how rules call it",
+        ),
+        (
+            "[[link]]\nname = \"metered\"\n",
+            "line 2: setting \"name\" in [[link]]: \"metered\" names a class of links; choose another",
+        ),
+        (
+            "[[link]]\nname = \"a\"\nssid = \"x\"\n[[link]]\nname = \"a\"\n",
+            "line 5: setting \"name\" in [[link]]: \"a\" is the name of another profile already",
+        ),
+        (
+            "[[link]]\nname = \"a\"\n[[link]]\nname = \"b\"\n",
+            "line 3: setting [[link]]: matches every link, as \"a\" does already; give one of them connection, ssid or interface",
+        ),
+        (
+            "[[link]]\nname = \"a\"\ninterface = \"*0\"\n",
+            "line 3: setting \"interface\" in [[link]]: \"*0\" has a * that is not at its end",
+        ),
+        (
+            "[[link]]\nname = \"a\"\ntariff_per_mb = 1.5\n",
+            "line 1: setting \"currency\" in [[link]]: is missing beside a tariff; write currency = \"EUR\"",
+        ),
+        (
+            "[[link]]\nname = \"a\"\ncurrency = \"euro\"\n",
+            "line 3: setting \"currency\" in [[link]]: \"euro\" is no currency; expected three letters such as EUR",
+        ),
+        (
+            "[[link]]\nname = \"a\"\ntariff_per_mb = \"1,5\"\n",
+            "line 3: setting \"tariff_per_mb\" in [[link]]: \"1,5\" is not a price; write it as 0.12, with a point and at most six digits behind it",
+        ),
+        (
+            "[[link]]\nname = \"a\"\nrate = 40\n",
+            "line 3: setting \"rate\" in [[link]]: \"40\" is not a speed; write it as \"40 kbit/s\" or \"2 Mbit/s\"",
+        ),
+        (
+            "[[link]]\nname = \"a\"\nquota = 0\n",
+            "line 3: setting \"quota\" in [[link]]: 0 B would allow no call at all; leave it out for no limit",
+        ),
+        (
+            "[[link]]\nname = \"a\"\nquota_reset_day = 32\n",
+            "line 3: setting \"quota_reset_day\" in [[link]]: 32 is out of range; expected 1 to 31",
+        ),
+        (
+            "[[link]]\nname = \"a\"\nmeterd = true\n",
+            "line 3: unknown setting \"meterd\" in [[link]]; did you mean \"metered\"?",
+        ),
+    ] {
+        told(agent(text), &format!("agent.toml {expected}"));
+    }
+}
+
+#[test]
 fn a_typo_is_told_with_file_line_and_the_nearest_key() {
     told(
         agent("[[connect]]\nlive = true\n[[connect]]\nevry = \"15m\"\n"),
