@@ -50,7 +50,16 @@ pub struct Terms {
     pub requests_max: u32,
     /// No further request begins after this.
     pub until: Option<Instant>,
+    /// Bytes of one answer after which it is given up as endless; what came is kept.
+    pub answer_max: u64,
+    /// The same, of bytes in a row that bring nothing new: neither an outcome nor an entry behind the cursors.
+    pub idle_max: u64,
 }
+
+/// More than a mailbox of the usual size takes, compressed as it travels. A larger one comes in several visits.
+const ANSWER_MAX: u64 = 128 << 20;
+/// Presence of tens of thousands of contacts, frames of a later version, overlap with a line that is held: all of it is less.
+const IDLE_MAX: u64 = 256 << 10;
 
 impl Default for Terms {
     fn default() -> Self {
@@ -64,6 +73,8 @@ impl Default for Terms {
             packet_max: wire::limits::PACKET_TARGET,
             requests_max: 64,
             until: None,
+            answer_max: ANSWER_MAX,
+            idle_max: IDLE_MAX,
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Applied {
     pub(crate) answered: u64,
     /// Those of them that the relay took: what it refused did not go, and a void number carries nothing.
     pub(crate) relayed: u64,
+    /// Steps forward of what the next request says lies here: outcomes and entries behind the cursors.
+    pub(crate) advanced: u64,
 }
 
 impl Store {
@@ -63,6 +65,7 @@ impl Tx<'_> {
             Frame::Answered(answered) => {
                 let (answered, relayed) = self.answered(incoming.x, answered)?;
                 applied.answered += answered;
+                applied.advanced += answered;
                 applied.relayed += relayed;
                 Ok(())
             }
@@ -71,7 +74,7 @@ impl Tx<'_> {
                     latest.entries.iter().filter(|(position, _)| is_storable(*position))
                 {
                     applied.messages += u64::from(self.latest_checked(entry)?);
-                    self.move_cursor(Lane::Latest, *position)?;
+                    applied.advanced += u64::from(self.move_cursor(Lane::Latest, *position)?);
                     applied.entries += 1;
                 }
                 Ok(())
@@ -84,7 +87,8 @@ impl Tx<'_> {
                         applied.messages += 1;
                         applied.message_bytes += delivery.body.len() as u64;
                     }
-                    self.move_cursor(deliveries.lane, delivery.position)?;
+                    let moved = self.move_cursor(deliveries.lane, delivery.position)?;
+                    applied.advanced += u64::from(moved);
                 }
                 Ok(())
             }

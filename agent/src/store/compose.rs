@@ -7,7 +7,7 @@ use super::{
     Change, ConversationId, MessageId, MessageState, OutboxId, Sent, Store, StoreError,
     conversations::{self, Chat},
     item::state,
-    queue::NewItem,
+    queue::{NewItem, why_target_waits},
     write::{Query, Tx},
 };
 
@@ -111,7 +111,12 @@ impl Tx<'_> {
             waits,
             ..NewItem::default()
         };
-        let sent = self.enqueue(&item)?;
+        let mut sent = self.enqueue(&item)?;
+        if let (MessageState::Queued, Some(reason)) =
+            (sent.state, why_target_waits(self, reply_to)?)
+        {
+            (sent.state, sent.reason) = (MessageState::Held, reason);
+        }
         self.changed(Change::Arrived(message));
         Ok(sent)
     }

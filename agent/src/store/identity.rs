@@ -110,15 +110,14 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Moves a cursor forward; never back.
-    pub(crate) fn move_cursor(&self, lane: Lane, position: u64) -> Result<(), StoreError> {
+    /// Moves a cursor forward; never back. Gives whether it moved.
+    pub(crate) fn move_cursor(&self, lane: Lane, position: u64) -> Result<bool, StoreError> {
         let sql = match lane {
             Lane::Latest => "UPDATE device SET cursor_latest = ?1 WHERE cursor_latest < ?1",
             Lane::Urgent => "UPDATE device SET cursor_urgent = ?1 WHERE cursor_urgent < ?1",
             Lane::Ordinary => "UPDATE device SET cursor_ordinary = ?1 WHERE cursor_ordinary < ?1",
         };
-        self.run(sql, [position])?;
-        Ok(())
+        Ok(self.run(sql, [position])? != 0)
     }
 
     pub(crate) fn set_limits(&self, limits: &Limits) -> Result<(), StoreError> {

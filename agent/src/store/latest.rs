@@ -236,19 +236,23 @@ impl Tx<'_> {
         Ok(count.saturating_sub(known))
     }
 
-    /// Keeps what this version does not know as it came, and says so once.
+    /// Keeps what this version does not know as it came, and says so once a visit and kind: a relay that sends a thousand
+    /// such frames shall not bury the inbox.
     pub(crate) fn oddity(&self, kind: u8, is_entry: bool, bytes: &[u8]) -> Result<(), StoreError> {
+        // Without a visit in the ledger, once for all.
+        let sql = "SELECT 1 FROM oddity WHERE kind = ?1 AND is_entry = ?2
+            AND coalesce((SELECT start_at FROM visit ORDER BY id DESC LIMIT 1), 0) <= received_at";
+        let was_said = self.first(sql, params![kind, is_entry], |_| Ok(()))?.is_some();
         let digest = blake3::hash(&[&[kind, u8::from(is_entry)][..], bytes].concat());
         let new = self.run(
             "INSERT OR IGNORE INTO oddity (digest, received_at, kind, is_entry, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![digest.as_bytes(), self.now, kind, is_entry, bytes],
         )?;
-        if new != 0 {
+        if new != 0 && !was_said {
             let what = if is_entry { "entry" } else { "frame" };
             let text = format!(
-                "The relay sent something that this version of Mailboat does not know ({what} of kind {kind}, {} bytes). \
-                It is kept; a newer version may show it.",
-                bytes.len()
+                "The relay sent something that this version of Mailboat does not know ({what} of kind {kind}). \
+                It is kept, and so is what else of this kind comes with this visit; a newer version may show it."
             );
             self.insert_said(None, Kind::Notice, 0, "", &text)?;
         }

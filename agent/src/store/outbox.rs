@@ -7,6 +7,7 @@ use super::{
     ItemId, MessageId, MessageState, OutboxId, OutboxRow, Reader, Sent, Store, StoreError,
     conversations,
     item::{ITEM, ItemRow, hold, item_row, state},
+    queue::why_target_waits,
     write::{Query, Tx},
 };
 
@@ -44,18 +45,26 @@ fn describe(db: &Connection, item: &ItemRow, shown: Shown) -> Result<OutboxRow, 
         Some(id) => conversations::addressee(db, &conversations::load(db, id)?)?,
         None => item.names.join(", "),
     };
-    let state = shown_state.and_then(MessageState::from_number).unwrap_or(match item.state {
+    let shown = shown_state.and_then(MessageState::from_number).unwrap_or(match item.state {
         state::HELD => MessageState::Held,
         state::REFUSED => MessageState::Refused,
         _ => MessageState::Queued,
     });
+    let waits = match item.state {
+        state::QUEUED => why_target_waits(db, item.target)?,
+        _ => None,
+    };
+    let (state, reason) = match waits {
+        Some(reason) => (MessageState::Held, reason),
+        None => (shown, shown_reason.unwrap_or_else(|| item.reason.clone())),
+    };
     Ok(OutboxRow {
         id: item.outbox_id(),
         conversation: item.conversation,
         to,
         text: text.map_or_else(|| words(db, item), Ok)?,
         state,
-        reason: shown_reason.unwrap_or_else(|| item.reason.clone()),
+        reason,
         estimate: None,
         action: action(item.kind),
         urgent: item.is_urgent,

@@ -202,6 +202,30 @@ pub(crate) fn item_of(db: &Connection, message: MessageId) -> Result<Option<Item
     db.first(&sql, [message], item_row)
 }
 
+/// Why what refers to `target` stays here although nothing is against it itself: what it refers to, or what that refers
+/// to, has not left and is held.
+pub(crate) fn why_target_waits(
+    db: &Connection,
+    target: Option<MessageId>,
+) -> Result<Option<String>, StoreError> {
+    let mut next = target;
+    while let Some(message) = next {
+        next = match item_of(db, message)? {
+            Some(item) if item.state == state::HELD => {
+                let of = OutboxId::Message(message);
+                return Ok(Some(match item.reason.as_str() {
+                    "" => format!("waits for {of}, which is held"),
+                    reason => format!("waits for {of}, which is held: {reason}"),
+                }));
+            }
+            // A reply answers what was there before it, so this ends.
+            Some(item) if item.state == state::QUEUED => item.target,
+            _ => None,
+        };
+    }
+    Ok(None)
+}
+
 fn alone(name: &str, state: MemberState) -> String {
     match state {
         MemberState::Invited => format!("waits until {name} accepts"),

@@ -15,24 +15,27 @@ const RECIPIENTS: &str = "FROM member r LEFT JOIN receipt t
         AND (m.version = 0 OR r.version <= m.version)";
 
 impl Reader {
-    /// How far one message of ours has come, member by member where that is known.
+    /// How far one message of ours has come, member by member where that is known. Of one that expired it is known of
+    /// nobody: marks are cumulative, and pass what never arrived as well.
     ///
     /// # Errors
     /// [`StoreError::NoSuchId`], or what SQLite says.
     pub fn receipts(&self, id: MessageId) -> Result<Receipts, StoreError> {
         self.read(|db| {
-            let sql = "SELECT k.delivered, k.read, k.of FROM message m LEFT JOIN counts k
+            let sql = "SELECT k.delivered, k.read, k.of, m.state FROM message m LEFT JOIN counts k
                     ON k.conversation = m.conversation AND k.lane = m.lane AND k.c = m.c WHERE m.id = ?1";
             let counts = db.first(sql, [id], |row| {
-                Ok((row.get::<_, Option<u64>>(0)?, row.get::<_, Option<u64>>(1)?, row.get::<_, Option<u64>>(2)?))
+                let count = |column| row.get::<_, Option<u64>>(column);
+                Ok((count(0)?, count(1)?, count(2)?, row.get::<_, Option<u8>>(3)?))
             })?;
-            match counts {
+            let expired = Some(MessageState::Expired.number());
+            let is_expired = match counts {
                 None => return Err(StoreError::NoSuchId(id.to_string())),
-                Some((Some(delivered), Some(read), Some(of))) => {
+                Some((Some(delivered), Some(read), Some(of), state)) if state != expired => {
                     return Ok(Receipts { delivered, read, of, ..Receipts::default() });
                 }
-                Some(_) => {}
-            }
+                Some((.., state)) => state == expired,
+            };
             let sql = format!(
                 "SELECT r.name, coalesce(t.delivered, 0) >= m.c, coalesce(t.read, 0) >= m.c FROM message m
                     JOIN member r ON r.conversation = m.conversation LEFT JOIN receipt t
@@ -42,7 +45,10 @@ impl Reader {
                 u8::from(MemberState::Member)
             );
             let rows = db.all(&sql, [id], |row| {
-                let has = |column| row.get::<_, Option<bool>>(column).map(Option::unwrap_or_default);
+                let has = |column| {
+                    let passed = row.get::<_, Option<bool>>(column)?.unwrap_or_default();
+                    Ok::<_, rusqlite::Error>(passed && !is_expired)
+                };
                 Ok((row.get::<_, String>(0)?, has(1)?, has(2)?))
             })?;
             let names = |which: fn(&(String, bool, bool)) -> bool| -> Vec<String> {

@@ -127,7 +127,7 @@ pub struct Member {
 /// How far one message of ours has come, member by member where that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Receipts {
-    /// Members that have it.
+    /// Members that have it; 0 where it expired, for then nobody can say of whom.
     pub delivered: u64,
     /// Members that have read it and let it be known.
     pub read: u64,

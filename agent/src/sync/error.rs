@@ -33,6 +33,12 @@ pub enum SyncError {
     /// The answer ended early. The packets before that were used.
     #[error("the answer ended before it was done")]
     Unfinished,
+    /// The answer went on and on. What it brought is kept.
+    #[error("the answer had no end: it was given up after {bytes} bytes")]
+    Endless {
+        /// Bytes of it that were read.
+        bytes: u64,
+    },
     /// The request could not be written.
     #[error("the request could not be written")]
     Encode(#[from] EncodeError),
@@ -51,7 +57,11 @@ impl SyncError {
         match self {
             Self::Link(err) => err.is_permanent(),
             Self::Status { status, .. } => !matches!(status, 500 | 502 | 503 | 504),
-            Self::Store(_) | Self::Encode(_) | Self::ForkedAgain | Self::Random => true,
+            Self::Store(_)
+            | Self::Encode(_)
+            | Self::ForkedAgain
+            | Self::Random
+            | Self::Endless { .. } => true,
             Self::Damaged(
                 DecodeError::NotMailboat { .. } | DecodeError::UnsupportedVersion { .. },
             ) => true,
@@ -96,6 +106,9 @@ impl SyncError {
             }
             Self::Damaged(_) | Self::NotOurs => {
                 "Something on the way changes or keeps answers; with https it cannot."
+            }
+            Self::Endless { .. } => {
+                "What it brought is kept, and the next visit goes on from there."
             }
             Self::ForkedAgain => "Log in again with `mailboat login`.",
             Self::Status { .. }

@@ -111,13 +111,22 @@ impl<'s> Exchange<'s> {
         if answer.status() != 200 {
             return Err(refusal(&mut answer).await);
         }
-        let mut reading = Reading::new(self.store, attempt, self.asked_all(attempt));
+        let mut reading = self.reading(attempt);
         while !reading.is_done {
             reading.step(&mut answer, progress).await?;
         }
         finish(&mut answer).await;
         progress.done += 1;
         Ok(reading.exchanged)
+    }
+
+    /// Reads what answers the attempt.
+    pub(crate) fn reading<'a>(&self, attempt: &'a Attempt) -> Reading<'a>
+    where
+        's: 'a,
+    {
+        let bounds = Bounds { answer_max: self.terms.answer_max, idle_max: self.terms.idle_max };
+        Reading::new(self.store, attempt, self.asked_all(attempt), bounds)
     }
 
     pub(crate) fn hold_s(&self) -> u16 {
@@ -130,11 +139,22 @@ impl<'s> Exchange<'s> {
     }
 }
 
+/// How much of an answer is read: without bounds a relay could keep a visit, and its costs, going for ever.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    answer_max: u64,
+    idle_max: u64,
+}
+
 /// Reads one answer. Cancel safe between steps, and within one: what was not read is read by the next.
 pub(crate) struct Reading<'a> {
     store: &'a Store,
     attempt: &'a Attempt,
     reader: BodyReader,
+    bounds: Bounds,
+    read: u64,
+    /// So many of them when something new came last.
+    read_at_news: u64,
     welcomed_at: i64,
     asked_all: bool,
     is_ours: bool,
@@ -145,11 +165,14 @@ pub(crate) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn new(store: &'a Store, attempt: &'a Attempt, asked_all: bool) -> Self {
+    fn new(store: &'a Store, attempt: &'a Attempt, asked_all: bool, bounds: Bounds) -> Self {
         Self {
             store,
             attempt,
             reader: BodyReader::new(),
+            bounds,
+            read: 0,
+            read_at_news: 0,
             welcomed_at: store.now(),
             asked_all,
             is_ours: false,
@@ -167,12 +190,17 @@ impl<'a> Reading<'a> {
     ) -> Result<(), SyncError> {
         let Some(chunk) = answer.chunk().await? else { return Err(SyncError::Unfinished) };
         progress.answer_bytes += chunk.len() as u64;
+        self.read += chunk.len() as u64;
         self.reader.push(&chunk);
         while let Some(packet) = self.reader.next().map_err(SyncError::Damaged)? {
             self.keep(&packet, progress)?;
             if self.is_done {
-                break;
+                return Ok(());
             }
+        }
+        let Bounds { answer_max, idle_max } = self.bounds;
+        if answer_max < self.read || idle_max < self.read - self.read_at_news {
+            return Err(SyncError::Endless { bytes: self.read });
         }
         Ok(())
     }
@@ -206,6 +234,9 @@ impl<'a> Reading<'a> {
         })?;
         progress.sent += applied.relayed;
         progress.answered += applied.answered;
+        if 0 < applied.advanced {
+            self.read_at_news = self.read;
+        }
         progress.received += applied.messages;
         progress.message_bytes += applied.message_bytes;
         let sum = &mut self.exchanged.applied;

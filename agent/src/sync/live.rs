@@ -14,7 +14,7 @@ use wire::{Cursors, LaneMask, Stop};
 
 use super::{
     Answer, Ended, Progress, SyncError, Terms, Transport,
-    exchange::{Exchange, Exchanged, Mode, Next, Reading, finish, refusal},
+    exchange::{Exchange, Exchanged, Mode, Next, finish, refusal},
     run,
 };
 use crate::store::{Attempt, Change, Store};
@@ -143,7 +143,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
             ..Progress::default()
         };
         let hold = Duration::from_secs(u64::from(exchange.hold_s()));
-        let mut reading = Reading::new(self.store, &attempt, exchange.asked_all(&attempt));
+        let mut reading = exchange.reading(&attempt);
         // Nothing of a hold that a proxy keeps back comes before its end, and the other connection shall not wait so long.
         let mut turn = (!is_buffered).then_some(turn);
         let begun = async {

@@ -32,7 +32,7 @@ pub struct Limits {
     pub logins_per_minute: u32,
     /// Logins from one address in a minute.
     pub logins_per_minute_per_address: u32,
-    /// Chat requests of one account in a day.
+    /// Chat requests of one account in a day; a group founded or widened counts as one too, a large one as several.
     pub chat_requests_per_day: u32,
     /// Items that one account submits in a minute.
     pub submits_per_minute: u32,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use tracing::{error, info, warn};
-use wire::{ForkWhy, Frame, Hello, Mark, Run, Stop, StopReason, Submits};
+use wire::{ForkWhy, Frame, Hello, Mark, Run, Stop, StopReason, Submits, limits::FRAME_ROWS_MAX};
 
 use super::{
     Core, ExchangeError, only,
@@ -23,6 +23,12 @@ use crate::{
 const DISK_RETRY_S: u32 = 600;
 /// And when the relay is closing down.
 const SHUTDOWN_RETRY_S: u32 = 30;
+/// Outcomes that are kept for one device beyond what it says it was told. More than any request brings, and an honest
+/// device says so with its next one; without a bound one that never does would fill the store.
+const UNTOLD_MAX: u64 = 32_768;
+
+const _: () = assert!(FRAME_ROWS_MAX as u64 <= UNTOLD_MAX);
+
 /// A request whose Hello was read.
 #[derive(Debug)]
 pub(super) struct Open {
@@ -173,11 +179,20 @@ impl Open {
             || (self.needs_x && self.state.x < self.hello.x)
     }
 
-    /// The submits, or none where the account sends too many.
+    /// The submits, or none where the account sends too many, or the device leaves too many answers unheard.
     fn pace(&mut self, core: &Core, login: Login, submits: Submits) -> Submits {
         let last = submits.first + submits.items.len() as u64;
         let fresh = last.saturating_sub(submits.first.max(self.state.k + 1));
         let Ok(count @ 1..) = u32::try_from(fresh) else { return submits };
+        let told = self.hello.told.min(self.state.k);
+        if told + UNTOLD_MAX < last - 1 {
+            core.metrics.limited(LimitKind::Submits);
+            let unheard = self.state.k - told;
+            let words =
+                format!("You have not said that you heard {unheard} answers; do that first.");
+            self.mode = Mode::Stop(stop(StopReason::Rate, words, 0));
+            return Submits::default();
+        }
         let now = tokio::time::Instant::now().into_std();
         let verdict = core.submits.check_many(login.account, count, now);
         let Verdict::RetryAfter(_) = verdict else { return submits };

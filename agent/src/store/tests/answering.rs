@@ -153,6 +153,25 @@ fn a_group_has_a_message_when_every_member_of_that_time_has_it() {
 }
 
 #[test]
+fn of_what_expired_nobody_is_named_whatever_the_marks_have_passed() {
+    let (mut bench, bob) = Bench::with_bob();
+    let (one, two) = (bench.send(bob, "one"), bench.send(bob, "two"));
+    bench.attempt();
+    bench.answer(1, 2, 1, vec![placed(2, 30)]);
+    let name = wire::Name { device: MY_DEVICE, n: 1 };
+    bench.latest(vec![Entry::Expired { name, missing: 1, of: 1 }, receipt(BOB, 31, 31)]);
+    assert_eq!(
+        (state(&bench, one), state(&bench, two)),
+        (MessageState::Expired, MessageState::Read)
+    );
+    let receipts = |id| bench.store.reader().receipts(id).unwrap();
+    assert_eq!(receipts(two).delivered_to, ["bob"]);
+    let of_one = receipts(one);
+    assert!(of_one.delivered_to.is_empty() && of_one.read_by.is_empty(), "{of_one:?}");
+    assert_eq!((of_one.delivered, of_one.read, of_one.of), (0, 0, 1));
+}
+
+#[test]
 fn counts_stand_for_receipts_in_large_groups() {
     let (mut bench, bob) = Bench::with_bob();
     let (one, two) = (bench.send(bob, "one"), bench.send(bob, "two"));

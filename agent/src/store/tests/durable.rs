@@ -100,7 +100,7 @@ fn frames_and_entries_of_a_later_version_are_said_once_and_block_nothing() {
     bench.latest(vec![huge]);
     let rows = bench.store.reader().inbox(&Inbox::default()).unwrap();
     assert_eq!(rows.len(), 3, "{rows:?}");
-    assert!(rows[0].text.contains("frame of kind 77, 2 bytes"), "{rows:?}");
+    assert!(rows[0].text.contains("frame of kind 77)"), "{rows:?}");
     assert_eq!(bench.store.reader().position().unwrap().cursors.latest, bench.position);
 }
 

@@ -27,6 +27,26 @@ fn what_is_urgent_goes_first_and_the_rest_in_the_order_of_writing() {
 }
 
 #[test]
+fn a_reply_to_what_is_held_says_what_it_waits_for() {
+    let (bench, bob) = Bench::with_bob();
+    let one = bench.send(bob, "one");
+    bench.store.outbox_hold(OutboxId::Message(one)).unwrap();
+    let sent = bench.store.reply(one, "and", Compose::default()).unwrap();
+    let words = format!("waits for {one}, which is held: held by you");
+    assert_eq!((sent.state, &sent.reason), (MessageState::Held, &words));
+    let further = bench.store.reply(id(&sent), "so on", Compose::default()).unwrap();
+    assert_eq!(further.reason, words);
+    let outbox = bench.store.reader().outbox().unwrap();
+    let reasons: Vec<_> = outbox.iter().map(|row| (row.state, row.reason.as_str())).collect();
+    let waits = (MessageState::Held, words.as_str());
+    assert_eq!(reasons, [(MessageState::Held, "held by you"), waits, waits]);
+    assert_eq!(draft(&bench), []);
+    bench.store.outbox_release(OutboxId::Message(one)).unwrap();
+    assert!(bench.store.reader().outbox().unwrap().iter().all(|row| row.reason.is_empty()));
+    assert_eq!(draft(&bench).len(), 3);
+}
+
+#[test]
 fn a_draft_that_is_dropped_changes_nothing() {
     let (bench, bob) = Bench::with_bob();
     bench.send(bob, "one");

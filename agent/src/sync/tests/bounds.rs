@@ -1,8 +1,9 @@
 //! Requests that keep to their size, budgets that hold, disks that are full.
 
-use wire::{Lane, Limits, LinkClass, LinkKind};
+use wire::{Deliveries, Delivery, Frame, Lane, Limits, LinkClass, LinkKind, Welcome};
 
 use super::*;
+use crate::store::Waiting;
 
 fn noise(seed: usize, len: usize) -> String {
     let mut text = String::new();
@@ -167,4 +168,63 @@ async fn the_cursor_covers_each_lane_by_itself() {
     world.terms.lanes = LaneMask::ALL;
     world.sync().await;
     assert_eq!(world.read(), ["ordinary", "urgent"]);
+}
+
+/// A canned answer to attempt `x`: so many packets of one delivery each, which repeat one place or go on, and no end.
+fn endless(world: &World, x: u64, packets: u64, goes_on: bool) -> Vec<u8> {
+    let welcome = Frame::Welcome(Welcome { x, now_s: 0, k: 0, limits: None });
+    let says = |at: u64| {
+        let n = if goes_on { at } else { 0 };
+        Frame::Deliveries(Deliveries {
+            lane: Lane::Ordinary,
+            entries: vec![Delivery {
+                position: 1_000 + n,
+                conversation: 50,
+                author: BOBS_DEVICE,
+                account: BOB,
+                n: 1_000 + n,
+                c: 5_000 + n,
+                kind: wire::kind::TEXT,
+                age_s: 60,
+                body: noise(usize::try_from(n).unwrap(), 100).into(),
+            }],
+        })
+    };
+    let mut frames = vec![vec![welcome]];
+    frames.extend((0..packets).map(|at| vec![says(at)]));
+    world.relay.lock().unwrap().write(&frames)
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_given_up_when_it_brings_nothing_new() {
+    let mut world = World::new();
+    world.sync().await;
+    world.terms.idle_max = 2_000;
+    let x = world.store.reader().position().unwrap().x + 1;
+    let mut line = world.line();
+    line.canned = Some(endless(&world, x, 1_000, false));
+    let (progress, ended) = world.visit_over(&mut line).await;
+    let err = ended.unwrap_err();
+    assert!(matches!(err, SyncError::Endless { .. }) && err.is_permanent(), "{err:?}");
+    assert!(progress.answer_bytes < 3_000, "{progress:?}");
+    assert_eq!(world.read().len(), 1, "and what it brought is kept");
+}
+
+#[tokio::test]
+async fn an_answer_that_always_brings_more_ends_with_this_visit_and_goes_on_with_the_next() {
+    let mut world = World::new();
+    world.sync().await;
+    (world.terms.idle_max, world.terms.answer_max) = (2_000, 10_000);
+    let x = world.store.reader().position().unwrap().x + 1;
+    let mut line = world.line();
+    line.canned = Some(endless(&world, x, 1_000, true));
+    let (progress, ended) = world.visit_over(&mut line).await;
+    assert!(matches!(ended, Err(SyncError::Endless { .. })), "{ended:?}");
+    assert!((10_000..11_000).contains(&progress.answer_bytes), "{progress:?}");
+    let outcome = Outcome::new(&progress, &ended, (0, 0), Waiting::default());
+    assert_eq!(outcome.outcome, OutcomeKind::Partial);
+    let kept = world.read().len();
+    assert!(30 < kept, "{kept}");
+    let position = world.store.reader().position().unwrap();
+    assert_eq!(position.cursors.ordinary, 1_000 + kept as u64 - 1, "the next asks from here");
 }

@@ -43,6 +43,30 @@ async fn frames_of_a_later_version_are_kept_and_the_rest_flows() {
 }
 
 #[tokio::test]
+async fn a_flood_of_frames_of_a_later_version_is_one_notice_for_each_kind_and_visit() {
+    let (clock, hand) = Clock::by_hand(NOW);
+    let World { dir, store, relay, terms, device } = World::new();
+    drop(store);
+    let options = Options { clock, free_min: 0, ..Options::default() };
+    let store = Store::open(&dir.path().join("store.db"), options).unwrap();
+    let world = World { dir, store, relay, terms, device };
+    world.sync().await;
+    let flood = |from: u8| {
+        let frame = |at| Frame::Unknown { kind: 90 + at % 2, payload: vec![from, at] };
+        (0..20).map(frame).collect::<Vec<_>>()
+    };
+    world.store.begin_visit("call").unwrap();
+    world.relay.lock().unwrap().odd = flood(1);
+    world.sync().await;
+    assert_eq!(world.notices().len(), 2, "{:?}", world.notices());
+    hand.store(NOW + 60, std::sync::atomic::Ordering::SeqCst);
+    world.store.begin_visit("call").unwrap();
+    world.relay.lock().unwrap().odd = flood(2);
+    world.sync().await;
+    assert_eq!(world.notices().len(), 4, "{:?}", world.notices());
+}
+
+#[tokio::test]
 async fn a_message_goes_in_one_exchange_and_founding_a_conversation_in_two() {
     let world = World::new();
     world.sync().await;

@@ -1,9 +1,12 @@
 //! What stops a device, and what it is told.
 
 use tokio_util::sync::CancellationToken;
-use wire::{Refusal, Stop, StopReason};
+use wire::{ConversationRef, Frame, Item, Refusal, Stop, StopReason, Submits};
 
-use super::{World, phone::Reply};
+use super::{
+    World,
+    phone::{Phone, Reply, body, item},
+};
 use crate::exchange::Answer;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -21,6 +24,36 @@ async fn who_sends_too_much_is_stopped_and_reads_on() {
     assert!(reply.is_done());
     ann.store(&reply);
     assert_eq!(ann.sealed.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_never_says_what_it_heard_is_stopped_before_its_outcomes_fill_the_store() {
+    const BATCH: usize = 4_096;
+    let world = World::with(|settings| settings.limits.submits_per_minute = 1_000_000);
+    let mut ann = world.person("ann").await;
+    let send = async |ann: &mut Phone, first: u64, count: usize| {
+        ann.hello.x += 1;
+        let items = vec![item(ConversationRef::None, &Item::Void); count];
+        let submits = Frame::Submits(Submits { first, items });
+        let frames = vec![Frame::Hello(ann.hello.clone()), submits, Frame::End];
+        ann.send(&world, &body(ann.codec, &[frames])).await.unwrap()
+    };
+    let mut k = 0;
+    let stopped = loop {
+        let reply = send(&mut ann, k + 1, BATCH).await;
+        if reply.stopped().is_some() {
+            break reply;
+        }
+        k += BATCH as u64;
+        assert_eq!(reply.k(), k);
+        assert!(k < 100_000, "nothing bounds it");
+    };
+    assert_eq!((stopped.stopped(), stopped.k()), (Some(StopReason::Rate), k));
+    assert!(stopped.is_done());
+    // Once it says so, it goes on.
+    ann.hello.told = k;
+    let reply = send(&mut ann, k + 1, BATCH).await;
+    assert_eq!((reply.stopped(), reply.k()), (None, k + BATCH as u64));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

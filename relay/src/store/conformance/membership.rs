@@ -219,16 +219,21 @@ pub(super) async fn names_nobody_has_and_too_many_requests_are_refused(engine: &
     ann.now_s += 24 * 60 * 60;
     ann.request(&["dora"], "").await;
     let mut dora = Phone::login(&store, ann.account()).await;
-    befriend_is_free(&mut ann, &mut dora).await;
+    talking_is_free_and_groups_are_counted(&mut ann, &mut dora).await;
 }
 
-/// Talking to contacts is never counted.
-async fn befriend_is_free(ann: &mut Phone, _tablet: &mut Phone) {
+/// To ask a contact again costs nothing; a group of contacts writes rows for all of them, and counts.
+async fn talking_is_free_and_groups_are_counted(ann: &mut Phone, _tablet: &mut Phone) {
     let store = std::sync::Arc::clone(&ann.store);
     let mut eve = Phone::join(&store, "eve").await;
     eve.now_s = ann.now_s;
     befriend(&mut eve, ann, "ann").await;
     for _ in 0..5 {
+        ann.request(&["eve"], "").await;
+    }
+    ann.now_s += 24 * 60 * 60;
+    for _ in 0..2 {
         ann.request(&["eve"], "Again").await;
     }
+    assert_eq!(reason(&ann.send_one(request(&["eve"], "Again")).await), Refusal::TooOften);
 }

@@ -86,7 +86,9 @@ impl Tx<'_> {
         }
         let strangers = invitees.iter().filter(|invitee| !invitee.contact).count();
         let told = invitees.len() * invitees.len();
-        if let Err(refused) = self.charge_requests(account, strangers + told / ROWS_MAX)? {
+        // Contacts are members at once, and their rows are paid for as well.
+        let requests = strangers.max(1) + told / ROWS_MAX;
+        if let Err(refused) = self.charge_requests(account, requests)? {
             return Ok(Err(refused));
         }
         let mut members = vec![founder(account)];
@@ -107,8 +109,8 @@ impl Tx<'_> {
         Ok(Ok(Run::Founded { conversation: id }))
     }
 
-    /// Counts requests to strangers against the day's limit; to found or widen a large group
-    /// counts as well, for every commit's worth of rows that it takes.
+    /// Counts requests against the day's limit: each stranger asked is one, to found or widen a group of contacts is one,
+    /// and every further commit's worth of rows that a large group takes is another.
     pub(super) fn charge_requests(
         &mut self,
         account: AccountId,
@@ -225,7 +227,8 @@ impl Tx<'_> {
         }
         let strangers = news.iter().filter(|invitee| !invitee.contact).count();
         let told = 2 * present * news.len();
-        if let Err(refused) = self.charge_requests(account, strangers + told / ROWS_MAX)? {
+        let requests = strangers.max(usize::from(!news.is_empty())) + told / ROWS_MAX;
+        if let Err(refused) = self.charge_requests(account, requests)? {
             return Ok(Err(refused));
         }
         for invitee in news {
