@@ -178,6 +178,14 @@ impl Client {
         Connection::open(line, host).await
     }
 
+    /// Host and port that a connection is opened to: the proxy's, or the relay's.
+    fn first_hop(&self) -> (String, u16) {
+        match &self.proxy {
+            Some(proxy) => proxy.first_hop(),
+            None => (self.url().host(), self.url().port()),
+        }
+    }
+
     fn via(&self) -> Option<Via> {
         let proxy = self.proxy.clone()?;
         Some(Via { proxy, memory: self.memory.clone() })

@@ -78,6 +78,10 @@ impl Proxy {
         self.from
     }
 
+    pub(crate) fn first_hop(&self) -> (String, u16) {
+        (self.url.host().to_owned(), self.url.port())
+    }
+
     fn fault(&self, fault: ProxyFault) -> LinkError {
         LinkError::Proxy { proxy: self.to_string(), fault, source: None }
     }

@@ -49,7 +49,8 @@ pub(super) async fn value(proxy: &Proxy) -> Result<HeaderValue, ProxyFault> {
     Ok(value)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -197,7 +197,8 @@ async fn a_relays_own_certificate_can_be_given_as_the_one_to_trust() {
     let (tls, _) = self_signed("127.0.0.1", 2999);
     let server = Server::start(Some(tls), u64::MAX, |peer| answer_all(peer, Vec::new())).await;
     let (_, other) = self_signed("127.0.0.1", 2999);
-    let settings = TlsSettings { ca: Some(other.path().join("relay.pem")), ..TlsSettings::default() };
+    let settings =
+        TlsSettings { ca: Some(other.path().join("relay.pem")), ..TlsSettings::default() };
     let other = client(&format!("https://{}", server.address), settings);
     let fault = fault(&other).await;
     assert!(matches!(fault, TlsFault::CaAsServer | TlsFault::UnknownCa), "{fault:?}");
