@@ -349,6 +349,9 @@ mod tests {
             remove(root);
         }
         let expected = [0, 1, 2, 3, 4].map(|halves| halves * SECTOR / 2);
-        assert!(lengths.iter().all(|len| expected.contains(len)) && lengths.len() > 2, "{lengths:?}");
+        assert!(
+            lengths.iter().all(|len| expected.contains(len)) && lengths.len() > 2,
+            "{lengths:?}"
+        );
     }
 }
