@@ -145,6 +145,11 @@ fn model_of_homes_put_back_and_cloned_sends_nothing_unasked() {
 }
 
 #[test]
+fn model_of_twins_takes_no_answer_of_the_other_for_its_own() {
+    hold(Theme::Twins);
+}
+
+#[test]
 fn model_of_relays_put_back_gets_everything_again() {
     hold(Theme::Restores);
 }

@@ -135,7 +135,7 @@ pub async fn run<T: Transport>(
 
 /// A store that forks again and again is at odds with its relay.
 const FORKS_MAX: u32 = 3;
-/// So does one whose numbers leave gaps.
+/// So does one whose numbers leave gaps, or were used before.
 const GAPS_MAX: u32 = 2;
 
 /// What one run has seen so far.
@@ -205,6 +205,16 @@ impl Run {
             Some(stop) if stop.reason == StopReason::BadSequence && 0 < self.gaps_left => {
                 self.gaps_left -= 1;
                 (self.welcomed, self.wants_more) = (true, true);
+                return Ok(None);
+            }
+            // Nobody here has made a newer attempt: this one came twice, or a twin has used its number. The next will not.
+            Some(stop)
+                if stop.reason == StopReason::Superseded
+                    && 0 < self.gaps_left
+                    && store.reader().position()?.x == attempt.x =>
+            {
+                self.gaps_left -= 1;
+                (self.welcomed, self.wants_more) = (false, true);
                 return Ok(None);
             }
             Some(stop) => return Ok(Some(Ended::Stopped(stop.clone()))),

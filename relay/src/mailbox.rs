@@ -1,22 +1,8 @@
-//! Decisions about mailboxes that need no store: what names an item's bytes, who gets a message,
-//! when a copy of it ends.
+//! Decisions about mailboxes that need no store: who gets a message, when a copy of it ends.
 
-use wire::{MemberState, Name, Submit};
+use wire::{MemberState, Submit};
 
 use crate::store::Policy;
-
-/// 32 bits that tell an item's bytes from others under the same number. Its age, lifetime and
-/// membership version may differ when it is sent again.
-pub(crate) fn item_hash(conversation: Option<Name>, submit: &Submit) -> u32 {
-    let Name { device, n } = conversation.unwrap_or(Name { device: 0, n: 0 });
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&device.to_le_bytes());
-    hasher.update(&n.to_le_bytes());
-    hasher.update(&[submit.kind, u8::from(submit.urgent)]);
-    hasher.update(&submit.body);
-    let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
-    u32::from_le_bytes([a, b, c, d])
-}
 
 /// Whether a member gets a message whose author saw membership `version`: who was there then and
 /// is there now.
@@ -52,17 +38,6 @@ mod tests {
             lifetime_s: 3600,
             body: b"Land ho".to_vec(),
         }
-    }
-
-    #[test]
-    fn the_hash_depends_on_what_must_not_change_and_on_nothing_else() {
-        let founding = Some(Name { device: 1, n: 1 });
-        let hash = item_hash(founding, &submit());
-        let later = Submit { age_s: 999, lifetime_s: 1, version: 9, ..submit() };
-        assert_eq!(item_hash(founding, &later), hash);
-        assert_ne!(item_hash(founding, &Submit { urgent: true, ..submit() }), hash);
-        assert_ne!(item_hash(founding, &Submit { body: b"Land no".to_vec(), ..submit() }), hash);
-        assert_ne!(item_hash(Some(Name { device: 1, n: 2 }), &submit()), hash);
     }
 
     #[test]

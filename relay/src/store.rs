@@ -80,7 +80,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ) -> Pending<'_, Vec<Result<Option<DeviceState>, StoreError>>>;
 
     /// Outcomes of a device's items above `told`, up to its `k`, dense.
-    fn answers(&self, asks: Vec<AnswerAsk>) -> Pending<'_, Vec<Result<Vec<Run>, StoreError>>>;
+    fn answers(&self, asks: Vec<AnswerAsk>) -> Pending<'_, Vec<Result<Answers, StoreError>>>;
 
     /// Entries of mailbox logs; each read sees one snapshot.
     fn read(&self, asks: Vec<LaneAsk>) -> Pending<'_, Vec<Result<LanePage, StoreError>>>;
@@ -190,6 +190,15 @@ pub struct AnswerAsk {
     pub told: u64,
     /// And up to this one.
     pub k: u64,
+}
+
+/// What became of a device's items.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Outcomes, without gaps.
+    pub runs: Vec<Run>,
+    /// [`wire::check_of`] over the items that had them; none where not all of them are known.
+    pub check: Option<u32>,
 }
 
 /// Asks for a page of a mailbox log.

@@ -74,11 +74,15 @@ impl World {
             lanes: if rng.chance(70) { LaneMask::ALL } else { mask(rng) },
             link: LinkKind {
                 class: *rng.pick(&[LinkClass::Unknown, LinkClass::Metered]),
-                rate: if self.theme == Theme::Homes { 0 } else { *rng.pick(&[0, 0, 1, 4]) },
+                rate: *rng.pick(&[0, 0, 1, 4]),
             },
             share_read: rng.chance(50),
             codec: if rng.chance(50) { Codec::None } else { Codec::Zstd },
-            packet_max: *rng.pick(&[48, 200, 600, 2048]),
+            packet_max: match self.theme {
+                // What is in doubt is mostly asked for first.
+                Theme::Twins => *rng.pick(&[1, 48]),
+                _ => *rng.pick(&[48, 200, 600, 2048]),
+            },
             requests_max: 1 + rng.below(6) as u32,
             ..Terms::default()
         };
@@ -88,9 +92,7 @@ impl World {
             twice: *rng.pick(&[0, 20]),
             late: 30,
         };
-        // Which of two copies gave a number can be seen only where a request carries what was sealed.
-        let carries_all = self.theme == Theme::Homes;
-        let budget = (rng.chance(35) && !carries_all).then(|| 700 + rng.below(3000));
+        let budget = rng.chance(35).then(|| 700 + rng.below(3000));
         if rng.chance(25) {
             self.homes[at].store().crash_after(rng.below(6) as u32);
         }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use relay::store::{
-    AccountAnswer, AccountOrder, AccountOutcome, AccountQuery, AnswerAsk, Changes, Chore,
+    AccountAnswer, AccountOrder, AccountOutcome, AccountQuery, AnswerAsk, Answers, Changes, Chore,
     ChoreReport, DeviceState, HeldAsk, LaneAsk, LanePage, Login, Pending, SecretHash, Store,
     StoreError, Taken, Turn, sqlite::SqliteStore,
 };
-use wire::{AccountId, DeviceId, HeldRow, Run};
+use wire::{AccountId, DeviceId, HeldRow};
 
 use super::reference::Reference;
 
@@ -114,7 +114,7 @@ impl Store for Recorder {
         Box::pin(self.alive(devices.len(), self.inner.devices(devices)))
     }
 
-    fn answers(&self, asks: Vec<AnswerAsk>) -> Pending<'_, Vec<Result<Vec<Run>, StoreError>>> {
+    fn answers(&self, asks: Vec<AnswerAsk>) -> Pending<'_, Vec<Result<Answers, StoreError>>> {
         Box::pin(self.alive(asks.len(), self.inner.answers(asks)))
     }
 

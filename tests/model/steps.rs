@@ -61,6 +61,8 @@ pub(crate) enum Theme {
     Views,
     /// Homes that are put back or cloned.
     Homes,
+    /// Clones that speak as one device until one of them is told.
+    Twins,
     /// A relay that is put back.
     Restores,
     /// Time passes: expiry, housekeeping.
@@ -110,6 +112,7 @@ impl Theme {
                 (Op::Outbox, 8),
             ],
             Self::Homes => &[(Op::Shoot, 6), (Op::PutBack, 5), (Op::Clone, 2), (Op::Outbox, 4)],
+            Self::Twins => &[(Op::Clone, 16), (Op::Send, 40), (Op::Storm, 30)],
             Self::Restores => &[(Op::Backup, 3), (Op::Restore, 2), (Op::Edit, 6), (Op::Delete, 3)],
             Self::Ages => &[(Op::Housekeep, 8), (Op::RelayClock, 8), (Op::Login, 1), (Op::Read, 4)],
         }

@@ -49,11 +49,7 @@ impl World {
         rng: &mut Rng,
     ) -> Result<String, StoreError> {
         let word = format!("t{}", self.composed.len());
-        let size = if rng.chance(10) && self.theme != Theme::Homes {
-            rng.below(1500) as usize
-        } else {
-            rng.below(20) as usize
-        };
+        let size = if rng.chance(10) { rng.below(1500) as usize } else { rng.below(20) as usize };
         let text = format!("{word}.0 {}", "sea ".repeat(size / 4));
         let how = Compose {
             urgent: rng.chance(25),

@@ -123,6 +123,7 @@ fn frames(rng: &mut Rng) -> Vec<Frame> {
         Frame::Submits(Submits { first: rng.number(), items }),
         Frame::Welcome(Welcome { x: rng.number(), ..Welcome::default() }),
         Frame::Deliveries(Deliveries { lane: Lane::Ordinary, entries }),
+        Frame::Check(0x1234_5678),
         Frame::Done,
     ]
 }

@@ -35,6 +35,10 @@ pub enum Frame {
     Stop(Stop),
     /// Down: this device's store went back in time or has a twin; nothing was taken.
     Forked(Forked),
+    /// Down, behind a `Welcome` to a device with something in doubt: [`check_of`](crate::check_of) over the
+    /// [hashes](Submit::hash) of its items `told + 1` to `k`, as the relay has them. Where the device's own differ it
+    /// has a twin.
+    Check(u32),
     /// Down, last of all: without it the answer was cut.
     Done,
     /// A kind of a later version, or one that could not be read: kept as it came.

@@ -30,6 +30,7 @@ const HELD: u8 = 21;
 const STOP: u8 = 22;
 const FORKED: u8 = 23;
 const DONE: u8 = 24;
+const CHECK: u8 = 25;
 
 /// The decoded payload of a packet with these frames.
 pub(crate) fn encode_frames(frames: &[Frame]) -> Vec<u8> {
@@ -87,6 +88,7 @@ fn encode_frame(frame: &Frame, table: &mut Table) -> (u8, Vec<u8>) {
         Frame::Stop(stop) => (STOP, bin::encode(stop)),
         Frame::Forked(forked) => (FORKED, bin::encode(forked)),
         Frame::Done => (DONE, Vec::new()),
+        Frame::Check(check) => (CHECK, check.to_le_bytes().to_vec()),
         Frame::Unknown { kind, payload } => (*kind, payload.clone()),
     }
 }
@@ -107,6 +109,10 @@ fn decode_frame(kind: u8, body: &[u8], table: &Table) -> Result<Frame, DecodeErr
         STOP => Frame::Stop(bin::decode(body)?),
         FORKED => Frame::Forked(bin::decode(body)?),
         DONE => empty(Frame::Done)?,
+        CHECK => {
+            let bytes = body.try_into().map_err(|_| DecodeError::Malformed)?;
+            Frame::Check(u32::from_le_bytes(bytes))
+        }
         _ => return Err(DecodeError::Malformed),
     })
 }

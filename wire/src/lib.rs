@@ -8,6 +8,7 @@
 mod age;
 mod bin;
 mod body;
+mod check;
 mod code;
 mod codec;
 mod columns;
@@ -19,6 +20,7 @@ pub mod limits;
 
 pub use age::rounded_age;
 pub use body::{BodyReader, BodyWriter, PREAMBLE_LEN, Packet};
+pub use check::check_of;
 pub use codec::Codec;
 pub use frame::{
     Answered, Deliveries, Delivery, Entry, Forked, Frame, HeldRow, Hello, Latest, Limits, Mark,

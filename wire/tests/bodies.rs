@@ -215,6 +215,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         }),
         (number(), any::<u8>())
             .prop_map(|(x, why)| Frame::Forked(Forked { x, why: ForkWhy::from(why) })),
+        any::<u32>().prop_map(Frame::Check),
         Just(Frame::Done),
         (200..=255u8, vec(any::<u8>(), 0..20))
             .prop_map(|(kind, payload)| Frame::Unknown { kind, payload }),

@@ -78,7 +78,8 @@ impl Tx<'_> {
                 && matches!(item.state, state::SEALED | state::ANSWERED)
                 && item.body.is_some()
             {
-                self.run("UPDATE item SET state = 2, is_fixed = 1 WHERE id = ?1", [item.id])?;
+                let sql = "UPDATE item SET state = 2, is_fixed = 1, named_device = NULL, named_n = NULL WHERE id = ?1";
+                self.run(sql, [item.id])?;
                 continue;
             }
             // Refused before, or gone since.
@@ -91,7 +92,8 @@ impl Tx<'_> {
             )?;
         }
         // What was in doubt may have arrived before the relay was put back: it keeps its number and bytes too.
-        self.run("UPDATE item SET is_fixed = 1 WHERE device = ?1 AND state = 2", [device])?;
+        let sql = "UPDATE item SET is_fixed = 1, named_device = NULL, named_n = NULL WHERE device = ?1 AND state = 2";
+        self.run(sql, [device])?;
         let sql = "UPDATE device SET k = ?1, told = min(told, ?1), told_x = ?2";
         self.run(sql, [welcome.k, welcome.x])?;
         self.run("UPDATE mark SET told_c = 0", [])?;

@@ -3,10 +3,12 @@
 
 use bytes::Bytes;
 use rusqlite::params;
-use wire::{Mark, Name, Submit, kind};
+use wire::{Mark, Name, Submit, check_of, kind};
 
 use super::{
-    Change, Position, Store, StoreError, space,
+    Change, Position, Store, StoreError, identity,
+    item::{ITEM, item_row, named_columns},
+    space,
     submit::{Drafted, Drafter},
     write::{Query, Tx},
 };
@@ -61,6 +63,8 @@ pub(crate) struct Attempt {
     pub(crate) has_room: bool,
     /// The cursors it carries, which the relay then knows.
     pub(crate) cursors: wire::Cursors,
+    /// The highest own number whose answer lay here.
+    pub(crate) told: u64,
 }
 
 impl Store {
@@ -96,6 +100,28 @@ impl Store {
             let sql = "SELECT max(k, told, coalesce((SELECT max(n) FROM item WHERE item.device = device.device), 0))
                 FROM device";
             Ok(db.first(sql, [], |row| row.get(0))?.unwrap_or_default())
+        })
+    }
+
+    /// Whether the relay's items `told + 1` to `k`, as its `check` says, are those that this device sealed under these
+    /// numbers. What another exchange was told of meanwhile was looked at then.
+    pub(crate) fn are_own(&self, told: u64, k: u64, check: u32) -> Result<bool, StoreError> {
+        self.0.reader.read(|db| {
+            if identity::position(db)?.told != told {
+                return Ok(true);
+            }
+            let sql = format!(
+                "SELECT {ITEM} FROM item JOIN device ON device.device = item.device
+                WHERE ?1 < n AND n <= ?2 ORDER BY n"
+            );
+            let items = db.all(&sql, [told, k], item_row)?;
+            if items.len() as u64 != k.saturating_sub(told) {
+                return Ok(false);
+            }
+            let hashes = items.iter().map(|item| item.said().map(|said| said.hash()));
+            // Sealed by a version that did not note how it named conversations: it cannot be told.
+            let hashes: Option<Vec<_>> = hashes.collect();
+            Ok(hashes.is_none_or(|hashes| check_of(hashes) == check))
         })
     }
 
@@ -171,9 +197,10 @@ impl Tx<'_> {
         draft.marks.truncate(packed.marks);
         for (index, drafted) in drafted.iter().take(packed.taken).enumerate() {
             if index < draft.sealed {
+                let (device, n) = named_columns(drafted.submit.conversation);
                 self.run(
-                    "UPDATE item SET x = ?2 WHERE id = ?1",
-                    params![drafted.item.id, draft.x],
+                    "UPDATE item SET x = ?2, named_device = ?3, named_n = ?4 WHERE id = ?1",
+                    params![drafted.item.id, draft.x, device, n],
                 )?;
             } else {
                 self.seal_one(drafted, draft.x)?;
@@ -185,15 +212,18 @@ impl Tx<'_> {
             marks: draft.marks,
             has_room: draft.has_room,
             cursors: draft.position.cursors,
+            told: draft.position.told,
         })
     }
 
     fn seal_one(&self, drafted: &Drafted, x: u64) -> Result<(), StoreError> {
         let Drafted { item, n, submit } = drafted;
         let device = self.me.device;
+        let (named_device, named_n) = named_columns(submit.conversation);
         self.run(
-            "UPDATE item SET state = 2, device = ?2, n = ?3, x = ?4, body = ?5 WHERE id = ?1",
-            params![item.id, device, n, x, submit.body],
+            "UPDATE item SET state = 2, device = ?2, n = ?3, x = ?4, first_x = ?4, body = ?5, named_device = ?6,
+                named_n = ?7 WHERE id = ?1",
+            params![item.id, device, n, x, submit.body, named_device, named_n],
         )?;
         self.run(
             "UPDATE message SET device = ?2, n = ?3 WHERE id = ?1",
@@ -216,14 +246,19 @@ impl Tx<'_> {
         let device = self.me.device;
         let sql = "UPDATE item SET state = 1, device = NULL, n = NULL, body = NULL
             WHERE device = ?1 AND state = 2 AND ?2 < n AND x <= ?3 AND is_fixed = 0
-            RETURNING id, message, amendment, conversation, kind";
+            RETURNING id, message, amendment, kind";
         let opened = self.all(sql, params![device, k, x], |row| {
-            Ok((row.get::<_, Option<i64>>(1)?, row.get::<_, Option<i64>>(2)?, row.get::<_, u8>(4)?))
+            let columns = (row.get::<_, Option<i64>>(1)?, row.get::<_, Option<i64>>(2)?);
+            Ok((row.get::<_, i64>(0)?, columns.0, columns.1, row.get::<_, u8>(3)?))
         })?;
         if opened.is_empty() {
             return Ok(());
         }
-        for (message, amendment, _) in &opened {
+        for (id, message, amendment, kind) in &opened {
+            if amendment.is_none() && matches!(*kind, kind::EDIT | kind::DELETE) {
+                // It changes what was put away meanwhile.
+                self.run("DELETE FROM item WHERE id = ?1", [id])?;
+            }
             self.run("UPDATE message SET device = NULL, n = NULL WHERE id = ?1", [message])?;
             self.run("UPDATE amendment SET device = NULL, n = NULL WHERE id = ?1", [amendment])?;
         }

@@ -261,6 +261,11 @@ impl Tx<'_> {
     /// Forgets a message of ours that never left, or that the relay refused.
     pub(crate) fn drop_message(&self, id: MessageId) -> Result<(), StoreError> {
         self.run("UPDATE item SET target = NULL WHERE target = ?1 AND message IS NOT NULL", [id])?;
+        // What was put into a request keeps its number, whatever it changes.
+        self.run(
+            "UPDATE item SET target = NULL, amendment = NULL WHERE target = ?1 AND state = 2",
+            [id],
+        )?;
         self.run("DELETE FROM item WHERE message = ?1 OR target = ?1", [id])?;
         self.run("DELETE FROM amendment WHERE message = ?1", [id])?;
         self.run("UPDATE message SET reply_to = NULL WHERE reply_to = ?1", [id])?;

@@ -2,6 +2,8 @@
 
 use rusqlite::Row;
 
+use wire::{ConversationRef, Name, Submit, kind};
+
 use super::{ConversationId, ItemId, MessageId, OutboxId, conversations};
 
 /// States of an item.
@@ -48,12 +50,14 @@ pub(crate) struct ItemRow {
     pub(crate) n: Option<u64>,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) is_fixed: bool,
+    /// How the relay was told of the conversation, once sealed.
+    pub(crate) named: Option<ConversationRef>,
 }
 
 /// Columns of [`ItemRow`], in its order.
 pub(crate) const ITEM: &str = "item.id, item.conversation, item.message, item.amendment, item.kind, item.is_urgent,
     item.text, item.title, item.names, item.target, item.version, item.composed_at, item.lifetime_s, item.state,
-    item.hold, item.reason, item.n, item.body, item.is_fixed";
+    item.hold, item.reason, item.n, item.body, item.is_fixed, item.named_device, item.named_n";
 
 pub(crate) fn item_row(row: &Row<'_>) -> rusqlite::Result<ItemRow> {
     Ok(ItemRow {
@@ -76,10 +80,45 @@ pub(crate) fn item_row(row: &Row<'_>) -> rusqlite::Result<ItemRow> {
         n: row.get(16)?,
         body: row.get(17)?,
         is_fixed: row.get(18)?,
+        named: named(row.get(19)?, row.get(20)?),
     })
 }
 
+fn named(device: Option<u64>, n: Option<u64>) -> Option<ConversationRef> {
+    match (device, n) {
+        (Some(device), Some(n)) => Some(ConversationRef::Founded(Name { device, n })),
+        (None, Some(number)) => Some(ConversationRef::Number(number)),
+        _ => None,
+    }
+}
+
+/// The columns `named_device` and `named_n`.
+pub(crate) fn named_columns(named: ConversationRef) -> (Option<u64>, Option<u64>) {
+    match named {
+        ConversationRef::None => (None, None),
+        ConversationRef::Number(number) => (None, Some(number)),
+        ConversationRef::Founded(Name { device, n }) => (Some(device), Some(n)),
+    }
+}
+
 impl ItemRow {
+    /// What the relay was told, for its hash: age, lifetime and version are not in it. `None` where it is not known how
+    /// the conversation was named.
+    pub(crate) fn said(&self) -> Option<Submit> {
+        let is_of_none =
+            self.conversation.is_none() || matches!(self.kind, kind::REQUEST | kind::VOID);
+        let conversation = if is_of_none { ConversationRef::None } else { self.named? };
+        Some(Submit {
+            conversation,
+            kind: self.kind,
+            urgent: self.is_urgent,
+            version: 0,
+            age_s: 0,
+            lifetime_s: 0,
+            body: self.body.clone().unwrap_or_default(),
+        })
+    }
+
     /// Whether it was put into a request and has no answer.
     pub(crate) fn is_sealed(&self) -> bool {
         self.state == state::SEALED

@@ -36,7 +36,7 @@ impl Reader {
 type Shown = (Option<String>, Option<u8>, Option<String>);
 
 fn shown(row: &Row<'_>) -> rusqlite::Result<Shown> {
-    Ok((row.get(19)?, row.get(20)?, row.get(21)?))
+    Ok((row.get(21)?, row.get(22)?, row.get(23)?))
 }
 
 fn describe(db: &Connection, item: &ItemRow, shown: Shown) -> Result<OutboxRow, StoreError> {

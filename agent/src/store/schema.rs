@@ -8,7 +8,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{Options, StoreError};
 
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_store.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_store.sql"),
+    include_str!("../../migrations/0002_sealed.sql"),
+];
 
 /// How long a statement waits for a lock inside SQLite: readers and the checkpoint are quick.
 const BUSY: Duration = Duration::from_secs(10);
@@ -106,7 +109,7 @@ mod tests {
         db.pragma_update(None, "user_version", 99).unwrap();
         drop(db);
         let err = open_writer(&path, &Options::default()).unwrap_err();
-        assert!(matches!(err, StoreError::TooNew { found: 99, known: 1 }), "{err}");
+        assert!(matches!(err, StoreError::TooNew { found: 99, known: 2 }), "{err}");
         assert!(matches!(open_reader(&path), Err(StoreError::TooNew { .. })));
     }
 

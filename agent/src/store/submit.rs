@@ -60,7 +60,10 @@ impl<'t> Drafter<'t> {
         );
         for item in self.tx.all(&sql, params![self.tx.me.device, self.next], item_row)? {
             let body = item.body.clone().unwrap_or_default();
-            let conversation = self.conversation(&item)?.unwrap_or_default();
+            let conversation = match item.named {
+                Some(named) => named,
+                None => self.conversation(&item)?.unwrap_or_default(),
+            };
             if item.n != Some(self.next) || !self.push(item, conversation, body) {
                 return Ok(false);
             }

@@ -273,16 +273,22 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Whether the relay has answered for numbers that this store never gave: then it went back, or has a twin, and the
-    /// relay could not see that.
+    /// Whether the relay has answered for numbers that this store never gave, or for other items under numbers that it
+    /// did: then it went back, or has a twin, and the relay could not see that.
     fn answers_a_twin(&self, packet: &Packet) -> Result<bool, SyncError> {
         let k = packet.frames.iter().find_map(|frame| match frame {
             Frame::Welcome(welcome) => Some(welcome.k),
             _ => None,
         });
-        Ok(match k {
-            Some(k) => self.store.last_number()? < k,
-            None => false,
+        let check = packet.frames.iter().find_map(|frame| match frame {
+            Frame::Check(check) => Some(*check),
+            _ => None,
+        });
+        Ok(match (k, check) {
+            (None, _) => false,
+            (Some(k), _) if self.store.last_number()? < k => true,
+            (Some(k), Some(check)) => !self.store.are_own(self.attempt.told, k, check)?,
+            (Some(_), None) => false,
         })
     }
 

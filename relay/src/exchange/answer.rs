@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     ops::metrics::SyncResult,
-    store::{AnswerAsk, Login},
+    store::{AnswerAsk, Answers, Login},
 };
 
 /// An answer up to this many bytes is made whole; a longer one as it is sent.
@@ -57,7 +57,8 @@ impl Plan {
             self.core.metrics.sync_ended(result);
             return Ok(Answer::Whole(vec![body.into()]));
         }
-        let (opening, runs) = (self.welcome(), self.runs().await?);
+        let (runs, check) = self.runs().await?;
+        let opening = (self.welcome(), check);
         let hold_s = match self.open.mode {
             Mode::Take => self.hold_s(),
             _ => 0,
@@ -119,19 +120,21 @@ impl Plan {
         }
     }
 
-    /// Outcomes of everything above told.
-    async fn runs(&self) -> Result<Vec<Unit>, ExchangeError> {
-        let Open { state, outcomes, outcomes_first, .. } = &self.open;
+    /// Outcomes of everything above told, and where the device has something in doubt that this request need not have
+    /// brought: by what it knows them for its own.
+    async fn runs(&self) -> Result<(Vec<Unit>, Option<u32>), ExchangeError> {
+        let Open { hello, mode, state, outcomes, outcomes_first, .. } = &self.open;
         let (device, told, k) = (self.login.device, self.open.told(), state.k);
-        let mut runs = match () {
-            () if k <= told => Vec::new(),
+        let in_doubt = hello.pending || matches!(mode, Mode::Stop(_));
+        let Answers { runs, check } = match () {
+            () if k <= told => Answers::default(),
             // All of them are this exchange's own.
-            () if *outcomes_first == told + 1 => outcomes.clone(),
+            () if *outcomes_first == told + 1 => Answers { runs: outcomes.clone(), check: None },
             () => only(self.core.store.answers(vec![AnswerAsk { device, told, k }]).await)?,
         };
         let mut joined = Vec::new();
-        runs.drain(..).for_each(|run| join(&mut joined, run));
-        Ok(numbered(told + 1, joined))
+        runs.into_iter().for_each(|run| join(&mut joined, run));
+        Ok((numbered(told + 1, joined), check.filter(|_| in_doubt)))
     }
 }
 

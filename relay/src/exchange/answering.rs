@@ -61,7 +61,13 @@ impl fmt::Debug for Answering {
 }
 
 impl Answering {
-    pub(super) fn new(plan: Plan, welcome: Welcome, runs: Vec<Unit>, hold_s: u16) -> Self {
+    /// Answers a plan: its Welcome and what has to be known with it, and what became of the device's items.
+    pub(super) fn new(
+        plan: Plan,
+        (welcome, check): (Welcome, Option<u32>),
+        runs: Vec<Unit>,
+        hold_s: u16,
+    ) -> Self {
         let Plan { core, login, closing, codec, open } = plan;
         let hello = open.hello;
         let mut packer = Packer::new(codec, hello.link.packet_target(), hello.take);
@@ -78,7 +84,7 @@ impl Answering {
         Self {
             generation: core.store.changes().generation(),
             now_s: welcome.now_s,
-            opening: vec![Frame::Welcome(welcome)],
+            opening: [Frame::Welcome(welcome)].into_iter().chain(check.map(Frame::Check)).collect(),
             seat: open.seat,
             presence_version: hello.presence_version,
             presence_due: !hello.lanes.is_empty(),

@@ -36,7 +36,7 @@ use std::{
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
-use wire::{AccountId, DeviceId, HeldRow, Run};
+use wire::{AccountId, DeviceId, HeldRow};
 
 use self::{
     cache::Cache,
@@ -46,7 +46,7 @@ use self::{
     writer::{Job, Once, QUEUE_MAX, Writer},
 };
 use super::{
-    AccountAnswer, AccountOrder, AccountOutcome, AccountQuery, AnswerAsk, Changes, Chore,
+    AccountAnswer, AccountOrder, AccountOutcome, AccountQuery, AnswerAsk, Answers, Changes, Chore,
     ChoreReport, DeviceState, HeldAsk, LaneAsk, LanePage, Login, Pending, Policy, SecretHash,
     Store, StoreError, Taken, Turn,
 };
@@ -199,7 +199,7 @@ impl Store for SqliteStore {
         Box::pin(self.read_each(devices, |db, id| lanes::device(db, *id)))
     }
 
-    fn answers(&self, asks: Vec<AnswerAsk>) -> Pending<'_, Vec<Result<Vec<Run>, StoreError>>> {
+    fn answers(&self, asks: Vec<AnswerAsk>) -> Pending<'_, Vec<Result<Answers, StoreError>>> {
         Box::pin(self.read_each(asks, lanes::answers))
     }
 

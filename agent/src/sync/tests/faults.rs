@@ -188,6 +188,76 @@ async fn a_cloned_home_becomes_a_new_device_and_both_messages_arrive_once() {
     assert_eq!(world.taken(), ["before", "waiting", "from the twin"]);
 }
 
+/// Another computer with the same home.
+fn twin_of(world: &World) -> World {
+    let elsewhere = tempfile::tempdir().unwrap();
+    copy(&world.dir, &elsewhere);
+    World {
+        store: open(&elsewhere, Options { free_min: 0, ..Options::default() }),
+        dir: elsewhere,
+        relay: world.relay.clone(),
+        terms: world.terms,
+        device: Arc::new(AtomicU64::new(MY_DEVICE)),
+    }
+}
+
+/// Seals what waits in an attempt of which the relay hears nothing.
+async fn lose_an_attempt(world: &World) {
+    let mut line = world.line();
+    line.up_left = 0;
+    assert!(world.visit_over(&mut line).await.1.is_err());
+}
+
+#[tokio::test]
+async fn a_twin_that_asks_first_does_not_take_the_others_answer_for_its_own() {
+    for (same, other) in [(0, 1), (0, 3), (2, 1)] {
+        let mut world = World::new();
+        // So little that whatever is in doubt is asked for first.
+        world.terms.packet_max = 1;
+        world.sync().await;
+        (0..same).for_each(|at| world.send(&format!("both {at}")));
+        lose_an_attempt(&world).await;
+        let twin = twin_of(&world);
+        world.send("from the one");
+        (0..other).for_each(|at| twin.send(&format!("from the other {at}")));
+        lose_an_attempt(&twin).await;
+        lose_an_attempt(&twin).await;
+        world.sync().await;
+        let asks = twin.relay.lock().unwrap().requests.len();
+        twin.sync().await;
+        let first = twin.relay.lock().unwrap().requests[asks].clone();
+        assert!(
+            relay::hello(&first).pending
+                && !first.iter().flatten().any(|frame| matches!(frame, Frame::Submits(_)))
+        );
+        assert_ne!(twin.store.reader().identity().unwrap().device, MY_DEVICE, "{same} {other}");
+        let outbox = twin.store.reader().outbox().unwrap();
+        let held = outbox.iter().filter(|row| {
+            row.state == MessageState::Held && row.text.starts_with("from the other")
+        });
+        assert_eq!(held.count(), other, "{outbox:?}");
+        assert_eq!(twin.relay.lock().unwrap().texts().len(), same + 1);
+    }
+}
+
+#[tokio::test]
+async fn who_asks_first_and_has_no_twin_believes_the_answer() {
+    let mut world = World::new();
+    world.terms.packet_max = 1;
+    world.sync().await;
+    (0..3).for_each(|at| world.send(&format!("{at}")));
+    let mut line = world.line();
+    line.down_left = 0;
+    assert!(world.visit_over(&mut line).await.1.is_err());
+    world.send("later");
+    world.sync().await;
+    assert_eq!(world.store.reader().identity().unwrap().device, MY_DEVICE);
+    assert_eq!(world.taken(), ["0", "1", "2", "later"]);
+    assert!(
+        world.store.reader().outbox().unwrap().iter().all(|row| row.state == MessageState::Relayed)
+    );
+}
+
 #[tokio::test]
 async fn twins_in_step_are_told_apart_by_what_they_say() {
     let world = World::new();

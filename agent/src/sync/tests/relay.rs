@@ -3,7 +3,7 @@
 use wire::{
     Answered, BodyReader, BodyWriter, Codec, ConversationRef, Cursors, Deliveries, Delivery, Entry,
     ForkWhy, Forked, Frame, HeldKind, HeldRow, Hello, Item, Lane, Latest, Limits, Mark,
-    MemberState, Name, Refusal, Run, Stop, StopReason, Submit, Submits, Welcome, kind,
+    MemberState, Name, Refusal, Run, Stop, StopReason, Submit, Submits, Welcome, check_of, kind,
 };
 
 use super::{BOB, BOBS_DEVICE, ME, MY_DEVICE};
@@ -236,6 +236,10 @@ impl Relay {
             k: state.k,
             limits: self.limits.clone().filter(|limits| limits.tag != hello.limits_tag),
         })];
+        let in_doubt = state.items.iter().filter(|(n, _)| hello.told < *n);
+        if hello.pending && hello.told < state.k {
+            frames.push(Frame::Check(check_of(in_doubt.map(|(_, submit)| submit.hash()))));
+        }
         let runs: Vec<_> = state
             .outcomes
             .iter()

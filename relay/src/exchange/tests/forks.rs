@@ -1,8 +1,11 @@
 //! Device stores that went back in time or have a twin.
 
-use wire::{ForkWhy, Lane};
+use wire::{ForkWhy, Frame, Lane, Submit, check_of};
 
-use super::{World, phone::Phone};
+use super::{
+    World,
+    phone::{Phone, text},
+};
 
 async fn forked(world: &World, phone: &mut Phone) -> Option<ForkWhy> {
     let body = phone.next_request();
@@ -121,4 +124,56 @@ async fn invariant_09_a_store_of_last_week_sends_nothing() {
     }
     bob.sync(&world, vec![]).await;
     assert_eq!(bob.texts(), ["queued last week", "sent since"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invariant_08_a_device_that_asks_first_is_told_whose_items_were_answered() {
+    let world = World::new();
+    let (mut ann, _bob) = world.pair().await;
+    let mut twin = ann.clone();
+    let mine = vec![ann.text("mine"), text(1 << 40, "to nobody"), ann.text("and more")];
+    ann.ask(&world, mine.clone()).await.unwrap().done();
+    twin.sealed = vec![twin.text("the twin's")];
+    let check = |items: &[Submit]| Some(check_of(items.iter().map(Submit::hash)));
+    // It asks first, whoever it is; so does one that comes with a number that was used.
+    for (phone, x) in [(&ann, 1), (&twin, 2), (&twin, 2)] {
+        let mut asks = Phone { sealed: Vec::new(), ..phone.clone() };
+        asks.hello.x = ann.hello.x + x;
+        asks.hello.pending = true;
+        let reply = asks.send(&world, &asks.request(1)).await.unwrap();
+        assert!(matches!(reply.packets[0][..2], [Frame::Welcome(_), Frame::Check(_)]));
+        assert_eq!(
+            reply.check(),
+            check(&mine),
+            "by what it sealed it knows whether they are its own"
+        );
+    }
+    // Over what is in doubt, and over nothing where nothing is.
+    ann.hello.x += 5;
+    (ann.hello.pending, ann.hello.told) = (true, ann.hello.told + 1);
+    let asks = Phone { sealed: Vec::new(), ..ann.clone() };
+    assert_eq!(asks.send(&world, &asks.request(1)).await.unwrap().check(), check(&mine[1..]));
+    ann.hello.told += 2;
+    (ann.hello.pending, ann.sealed) = (false, vec![]);
+    let reply = ann.sync(&world, vec![ann.text("answered at once")]).await;
+    assert_eq!(
+        (reply.check(), reply.runs().len()),
+        (None, 1),
+        "it costs nothing where nothing was in doubt"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invariant_08_what_the_relay_would_not_look_at_is_told_apart_too() {
+    let world = World::with(|settings| settings.limits.submits_per_minute = 6);
+    let (mut ann, _bob) = world.pair().await;
+    let mut twin = ann.clone();
+    let mine = vec![ann.text("mine")];
+    ann.ask(&world, mine.clone()).await.unwrap().done();
+    // Too many at once: none is taken, nor compared.
+    twin.hello.x += 1;
+    let reply =
+        twin.ask(&world, (0..9).map(|at| twin.text(&format!("{at}"))).collect()).await.unwrap();
+    assert_eq!(reply.stopped(), Some(wire::StopReason::Rate));
+    assert_eq!(reply.check(), Some(check_of(mine.iter().map(Submit::hash))));
 }

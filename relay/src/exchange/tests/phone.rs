@@ -325,6 +325,13 @@ impl Reply {
         })
     }
 
+    pub(super) fn check(&self) -> Option<u32> {
+        self.frames().find_map(|frame| match frame {
+            Frame::Check(check) => Some(*check),
+            _ => None,
+        })
+    }
+
     pub(super) fn forked(&self) -> Option<wire::ForkWhy> {
         self.frames().find_map(|frame| match frame {
             Frame::Forked(forked) => Some(forked.why),

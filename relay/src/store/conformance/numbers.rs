@@ -6,7 +6,7 @@ use super::{
     Engine,
     phone::{FIRST_C, Phone, START_S, item, pair, text_at, texts},
 };
-use crate::store::{AnswerAsk, Policy, StoreError, Taken, Turn};
+use crate::store::{AnswerAsk, Answers, Policy, StoreError, Taken, Turn};
 
 fn text(conversation: u64, words: &str) -> Submit {
     text_at(conversation, words, u32::MAX)
@@ -86,6 +86,7 @@ pub(super) async fn what_was_refused_is_repeated_until_it_is_told(engine: &dyn E
         item(ConversationRef::None, &Item::Void),
         text(chat, "good too"),
     ];
+    let hashes: Vec<_> = submits.iter().map(wire::Submit::hash).collect();
     let turn = Turn { submits, ..ann.turn() };
     let Taken::Done { state, runs, .. } = ann.take(turn).await else { panic!() };
     let reasons: Vec<_> = runs
@@ -101,10 +102,13 @@ pub(super) async fn what_was_refused_is_repeated_until_it_is_told(engine: &dyn E
     let ask = AnswerAsk { device: ann.login.device, told: ann.told, k: state.k };
     for _ in 0..2 {
         let repeated = store.answers(vec![ask]).await.pop().unwrap().unwrap();
-        assert_eq!(repeated, runs);
+        let check = Some(wire::check_of(hashes.iter().copied()));
+        assert_eq!(repeated, Answers { runs: runs.clone(), check });
     }
     let half = AnswerAsk { told: ann.told + 2, ..ask };
-    assert_eq!(store.answers(vec![half]).await.pop().unwrap().unwrap(), runs[2..]);
+    let check = Some(wire::check_of(hashes[2..].iter().copied()));
+    let told = store.answers(vec![half]).await.pop().unwrap().unwrap();
+    assert_eq!(told, Answers { runs: runs[2..].to_vec(), check });
 }
 
 pub(super) async fn a_store_put_back_gives_no_number_twice(engine: &dyn Engine) {

@@ -172,7 +172,6 @@ impl Tx<'_> {
                 title
             ])?;
         let row = Conversation {
-            founded,
             pair,
             title: title.to_owned(),
             version: 1,

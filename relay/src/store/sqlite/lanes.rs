@@ -1,10 +1,12 @@
 //! Reads: pages of mailbox logs from one snapshot, what is held back, answers, contacts.
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
-use wire::{AccountId, Delivery, DeviceId, HeldKind, HeldRow, Lane, LaneMask, Refusal, Run};
+use wire::{
+    AccountId, Delivery, DeviceId, HeldKind, HeldRow, Lane, LaneMask, Refusal, Run, check_of,
+};
 
 use super::{
-    super::{AnswerAsk, DeviceState, HeldAsk, LaneAsk, LanePage, turn::push_run},
+    super::{AnswerAsk, Answers, DeviceState, HeldAsk, LaneAsk, LanePage, turn::push_run},
     latest,
 };
 
@@ -166,13 +168,13 @@ pub(super) fn held(db: &Connection, ask: &HeldAsk) -> Result<Vec<HeldRow>> {
 }
 
 /// The outcomes of a device's items `told + 1` to `k`.
-pub(super) fn answers(db: &Connection, ask: &AnswerAsk) -> Result<Vec<Run>> {
-    let mut runs = Vec::new();
+pub(super) fn answers(db: &Connection, ask: &AnswerAsk) -> Result<Answers> {
+    let (mut runs, mut hashes) = (Vec::new(), Vec::new());
     let mut statement = db.prepare_cached(
-        "SELECT n, 0, conversation, c, 0, '' FROM message
+        "SELECT n, 0, conversation, c, 0, '', hash FROM message
          WHERE device = ?1 AND ?2 < n AND n <= ?3
          UNION ALL
-         SELECT n, run, conversation, 0, reason, words FROM outcome
+         SELECT n, run, conversation, 0, reason, words, hash FROM outcome
          WHERE device = ?1 AND ?2 < n AND n <= ?3
          ORDER BY n",
     )?;
@@ -182,10 +184,12 @@ pub(super) fn answers(db: &Connection, ask: &AnswerAsk) -> Result<Vec<Run>> {
         let n: u64 = row.get(0)?;
         fill(&mut runs, &mut next, n);
         push_run(&mut runs, read_run(row)?);
+        hashes.push(row.get(6)?);
         next = n + 1;
     }
     fill(&mut runs, &mut next, ask.k + 1);
-    Ok(runs)
+    let all_known = hashes.len() as u64 == ask.k.saturating_sub(ask.told);
+    Ok(Answers { runs, check: all_known.then(|| check_of(hashes)) })
 }
 
 /// Answers must be dense: whatever is not known was lost by putting a store back.

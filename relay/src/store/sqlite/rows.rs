@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, Row, params};
-use wire::{AccountId, ConversationId, Cursors, DeviceId, Lane, MemberState, Name};
+use wire::{AccountId, ConversationId, Cursors, DeviceId, Lane, MemberState};
 
 use super::super::{DeviceState, NUMBER_MAX};
 
@@ -69,7 +69,6 @@ pub(super) struct Member {
 /// A conversation and its members, by account.
 #[derive(Clone, Debug)]
 pub(super) struct Conversation {
-    pub(super) founded: Name,
     pub(super) pair: Option<(AccountId, AccountId)>,
     pub(super) title: String,
     pub(super) version: u32,
@@ -200,16 +199,13 @@ pub(super) fn load_conversation(
         return Ok(None);
     }
     let found = db
-        .prepare_cached(
-            "SELECT device, n, low, high, title, version, c FROM conversation WHERE id = ?",
-        )?
+        .prepare_cached("SELECT low, high, title, version, c FROM conversation WHERE id = ?")?
         .query_row([id], |row| {
             Ok(Conversation {
-                founded: Name { device: row.get(0)?, n: row.get(1)? },
-                pair: row.get::<_, Option<u64>>(2)?.zip(row.get(3)?),
-                title: row.get(4)?,
-                version: row.get(5)?,
-                c: row.get(6)?,
+                pair: row.get::<_, Option<u64>>(0)?.zip(row.get(1)?),
+                title: row.get(2)?,
+                version: row.get(3)?,
+                c: row.get(4)?,
                 members: Arc::default(),
             })
         })

@@ -7,9 +7,7 @@
 use rusqlite::{OptionalExtension, Result, params};
 use tokio::sync::oneshot;
 use tracing::warn;
-use wire::{
-    ConversationId, ConversationRef, DeviceId, ForkWhy, Item, Lane, Name, Refusal, Run, Submit,
-};
+use wire::{ConversationId, ConversationRef, DeviceId, ForkWhy, Item, Lane, Refusal, Run, Submit};
 
 use super::{
     super::{NUMBER_MAX, StoreError, Taken, Turn, turn::push_run},
@@ -18,7 +16,6 @@ use super::{
     tx::{ROWS_MAX, Refused, Tx, Verdict, refuse},
     writer::{Job, Step},
 };
-use crate::mailbox::item_hash;
 
 /// A turn on its way through the writer.
 pub(super) struct TurnJob {
@@ -140,7 +137,7 @@ impl Tx<'_> {
     }
 
     /// Whether a known number comes with other bytes than it had.
-    fn has_other_bytes(&mut self, turn: &Turn, device: &Device) -> Result<bool> {
+    fn has_other_bytes(&self, turn: &Turn, device: &Device) -> Result<bool> {
         for (n, submit) in (turn.first..).zip(&turn.submits) {
             if device.k < n {
                 break;
@@ -148,9 +145,7 @@ impl Tx<'_> {
             if n <= device.told {
                 continue;
             }
-            let conversation = self.resolve(submit.conversation)?;
-            let hash = self.hash(conversation, submit)?;
-            if self.known_hash(turn.device, n)?.is_some_and(|known| known != hash) {
+            if self.known_hash(turn.device, n)?.is_some_and(|known| known != submit.hash()) {
                 return Ok(true);
             }
         }
@@ -211,7 +206,7 @@ impl Tx<'_> {
         submit: &Submit,
     ) -> Result<Run> {
         let conversation = self.resolve(submit.conversation)?;
-        let hash = self.hash(conversation, submit)?;
+        let hash = submit.hash();
         let item = Authored { account: device.account, device: id, n, hash, submit };
         let verdict = if !Item::is_content(submit.kind) {
             self.change(&item, conversation)?
@@ -265,15 +260,5 @@ impl Tx<'_> {
                 Ok(None)
             }
         }
-    }
-
-    fn hash(&mut self, conversation: Option<ConversationId>, submit: &Submit) -> Result<u32> {
-        let founding = match (conversation, submit.conversation) {
-            (Some(id), _) => self.cache.conversation(self.db, id)?.map(|row| row.founded),
-            (None, ConversationRef::Founded(name)) => Some(name),
-            (None, ConversationRef::Number(number)) => Some(Name { device: 0, n: number }),
-            (None, ConversationRef::None) => None,
-        };
-        Ok(item_hash(founding, submit))
     }
 }
