@@ -1,6 +1,7 @@
 //! Whole-system tests: the real programs, driven as a person would drive them, over links that are cut.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod admission;
 mod bad_input;
 mod bytes;
 mod cuts;

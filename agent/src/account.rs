@@ -239,20 +239,12 @@ async fn request(
     loop {
         match once(client, method.clone(), path, token, ask).await {
             Ok((status, body)) => return understand(status, &body),
-            Err(err) if err.is_permanent() || attempt == ATTEMPTS || is_nobody(&err) => {
+            Err(err) if err.is_permanent() || attempt == ATTEMPTS || err.is_nobody() => {
                 return Err(err.into());
             }
             Err(_) => attempt += 1,
         }
     }
-}
-
-/// Nobody is there: asking again at once would not change that.
-fn is_nobody(err: &LinkError) -> bool {
-    matches!(
-        err,
-        LinkError::NameNotFound { .. } | LinkError::Unreachable { .. } | LinkError::Refused { .. }
-    )
 }
 
 async fn once(

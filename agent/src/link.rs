@@ -18,6 +18,7 @@ mod patience;
 mod pinned;
 mod portal;
 mod probe;
+mod proxy;
 mod reachable;
 pub mod state;
 mod tls;
@@ -26,14 +27,18 @@ mod url;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use config::{Env, agent::ProxyChoice};
 use hyper::header::HeaderValue;
 pub use hyper::{Method, http::uri::PathAndQuery};
 use rustls::ClientConfig;
 use tokio::{sync::OnceCell, time::timeout};
 
-use self::patience::CONNECT_MAX;
 pub use self::{
     answer::Answer,
     error::LinkError,
@@ -42,15 +47,27 @@ pub use self::{
     meter::{BudgetSpent, Meter},
     monitor::{Monitor, Sources},
     probe::{Check, Finding, probe},
+    proxy::{Proxy, ProxyFault, ProxyVariableError},
     reachable::{ATTEMPT_BYTES, wait_until_reachable},
     state::{LinkState, Reach},
     tls::TlsSettings,
     url::{RelayUrl, UrlError},
 };
+use self::{
+    patience::CONNECT_MAX,
+    proxy::{Memory, Via},
+};
 
-/// What connects to one relay. Clones share the TLS sessions.
+/// What connects to one relay. Clones share the TLS sessions and what was learned of proxies.
 #[derive(Clone, Debug)]
-pub struct Client(Arc<Inner>);
+pub struct Client {
+    shared: Arc<Inner>,
+    /// What `[proxy]` and the environment say.
+    rules: Arc<Rules>,
+    proxy: Option<Proxy>,
+    memory: Arc<Memory>,
+    held: bool,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -58,43 +75,136 @@ struct Inner {
     tls: TlsSettings,
     /// Made at the first https connection: reading the system's certificates takes a while and may fail.
     config: OnceCell<Arc<ClientConfig>>,
+    /// By proxy; `None` is the straight way. There are as many as the settings name.
+    memories: Mutex<HashMap<Option<Proxy>, Arc<Memory>>>,
+}
+
+#[derive(Default)]
+struct Rules {
+    settings: config::agent::Proxy,
+    env: Env,
+}
+
+impl std::fmt::Debug for Rules {
+    /// Without the variables: they may hold passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Rules").field(&self.settings).finish()
+    }
 }
 
 impl Client {
-    /// A client for the relay at `url`. Reads nothing yet.
+    /// A client for the relay at `url`, straight. Reads nothing yet.
     #[must_use]
     pub fn new(url: RelayUrl, tls: TlsSettings) -> Self {
-        Self(Arc::new(Inner { url, tls, config: OnceCell::new() }))
+        let (config, memories) = (OnceCell::new(), Mutex::default());
+        let shared = Arc::new(Inner { url, tls, config, memories });
+        let memory = shared.memory(&None);
+        Self { shared, rules: Arc::default(), proxy: None, memory, held: false }
+    }
+
+    /// The same through the proxy that `[proxy]` or the environment names, if any.
+    ///
+    /// # Errors
+    /// As [`Proxy::choose`].
+    pub fn behind(
+        self,
+        settings: &config::agent::Proxy,
+        env: &Env,
+    ) -> Result<Self, ProxyVariableError> {
+        let rules = Rules { settings: settings.clone(), env: env.proxies() };
+        Self { rules: Arc::new(rules), ..self }.by_link(None)
+    }
+
+    /// The same over a link whose profile says `proxy`; `None` is what holds without a profile.
+    ///
+    /// # Errors
+    /// As [`Proxy::choose`].
+    pub fn by_link(&self, proxy: Option<&ProxyChoice>) -> Result<Self, ProxyVariableError> {
+        let Rules { settings, env } = &*self.rules;
+        let proxy = Proxy::choose(proxy, settings, env, self.url())?;
+        let memory = self.shared.memory(&proxy);
+        Ok(Self { proxy, memory, ..self.clone() })
+    }
+
+    /// The same for requests that the relay will hold: a proxy is asked to keep out of them where it can.
+    #[must_use]
+    pub fn for_holding(&self) -> Self {
+        Self { held: true, ..self.clone() }
     }
 
     /// The relay's address.
     #[must_use]
     pub fn url(&self) -> &RelayUrl {
-        &self.0.url
+        &self.shared.url
     }
 
-    /// Opens a connection: name, TCP, TLS, together within 120 s. Its bytes count against `meter`.
+    /// The proxy that stands before it.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
+    /// Seconds that a held line may be quiet before somebody on this way cuts it, less a fifth; `None` where nobody was
+    /// seen to.
+    #[must_use]
+    pub fn hold_max_s(&self) -> Option<u16> {
+        self.memory.hold_max_s()
+    }
+
+    /// Learns from the end of a hold: `Some` if it was cut, so long after its last byte.
+    pub fn note_hold(&self, cut_after: Option<Duration>) {
+        match cut_after {
+            Some(quiet) => self.memory.hold_was_cut(quiet),
+            None => self.memory.hold_ended_well(),
+        }
+    }
+
+    /// Opens a connection: name, TCP, a proxy, TLS, together within 120 s. Its bytes count against `meter`.
     ///
     /// # Errors
     /// What stood in the way; each says whether another attempt is worth it, and its remedy.
     pub async fn connect(&self, meter: &Meter) -> Result<Connection, LinkError> {
-        let url = &self.0.url;
+        let url = self.url();
         let tls = if url.is_secure() { Some(self.config().await?) } else { None };
-        let line = timeout(CONNECT_MAX, dial::dial(url, tls, meter)).await.map_err(|_| {
-            LinkError::Stalled { during: "connecting", received: 0, waited: CONNECT_MAX }
+        let via = self.via();
+        let dialled = dial::dial(url, tls, meter, via.as_ref(), self.held);
+        let line = timeout(CONNECT_MAX, dialled).await.map_err(|_| LinkError::Stalled {
+            during: "connecting",
+            received: 0,
+            waited: CONNECT_MAX,
         })??;
         let host = HeaderValue::try_from(url.authority())
             .expect("a checked host has only characters that a header may have");
         Connection::open(line, host).await
     }
 
+    /// Host and port that a connection is opened to: the proxy's, or the relay's.
+    fn first_hop(&self) -> (String, u16) {
+        match &self.proxy {
+            Some(proxy) => proxy.first_hop(),
+            None => (self.url().host(), self.url().port()),
+        }
+    }
+
+    fn via(&self) -> Option<Via> {
+        let proxy = self.proxy.clone()?;
+        Some(Via { proxy, memory: self.memory.clone() })
+    }
+
     async fn config(&self) -> Result<Arc<ClientConfig>, LinkError> {
-        let config = self.0.config.get_or_try_init(|| async {
-            let tls = self.0.tls.clone();
+        let config = self.shared.config.get_or_try_init(|| async {
+            let tls = self.shared.tls.clone();
             let from = tls.ca.clone();
             let loaded = tokio::task::spawn_blocking(move || tls::load(&tls)).await;
             loaded.map_err(|source| LinkError::Roots { from, source: source.into() })?.map(Arc::new)
         });
         config.await.cloned()
+    }
+}
+
+impl Inner {
+    fn memory(&self, proxy: &Option<Proxy>) -> Arc<Memory> {
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        memories.entry(proxy.clone()).or_default().clone()
     }
 }

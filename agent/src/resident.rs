@@ -64,7 +64,7 @@ pub async fn run(
     ready: impl FnOnce(),
 ) -> Result<Option<Outcome>, Failure> {
     let account = crate::cli::account::load(paths)?;
-    let client = crate::cli::account::client(&account, &settings)?;
+    let client = crate::cli::account::client(&account, &settings, &config::Env::of_process())?;
     let store = open(paths, &account).await?;
     let listener = control::bind(&paths.socket).map_err(|err| {
         Failure::new(

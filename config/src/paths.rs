@@ -40,6 +40,14 @@ impl Env {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Of these, what says which proxy to use: enough for a long-lived copy.
+    #[must_use]
+    pub fn proxies(&self) -> Self {
+        let is_one =
+            |name: &str| name == "REQUEST_METHOD" || name.to_lowercase().ends_with("_proxy");
+        Self(self.iter().filter(|(name, _)| is_one(name)).map(owned).collect())
+    }
+
     /// An absolute path in a variable; the XDG standard says to ignore others.
     fn dir(&self, name: &str) -> Option<PathBuf> {
         self.get(name).map(PathBuf::from).filter(|path| path.is_absolute())
@@ -65,6 +73,10 @@ impl Env {
         let named = ["XDG_RUNTIME_DIR", "TMPDIR", "TEMP"].iter().find_map(|name| self.dir(name));
         named.unwrap_or_else(|| PathBuf::from("/tmp"))
     }
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Env {

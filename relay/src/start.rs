@@ -95,6 +95,15 @@ impl Relay {
     /// # Errors
     /// The first thing that does not work, with its remedy where there is one. Nothing runs then.
     pub async fn start(settings: RelaySettings) -> Result<RelayHandle, StartError> {
+        Self::start_with(settings, Passwords::default()).await
+    }
+
+    /// As [`Relay::start`], with another way to hash passwords: for tests that log in very often.
+    #[doc(hidden)]
+    pub async fn start_with(
+        settings: RelaySettings,
+        passwords: Passwords,
+    ) -> Result<RelayHandle, StartError> {
         check_listen(settings.listen, settings.tls.is_on(), settings.allow_plain_http)?;
         let tls = settings::tls_options(&settings.tls).map(Tls::load).transpose()?;
         let (listener, addr) = bind(settings.listen).await?;
@@ -105,7 +114,9 @@ impl Relay {
         let data = RelayPaths::data(&settings, &Env::of_process())?;
         let metrics = Metrics::new();
         let (lock, store) = open(&data, &settings, metrics.clone()).await?;
-        Assembly { settings, metrics, store, lock, tls }.run(listener, addr, operations).await
+        Assembly { settings, metrics, store, passwords, lock, tls }
+            .run(listener, addr, operations)
+            .await
     }
 }
 
@@ -142,6 +153,7 @@ struct Assembly {
     settings: RelaySettings,
     metrics: Metrics,
     store: Arc<dyn Store>,
+    passwords: Passwords,
     lock: Lock,
     tls: Option<Tls>,
 }
@@ -153,12 +165,12 @@ impl Assembly {
         addr: SocketAddr,
         operations: Option<(TcpListener, SocketAddr)>,
     ) -> Result<RelayHandle, StartError> {
-        let Self { settings, metrics, store, lock, tls } = self;
+        let Self { settings, metrics, store, passwords, lock, tls } = self;
         let exchange = Exchange::new(store.clone(), &settings, metrics.clone());
         let seen = exchange.clone();
         let seen: Seen = Box::new(move || seen.seen());
         let chores = ChoresHandle::start(store.clone(), seen, metrics.clone()).await?;
-        let router = router(&settings, &metrics, &store, exchange);
+        let router = router(&settings, &metrics, &store, passwords, exchange);
         let (shutdown, readiness) = (CancellationToken::new(), readiness(&store));
         let (options, token) =
             (settings::serve_options(&settings, metrics.clone()), shutdown.clone());
@@ -190,16 +202,12 @@ fn router(
     settings: &RelaySettings,
     metrics: &Metrics,
     store: &Arc<dyn Store>,
+    passwords: Passwords,
     exchange: Exchange,
 ) -> Router {
     let rates = Rates::of(&settings.limits);
-    let accounts = Accounts::new(
-        store.clone(),
-        Passwords::default(),
-        settings.registration,
-        &rates,
-        metrics.clone(),
-    );
+    let accounts =
+        Accounts::new(store.clone(), passwords, settings.registration, &rates, metrics.clone());
     let identity =
         Identity { domain: settings.domain.clone(), registration: settings.registration };
     http::router(Arc::new(App {

@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent::link::{Answer, Client, Connection, LinkError, Meter, RelayUrl, TlsSettings};
 use agent::store::{Compose, Inbox, Kind, NewDevice, Options, Store};
 use agent::sync::{self, Ended, Progress, SyncError, Terms, Transport};
 use bytes::Bytes;
+use config::relay::Registration;
 use config::{Account, AgentPaths, Env};
+use relay::account::Passwords;
 use relay::start::{Relay, RelayHandle};
 
 use crate::agent::AgentHome;
@@ -28,6 +31,21 @@ impl InsideRelay {
         settings.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         settings.data = dir.to_owned();
         Self { handle: Relay::start(settings).await.expect("the relay starts") }
+    }
+
+    /// As [`InsideRelay::start`], but whoever asks may join, and passwords cost nothing.
+    pub async fn start_open(dir: &Path) -> Self {
+        let mut settings = RelayOptions::default().settings;
+        settings.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        settings.data = dir.to_owned();
+        settings.registration = Registration::Open;
+        let handle = Relay::start_with(settings, Passwords::cheap()).await;
+        Self { handle: handle.expect("the relay starts") }
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &Arc<dyn relay::store::Store> {
+        self.handle.store()
     }
 
     /// Where it listens.

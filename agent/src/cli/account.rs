@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use config::{Account, AgentPaths, AgentSettings, Secret};
+use config::{Account, AgentPaths, AgentSettings, Env, Secret};
 use serde_json::Value;
 
 use super::{
@@ -52,7 +52,7 @@ impl Session<'_> {
         // The account's file outlives the folder that the command was given in.
         let ca = flags.ca.map(std::path::absolute).transpose();
         let ca = ca.map_err(|err| Failure::usage(format!("--ca: {err}")))?;
-        let client = Client::new(url.clone(), tls(ca.clone(), &settings));
+        let client = reach(url.clone(), ca.clone(), &settings, self.env)?;
         for dir in paths.directories() {
             account::make_private_dir(dir).map_err(|err| {
                 Failure::new("home", format!("{} could not be made: {err}", dir.display()))
@@ -211,7 +211,7 @@ impl Session<'_> {
     pub(super) fn relay(&self) -> Result<(Account, Client), Failure> {
         let (paths, settings) = (self.paths()?, self.settings()?);
         let account = load(&paths)?;
-        let client = client(&account, &settings)?;
+        let client = client(&account, &settings, self.env)?;
         Ok((account, client))
     }
 }
@@ -245,9 +245,23 @@ pub(crate) fn load(paths: &AgentPaths) -> Result<Account, Failure> {
 }
 
 /// The way to the account's relay.
-pub(crate) fn client(account: &Account, settings: &AgentSettings) -> Result<Client, Failure> {
-    let url = relay_url(&account.relay, settings)?;
-    Ok(Client::new(url, tls(account.ca.clone(), settings)))
+pub(crate) fn client(
+    account: &Account,
+    settings: &AgentSettings,
+    env: &Env,
+) -> Result<Client, Failure> {
+    reach(relay_url(&account.relay, settings)?, account.ca.clone(), settings, env)
+}
+
+/// The way to a relay, through the proxy that the settings or the environment name.
+fn reach(
+    url: RelayUrl,
+    ca: Option<PathBuf>,
+    settings: &AgentSettings,
+    env: &Env,
+) -> Result<Client, Failure> {
+    let client = Client::new(url, tls(ca, settings)).behind(&settings.proxy, env);
+    client.map_err(|err| Failure::chain("bad_proxy", &err))
 }
 
 fn relay_url(url: &str, settings: &AgentSettings) -> Result<RelayUrl, Failure> {
@@ -255,8 +269,9 @@ fn relay_url(url: &str, settings: &AgentSettings) -> Result<RelayUrl, Failure> {
 }
 
 fn tls(ca: Option<PathBuf>, settings: &AgentSettings) -> TlsSettings {
-    let from_settings = || Some(settings.ca.clone()).filter(|ca| !ca.as_os_str().is_empty());
-    TlsSettings { ca: ca.or_else(from_settings), ..TlsSettings::default() }
+    let named = |file: &PathBuf| Some(file.clone()).filter(|file| !file.as_os_str().is_empty());
+    let ca = ca.or_else(|| named(&settings.ca));
+    TlsSettings { ca, extra_ca: named(&settings.proxy.extra_ca), ..TlsSettings::default() }
 }
 
 fn not_empty(password: String) -> Result<Secret, Failure> {

@@ -69,7 +69,7 @@ impl Session<'_> {
         lines.push(config_line(&paths, &settings));
         let mut link = Vec::new();
         if let (Ok(settings), Ok(Some(account))) = (&settings, &account) {
-            link = Self::link_lines(settings, account);
+            link = self.link_lines(settings, account);
         }
         // The clock is known from the relay, but a wrong one explains what fails after it.
         lines.extend(clock_line(&paths, &mut link));
@@ -118,8 +118,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn link_lines(settings: &AgentSettings, account: &Account) -> Vec<Line> {
-        let client = match client(account, settings) {
+    fn link_lines(&self, settings: &AgentSettings, account: &Account) -> Vec<Line> {
+        let client = match client(account, settings, self.env) {
             Ok(client) => client,
             Err(failure) => {
                 let remedy = "log in again with the right address";
@@ -194,6 +194,7 @@ fn found(finding: &Finding) -> Line {
     let check = match finding.check {
         Check::Name => "name",
         Check::Tcp => "tcp",
+        Check::Proxy => "proxy",
         Check::Tls => "tls",
     };
     match (&finding.outcome, &finding.warning) {

@@ -1,5 +1,5 @@
-//! The way to the relay: name, TCP, TLS. What it yields is a stream of bytes under a meter; another way (through a
-//! proxy) would yield the same.
+//! The way to the relay: name, TCP, TLS, or a proxy in place of the first two. What it yields is a stream of bytes
+//! under a meter.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,6 +16,7 @@ use super::{
     error::LinkError,
     fault::TlsFault,
     meter::{Meter, Metered, Tally},
+    proxy::{self, Forward, Opened, Via},
     url::RelayUrl,
 };
 
@@ -36,35 +37,52 @@ pub(crate) struct Line {
     pub(crate) stream: Box<dyn Stream>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) rtt: Duration,
+    /// Round trips that it took.
+    pub(crate) round_trips: u32,
     pub(crate) tls_resumed: Option<bool>,
+    /// Requests go to a proxy in absolute form.
+    pub(crate) forward: Option<Forward>,
 }
 
-/// Connects; `tls` is what [`RelayUrl::is_secure`] needs. The caller bounds the time.
+/// Connects; `tls` is what [`RelayUrl::is_secure`] needs, `via` the proxy if there is one, and `held` says that requests
+/// will be held. The caller bounds the time.
 pub(crate) async fn dial(
     url: &RelayUrl,
     tls: Option<Arc<ClientConfig>>,
     meter: &Meter,
+    via: Option<&Via>,
+    held: bool,
 ) -> Result<Line, LinkError> {
     // Opening a connection costs packets: with nothing left there is none.
     if meter.remaining() == Some(0) {
         return Err(LinkError::BudgetSpent);
     }
-    let addresses = resolve(url).await?;
-    let (tcp, rtt) = connect_any(&addresses).await?;
-    let stream = meter.wrap(tcp);
+    let opened = match via {
+        None => straight(url, meter).await?,
+        Some(via) => proxy::open(via, url, meter, held).await?,
+    };
+    let Opened { stream, rtt, round_trips, forward } = opened;
     let tally = stream.tally();
     let Some(config) = tls else {
-        return Ok(Line { stream: Box::new(stream), tally, rtt, tls_resumed: None });
+        let stream = Box::new(stream);
+        return Ok(Line { stream, tally, rtt, round_trips, tls_resumed: None, forward });
     };
     let stream = handshake(url, config, stream).await?;
     let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
-    Ok(Line { stream: Box::new(stream), tally, rtt, tls_resumed: Some(resumed) })
+    let (stream, round_trips) = (Box::new(stream), round_trips + 1);
+    Ok(Line { stream, tally, rtt, round_trips, tls_resumed: Some(resumed), forward })
 }
 
-/// The relay's addresses, in the system's order.
-pub(crate) async fn resolve(url: &RelayUrl) -> Result<Vec<SocketAddr>, LinkError> {
-    let failed = |source| LinkError::NameNotFound { host: url.host(), source };
-    let found = lookup_host((url.host(), url.port())).await.map_err(failed)?;
+async fn straight(url: &RelayUrl, meter: &Meter) -> Result<Opened, LinkError> {
+    let addresses = resolve(&url.host(), url.port()).await?;
+    let (tcp, rtt) = connect_any(&addresses).await?;
+    Ok(Opened { stream: meter.wrap(tcp), rtt, round_trips: 1, forward: None })
+}
+
+/// The addresses of a name (at least one), in the system's order.
+pub(crate) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, LinkError> {
+    let failed = |source| LinkError::NameNotFound { host: host.to_owned(), source };
+    let found = lookup_host((host, port)).await.map_err(failed)?;
     let addresses: Vec<_> = found.take(ADDRESSES_MAX).collect();
     if addresses.is_empty() {
         return Err(failed(io::ErrorKind::NotFound.into()));

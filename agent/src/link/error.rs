@@ -2,7 +2,7 @@
 
 use std::{error::Error, io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::fault::TlsFault;
+use super::{fault::TlsFault, proxy::ProxyFault};
 
 /// A failed connection, request or answer.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,16 @@ pub enum LinkError {
         fault: TlsFault,
         /// What rustls said.
         source: rustls::Error,
+    },
+    /// The proxy on the way did not lead to the relay.
+    #[error("the proxy {proxy} {fault}")]
+    Proxy {
+        /// Its address, without a login.
+        proxy: String,
+        /// Which of the usual reasons.
+        fault: ProxyFault,
+        /// What the system said, where it said something.
+        source: Option<Box<dyn Error + Send + Sync>>,
     },
     /// Something else answered: a portal, a proxy, another service.
     #[error("this is not a relay's answer ({}{hint})", status.map_or(String::new(), |s| format!("status {s}: ")))]
@@ -99,6 +109,7 @@ impl LinkError {
             | Self::AnswerTooLong { .. }
             | Self::BadToken
             | Self::BudgetSpent => true,
+            Self::Proxy { fault, .. } => fault.is_permanent(),
             // A gateway's 502, 503 or 504 while the relay starts again.
             Self::NotARelay { status, .. } => !status.is_some_and(|s| 500 <= s && s != 511),
             Self::NameNotFound { .. }
@@ -112,12 +123,25 @@ impl LinkError {
     /// Whether there seems to be no link at all, rather than something wrong at its other end.
     #[must_use]
     pub fn is_no_link(&self) -> bool {
+        match self {
+            Self::Proxy { fault, .. } => fault.is_no_link(),
+            Self::NameNotFound { .. }
+            | Self::Unreachable { .. }
+            | Self::Cut { .. }
+            | Self::Stalled { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether nobody is there at all: asking again at once would not change that.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
         matches!(
             self,
             Self::NameNotFound { .. }
                 | Self::Unreachable { .. }
-                | Self::Cut { .. }
-                | Self::Stalled { .. }
+                | Self::Refused { .. }
+                | Self::Proxy { fault: ProxyFault::NotThere, .. }
         )
     }
 
@@ -141,6 +165,7 @@ impl LinkError {
                 "Install the system's certificates (Debian: ca-certificates), or set the relay's CA file."
             }
             Self::Tls { fault, .. } => fault.remedy(),
+            Self::Proxy { fault, .. } => fault.remedy(),
             Self::NotARelay { status: None, .. } => {
                 "Check the port, and whether the relay speaks https there rather than http."
             }

@@ -6,8 +6,10 @@
 use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
 use hyper::{
-    HeaderMap, Method, Request,
+    HeaderMap, Method, Request, Response, StatusCode, Uri,
+    body::Incoming,
     client::conn::http1::{self, SendRequest},
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue},
     http::uri::PathAndQuery,
@@ -18,11 +20,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     answer::Answer,
-    body::Outgoing,
+    body::{Flags, Outgoing},
     dial::Line,
     error::LinkError,
     meter::Tally,
     patience::{Patience, Stalled},
+    proxy::Forward,
 };
 
 /// An answer's header, and what is read ahead of its reader, in bytes.
@@ -44,14 +47,16 @@ pub struct Connection {
     pub(super) tally: Arc<Tally>,
     host: HeaderValue,
     rtt: Duration,
+    round_trips: u32,
     tls_resumed: Option<bool>,
+    forward: Option<Forward>,
     /// A request is under way, or was left unfinished.
     pub(super) busy: bool,
 }
 
 impl Connection {
     pub(super) async fn open(line: Line, host: HeaderValue) -> Result<Self, LinkError> {
-        let Line { stream, tally, rtt, tls_resumed } = line;
+        let Line { stream, tally, rtt, round_trips, tls_resumed, forward } = line;
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(BUFFER_MAX)
             .max_headers(HEADERS_MAX)
@@ -59,13 +64,20 @@ impl Connection {
             .await
             .map_err(|err| request_error(err, &tally, 0))?;
         let task = AbortOnDropHandle::new(tokio::spawn(driver));
-        Ok(Self { sender, task, tally, host, rtt, tls_resumed, busy: false })
+        let busy = false;
+        Ok(Self { sender, task, tally, host, rtt, round_trips, tls_resumed, forward, busy })
     }
 
-    /// How long the TCP handshake took: about one round trip.
+    /// About one round trip: how long the TCP handshake took, or a proxy's to get to the relay.
     #[must_use]
     pub fn rtt(&self) -> Duration {
         self.rtt
+    }
+
+    /// Round trips that connecting took: TCP, what a proxy needs, TLS.
+    #[must_use]
+    pub fn round_trips(&self) -> u32 {
+        self.round_trips
     }
 
     /// Whether TLS resumed an earlier session; `None` without TLS.
@@ -148,12 +160,44 @@ impl Connection {
             let source = io::Error::new(io::ErrorKind::NotConnected, "an earlier answer was left");
             return Err(LinkError::Cut { received: 0, source: source.into() });
         }
-        let mut patience = Patience::new(self.tally.clone(), body.len(), hold);
         let headers = self.headers(token, content_type, body.len(), method == Method::GET)?;
+        let Some(forward) = self.forward.clone() else {
+            let (answer, flags, patience) =
+                self.send_once(method, path.into(), headers, body, hold).await?;
+            return Answer::new(answer, self, flags, patience).or_portal().await;
+        };
+        let mut is_second = false;
+        loop {
+            let (uri, pass) = forward.address(&method, &path).await?;
+            let mut headers = headers.clone();
+            pass.clone().put_into(&mut headers);
+            let (answer, flags, patience) =
+                self.send_once(method.clone(), uri, headers, body.clone(), hold).await?;
+            if answer.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+                let answer = Answer::new(answer, self, flags, patience).or_portal().await;
+                return answer.map_err(|err| forward.judge(err));
+            }
+            forward.challenged(answer.headers(), &pass, is_second)?;
+            if !self.goes_on(answer, &flags, patience).await {
+                return Err(forward.again());
+            }
+            is_second = true;
+        }
+    }
+
+    async fn send_once(
+        &mut self,
+        method: Method,
+        uri: Uri,
+        headers: HeaderMap,
+        body: Bytes,
+        hold: Duration,
+    ) -> Result<(Response<Incoming>, Arc<Flags>, Patience), LinkError> {
+        let mut patience = Patience::new(self.tally.clone(), body.len(), hold);
         let (outgoing, flags) = Outgoing::new(body);
         let mut request = Request::new(outgoing);
         *request.method_mut() = method;
-        *request.uri_mut() = path.into();
+        *request.uri_mut() = uri;
         *request.headers_mut() = headers;
 
         self.busy = true;
@@ -168,7 +212,22 @@ impl Connection {
             .map_err(|err| request_error(err, &self.tally, 0))?;
         flags.answer_begins();
         patience.request_is_out(hold);
-        Answer::new(answer, self, flags, patience).or_portal().await
+        Ok((answer, flags, patience))
+    }
+
+    /// Whether a further request can be made after this answer, a proxy's question for a login.
+    async fn goes_on(
+        &mut self,
+        answer: Response<Incoming>,
+        flags: &Flags,
+        mut patience: Patience,
+    ) -> bool {
+        let page = Limited::new(answer.into_body(), ANSWER_LEN_MAX).collect();
+        let is_read = matches!(patience.watch(page).await, Ok(Ok(_)));
+        if is_read && flags.is_out() && self.sender.ready().await.is_ok() {
+            self.busy = false;
+        }
+        !self.busy
     }
 
     /// In the order that they are written in.

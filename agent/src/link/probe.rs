@@ -1,4 +1,5 @@
-//! What `mailboat doctor` asks of the link: name, TCP, TLS, one after the other, each with its remedy.
+//! What `mailboat doctor` asks of the link: name, TCP, TLS, or a proxy and TLS, one after the other, each with its
+//! remedy.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,7 +10,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Client, Meter, certificate::Validity, dial, error::LinkError, patience::CONNECT_MAX};
+use super::{
+    Client, Meter, certificate::Validity, dial, error::LinkError, meter::Metered,
+    patience::CONNECT_MAX, proxy,
+};
 
 /// A certificate which ends sooner than this is worth a word.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -21,6 +25,8 @@ pub enum Check {
     Name,
     /// Reaching one of them.
     Tcp,
+    /// A way to the relay through the proxy, where there is one: in place of name and address.
+    Proxy,
     /// The encrypted connection, from scratch, so that the certificate is looked at.
     Tls,
 }
@@ -41,17 +47,13 @@ pub struct Finding {
 /// Tries each step until one fails. Sends no request; costs a full handshake, counted by `meter`.
 pub async fn probe(client: &Client, meter: &Meter) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let (addresses, took) = timed(dial::resolve(client.url())).await;
-    let Some(addresses) = note(&mut findings, Check::Name, took, addresses, |a| list(a)) else {
-        return findings;
+    let stream = match client.proxy() {
+        None => straight(client, meter, &mut findings).await,
+        Some(_) => through_proxy(client, meter, &mut findings).await,
     };
-    let (connected, took) = timed(dial::connect_any(&addresses)).await;
-    let told = |(stream, rtt): &(TcpStream, Duration)| reached(stream, *rtt);
-    let Some((stream, _)) = note(&mut findings, Check::Tcp, took, connected, told) else {
-        return findings;
-    };
+    let Some(stream) = stream else { return findings };
     if client.url().is_secure() {
-        let (seen, took) = timed(look_at_tls(client, meter, stream)).await;
+        let (seen, took) = timed(look_at_tls(client, stream)).await;
         let warning = seen.as_ref().ok().and_then(Seen::warning);
         if note(&mut findings, Check::Tls, took, seen, Seen::words).is_some()
             && let Some(last) = findings.last_mut()
@@ -60,6 +62,38 @@ pub async fn probe(client: &Client, meter: &Meter) -> Vec<Finding> {
         }
     }
     findings
+}
+
+async fn straight(
+    client: &Client,
+    meter: &Meter,
+    findings: &mut Vec<Finding>,
+) -> Option<Metered<TcpStream>> {
+    let url = client.url();
+    let (addresses, took) = timed(dial::resolve(&url.host(), url.port())).await;
+    let addresses = note(findings, Check::Name, took, addresses, |a| list(a))?;
+    let (connected, took) = timed(dial::connect_any(&addresses)).await;
+    let told = |(stream, rtt): &(TcpStream, Duration)| reached(stream, *rtt);
+    let (stream, _) = note(findings, Check::Tcp, took, connected, told)?;
+    Some(meter.wrap(stream))
+}
+
+async fn through_proxy(
+    client: &Client,
+    meter: &Meter,
+    findings: &mut Vec<Finding>,
+) -> Option<Metered<TcpStream>> {
+    let via = client.via()?;
+    let (opened, took) = timed(proxy::open(&via, client.url(), meter, false)).await;
+    let told = |opened: &proxy::Opened| {
+        let how = match opened.forward {
+            Some(_) => "is there and will be handed requests whole",
+            None => "leads to the relay",
+        };
+        let (proxy, from, ms) = (&via.proxy, via.proxy.from(), opened.rtt.as_millis());
+        format!("{proxy} (from {from}) {how}, round trip {ms} ms")
+    };
+    Some(note(findings, Check::Proxy, took, opened, told)?.stream)
 }
 
 /// Writes a finding down and hands its value on.
@@ -111,11 +145,11 @@ struct Seen {
     now: Timestamp,
 }
 
-async fn look_at_tls(client: &Client, meter: &Meter, tcp: TcpStream) -> Result<Seen, LinkError> {
+async fn look_at_tls(client: &Client, stream: Metered<TcpStream>) -> Result<Seen, LinkError> {
     // A resumed session would show no certificate of today, and use up the ticket of the next visit.
     let mut config = ClientConfig::clone(&*client.config().await?);
     config.resumption = Resumption::disabled();
-    let stream = dial::handshake(client.url(), Arc::new(config), meter.wrap(tcp)).await?;
+    let stream = dial::handshake(client.url(), Arc::new(config), stream).await?;
     let state: &CommonState = stream.get_ref().1;
     let version = state.protocol_version().and_then(|v| v.as_str()).unwrap_or("TLS");
     let leaf = state.peer_certificates().and_then(|chain| chain.first());

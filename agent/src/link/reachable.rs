@@ -15,7 +15,7 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(10);
 /// First and longest wait between attempts.
 const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 
-/// Waits until a TCP connection to the relay can be opened; one is, and is closed again. Gives the bytes that this
+/// Waits until a TCP connection to the relay (or its proxy) can be opened; one is, and is closed again. Gives the bytes that this
 /// cost, estimated from [`ATTEMPT_BYTES`] for each attempt. Without end it waits as long as `bytes_max` allows
 /// attempts: waits between them double from 0.5 s to 60 s.
 ///
@@ -46,7 +46,8 @@ pub async fn wait_until_reachable(
 
 async fn attempt(client: &Client) -> Result<(), LinkError> {
     let connected = async {
-        let addresses = dial::resolve(client.url()).await?;
+        let (host, port) = client.first_hop();
+        let addresses = dial::resolve(&host, port).await?;
         dial::connect_any(&addresses).await.map(drop)
     };
     timeout(ATTEMPT_MAX, connected).await.unwrap_or(Err(LinkError::Stalled {

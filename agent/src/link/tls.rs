@@ -28,6 +28,8 @@ const CA_FILE_LEN_MAX: u64 = 1 << 20;
 pub struct TlsSettings {
     /// Trust the certificates in this PEM file and no others; `None` trusts the system's.
     pub ca: Option<PathBuf>,
+    /// Trust the authorities in this PEM file too: those of a proxy that looks into TLS.
+    pub extra_ca: Option<PathBuf>,
     /// Also speak TLS 1.2, for an old gateway before the relay. Costs bytes and a round trip where it is used.
     pub allow_tls12: bool,
 }
@@ -35,7 +37,9 @@ pub struct TlsSettings {
 /// Reads the certificates to trust and makes the configuration. Blocks on files.
 pub(crate) fn load(settings: &TlsSettings) -> Result<ClientConfig, LinkError> {
     let provider = Arc::new(provider(settings.allow_tls12));
-    let verifier = verifier(settings.ca.as_deref(), provider.clone())
+    let given = read_given(settings.ca.as_deref())?;
+    let extra = read_given(settings.extra_ca.as_deref())?;
+    let verifier = verifier(given, &extra.unwrap_or_default(), provider.clone())
         .map_err(|source| LinkError::Roots { from: settings.ca.clone(), source })?;
     let versions: &[&SupportedProtocolVersion] =
         if settings.allow_tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
@@ -51,15 +55,26 @@ pub(crate) fn load(settings: &TlsSettings) -> Result<ClientConfig, LinkError> {
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
+type Certificates = Vec<CertificateDer<'static>>;
+
+fn read_given(file: Option<&Path>) -> Result<Option<Certificates>, LinkError> {
+    let Some(file) = file else { return Ok(None) };
+    let from = || Some(file.to_owned());
+    read_pem(file).map(Some).map_err(|source| LinkError::Roots { from: from(), source })
+}
+
 fn verifier(
-    ca: Option<&Path>,
+    given: Option<Certificates>,
+    extra: &[CertificateDer<'static>],
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, AnyError> {
-    let given = ca.map(read_pem).transpose()?;
-    let roots = match &given {
+    let mut roots = match &given {
         Some(given) => roots_of(given)?,
         None => roots_from_system()?,
     };
+    for certificate in extra {
+        roots.add(certificate.clone())?;
+    }
     let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
     Ok(match given {
         Some(given) => Arc::new(Pinned { webpki, given }),
@@ -67,7 +82,7 @@ fn verifier(
     })
 }
 
-fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, AnyError> {
+fn read_pem(path: &Path) -> Result<Certificates, AnyError> {
     if CA_FILE_LEN_MAX < std::fs::metadata(path)?.len() {
         return Err(io::Error::other("the file is larger than 1 MiB").into());
     }

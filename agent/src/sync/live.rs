@@ -17,7 +17,10 @@ use super::{
     exchange::{Exchange, Exchanged, Mode, Next, finish, refusal},
     run,
 };
-use crate::store::{Attempt, Change, Store};
+use crate::{
+    link::LinkError,
+    store::{Attempt, Change, Store},
+};
 
 /// Messages that came are acknowledged by themselves after this.
 const ACK_AFTER: Duration = Duration::from_secs(10);
@@ -93,7 +96,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
         let mut is_buffered = false;
         loop {
             let terms = (self.terms)();
-            let hold_s = self.hold_s(is_buffered)?;
+            let hold_s = self.hold_s(is_buffered, transport.hold_max_s())?;
             let mode = Mode {
                 submits: false,
                 must: true,
@@ -102,7 +105,16 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
                 hold_s,
             };
             let exchange = Exchange::new(self.store, &terms, mode);
-            match self.hold_once(&exchange, transport, is_buffered).await? {
+            let mut heard_at = Instant::now();
+            let held = self.hold_once(&exchange, transport, is_buffered, &mut heard_at).await;
+            match &held {
+                Err(SyncError::Link(LinkError::Cut { .. }) | SyncError::Unfinished) => {
+                    transport.note_hold(Some(heard_at.elapsed()));
+                }
+                Ok(Held::Done(_)) => transport.note_hold(None),
+                _ => {}
+            }
+            match held? {
                 // The line is taken up again with a whole visit, which sees to it.
                 Held::Done(exchanged) if exchanged.forked => return Err(SyncError::Unfinished),
                 Held::Done(Exchanged { stop: Some(stop), .. }) => return Ok(Ended::Stopped(stop)),
@@ -117,11 +129,13 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
         }
     }
 
-    fn hold_s(&self, is_buffered: bool) -> Result<u16, SyncError> {
+    /// `way_max_s`: what the way there lets pass.
+    fn hold_s(&self, is_buffered: bool, way_max_s: Option<u16>) -> Result<u16, SyncError> {
         let limit = match self.store.reader().position()?.limits.hold_max_s {
             0 => wire::limits::HOLD_SECONDS_MAX,
             limit => limit.min(wire::limits::HOLD_SECONDS_MAX),
         };
+        let limit = limit.min(way_max_s.unwrap_or(limit));
         Ok(if is_buffered { limit.min(SHORT_HOLD_S) } else { limit })
     }
 
@@ -130,6 +144,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
         exchange: &Exchange<'_>,
         transport: &mut T,
         is_buffered: bool,
+        heard_at: &mut Instant,
     ) -> Result<Held, SyncError> {
         let patience = FIRST_PACKET_MAX.max(4 * transport.rtt());
         let turn = self.turn.number.lock().await;
@@ -153,6 +168,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
             }
             while !reading.is_welcomed && !reading.is_done {
                 reading.step(&mut answer, &mut progress).await?;
+                *heard_at = Instant::now();
             }
             Ok(answer)
         };
@@ -170,6 +186,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
         // A fork that this side has noticed is not held until the end of it.
         while !reading.is_done && !reading.exchanged.forked {
             reading.step(&mut answer, &mut progress).await?;
+            *heard_at = Instant::now();
             flush(self.progress, &mut progress);
         }
         finish(&mut answer).await;

@@ -28,6 +28,14 @@ pub trait Transport: Send {
     /// About one round trip, zero where it is not known.
     fn rtt(&self) -> Duration;
 
+    /// Seconds that a request may be held on this way before somebody on it cuts the line; `None` where nobody was seen to.
+    fn hold_max_s(&self) -> Option<u16> {
+        None
+    }
+
+    /// A hold has ended: by a cut, so long after the last byte, or (`None`) as it should.
+    fn note_hold(&self, _cut_after: Option<Duration>) {}
+
     /// Makes a new device of the same account: `POST /v1/devices` with the token in use, or with `token` itself where
     /// that is in use already. When this comes back, `token` is durable beside the store and in use from here on.
     fn new_device(

@@ -45,7 +45,7 @@ impl Way {
         Self { client, meter, account, file, connection: None, rtt: Duration::ZERO, round_trips: 0 }
     }
 
-    /// Round trips that connecting took: TCP, and TLS where there is any.
+    /// Round trips that connecting took.
     pub(super) fn round_trips(&self) -> u64 {
         self.round_trips
     }
@@ -61,7 +61,7 @@ impl Way {
             None => {
                 let connection = self.client.connect(&self.meter).await?;
                 self.rtt = connection.rtt();
-                self.round_trips += 1 + u64::from(connection.tls_resumed().is_some());
+                self.round_trips += u64::from(connection.round_trips());
                 connection
             }
         };
@@ -105,6 +105,14 @@ impl Transport for Way {
 
     fn rtt(&self) -> Duration {
         self.rtt
+    }
+
+    fn hold_max_s(&self) -> Option<u16> {
+        self.client.hold_max_s()
+    }
+
+    fn note_hold(&self, cut_after: Option<Duration>) {
+        self.client.note_hold(cut_after);
     }
 
     async fn new_device(&mut self, token: &str, cursors: Cursors) -> Result<NewDevice, SyncError> {

@@ -1,5 +1,6 @@
 //! Exchanges against a real store, named by the invariants of the design where they hold one.
 
+mod crowd;
 mod cuts;
 mod forks;
 mod holds;

@@ -188,7 +188,7 @@ async fn a_relays_own_certificate_can_be_given_as_the_one_to_trust() {
         let server = Server::start(Some(tls), u64::MAX, script).await;
         let ca = Some(dir.path().join("relay.pem"));
         let here = format!("https://{}", server.address);
-        let client = client(&here, TlsSettings { ca, allow_tls12: false });
+        let client = client(&here, TlsSettings { ca, ..TlsSettings::default() });
         match expected {
             None => assert_eq!(once(&client, &Meter::new(None)).await.unwrap(), Some(false)),
             Some(expected) => assert_eq!(fault(&client).await, expected),
@@ -197,7 +197,8 @@ async fn a_relays_own_certificate_can_be_given_as_the_one_to_trust() {
     let (tls, _) = self_signed("127.0.0.1", 2999);
     let server = Server::start(Some(tls), u64::MAX, |peer| answer_all(peer, Vec::new())).await;
     let (_, other) = self_signed("127.0.0.1", 2999);
-    let settings = TlsSettings { ca: Some(other.path().join("relay.pem")), allow_tls12: false };
+    let settings =
+        TlsSettings { ca: Some(other.path().join("relay.pem")), ..TlsSettings::default() };
     let other = client(&format!("https://{}", server.address), settings);
     let fault = fault(&other).await;
     assert!(matches!(fault, TlsFault::CaAsServer | TlsFault::UnknownCa), "{fault:?}");

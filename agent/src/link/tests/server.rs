@@ -193,7 +193,7 @@ impl Ca {
 
     /// Trusts this CA alone.
     pub(crate) fn settings(&self) -> TlsSettings {
-        TlsSettings { ca: Some(self.path()), allow_tls12: false }
+        TlsSettings { ca: Some(self.path()), ..TlsSettings::default() }
     }
 
     /// A server for `name`, until the end of `until`.
