@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{task::JoinSet, time::Instant};
-use wire::{AccountId, BodyReader, ConversationRef, DeviceId, Frame, HeldRow, Item, LaneMask, Run};
+use wire::{AccountId, BodyReader, ConversationRef, DeviceId, Frame, HeldRow, Item, LaneMask};
 
 use super::{
     START_S, World,
@@ -20,9 +20,9 @@ use super::{
 use crate::{
     exchange::{Exchange, Packets},
     store::{
-        AccountAnswer, AccountOrder, AccountOutcome, AccountQuery, AnswerAsk, Changes, Chore,
-        ChoreReport, DeviceState, HeldAsk, LaneAsk, LanePage, Login, NewDevice, Pending, Policy,
-        SecretHash, Store, StoreError, Taken, Turn,
+        AccountAnswer, AccountOrder, AccountOutcome, AccountQuery, AnswerAsk, Answers, Changes,
+        Chore, ChoreReport, DeviceState, HeldAsk, LaneAsk, LanePage, Login, NewDevice, Pending,
+        Policy, SecretHash, Store, StoreError, Taken, Turn,
     },
 };
 
@@ -74,7 +74,7 @@ impl Store for Counting {
         self.inner.devices(devices)
     }
 
-    fn answers(&self, asks: Vec<AnswerAsk>) -> Pending<'_, Vec<Result<Vec<Run>, StoreError>>> {
+    fn answers(&self, asks: Vec<AnswerAsk>) -> Pending<'_, Vec<Result<Answers, StoreError>>> {
         self.inner.answers(asks)
     }
 
