@@ -123,7 +123,9 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(&mut self, command: Command) -> Result<u8, Failure> {
-        if !matches!(command, Command::Doctor | Command::Completions { .. }) {
+        let needs_nothing =
+            matches!(command, Command::Doctor | Command::Completions { .. } | Command::Man { .. });
+        if !needs_nothing {
             self.check_named_config()?;
         }
         match command {
@@ -141,6 +143,7 @@ impl Session<'_> {
             Command::Status => self.status()?,
             Command::Devices { command } => self.devices(command.as_ref())?,
             Command::Doctor => return self.doctor(),
+            Command::Man { dir } => man(&dir)?,
             Command::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Cli::command(), "mailboat", &mut script);
@@ -229,6 +232,14 @@ impl Session<'_> {
         }
         Ok(text)
     }
+}
+
+fn man(dir: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(dir)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), dir))
+        .map_err(|err| {
+            Failure::new("man", format!("cannot write manual pages to {}: {err}", dir.display()))
+        })
 }
 
 /// Runs what waits for a socket.

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 mod limits;
+mod proxies;
 
 use crate::{
     check::{Invalid, log_filter, within},
@@ -12,6 +13,7 @@ use crate::{
     span::Span,
 };
 pub use limits::{Limits, REQUEST_OVERHEAD};
+pub use proxies::{Proxies, ProxiesError};
 
 /// All settings of one relay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,8 @@ pub struct Settings {
     pub domain: String,
     /// Serves plain HTTP to other machines too: for a reverse proxy that does the TLS.
     pub allow_plain_http: bool,
+    /// Proxies whose `X-Forwarded-For` says where a request comes from; of others it is not read.
+    pub trusted_proxies: Proxies,
     /// Who may make an account.
     pub registration: Registration,
     /// What is logged: a level, or `target=level,…`.
@@ -49,6 +53,7 @@ impl Default for Settings {
             data: PathBuf::new(),
             domain: "localhost".to_owned(),
             allow_plain_http: false,
+            trusted_proxies: Proxies::default(),
             registration: Registration::Invite,
             log: "info".to_owned(),
             log_format: LogFormat::Text,

@@ -13,7 +13,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-use std::{ffi::OsString, future::Future, io, process::ExitCode};
+use std::{ffi::OsString, future::Future, io, path::Path, process::ExitCode};
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
@@ -80,6 +80,7 @@ fn carry_out(args: Args, env: &Env, terminal: &mut dyn Terminal) -> anyhow::Resu
             return serve::serve(settings(&common, Some(args), env)?, terminal);
         }
         Command::Completions { shell } => return completions(*shell, terminal),
+        Command::Man { dir } => return man(dir),
         _ => {}
     }
     let settings = settings(&common, None, env)?;
@@ -88,7 +89,7 @@ fn carry_out(args: Args, env: &Env, terminal: &mut dyn Terminal) -> anyhow::Resu
     let _ = log::init("warn", LogFormat::Text);
     let open = |missing| Open::new(&settings, env, missing);
     match command {
-        Command::Serve(_) | Command::Completions { .. } => Ok(()),
+        Command::Serve(_) | Command::Completions { .. } | Command::Man { .. } => Ok(()),
         Command::Account { command } => account::account(command, open, common.json, terminal),
         Command::Invite(args) => invite::invite(args, open, common.json, terminal),
         Command::Device { command } => device::device(command, open, common.json, terminal),
@@ -101,6 +102,12 @@ fn completions(shell: clap_complete::Shell, terminal: &mut dyn Terminal) -> anyh
     clap_complete::generate(shell, &mut Args::command(), "mailboat-relay", &mut script);
     terminal.print(String::from_utf8_lossy(&script).trim_end())?;
     Ok(())
+}
+
+fn man(dir: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir)
+        .and_then(|()| clap_mangen::generate_to(Args::command(), dir))
+        .with_context(|| format!("cannot write manual pages to {}", dir.display()))
 }
 
 fn settings(

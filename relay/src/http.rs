@@ -4,6 +4,7 @@
 //! `{"error": words, "code": snake_case}`.
 
 mod devices;
+mod forwarded;
 mod info;
 mod join;
 mod login;
@@ -14,6 +15,7 @@ mod sync;
 mod tests;
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,7 +28,7 @@ use axum::{
     response::Response,
     routing::{delete, get, post},
 };
-use config::relay::Registration;
+use config::relay::{Proxies, Registration};
 use serde::{Serialize, de::DeserializeOwned};
 use wire::{AccountId, Stop, StopReason};
 
@@ -80,6 +82,7 @@ pub struct Identity {
 pub struct Askers {
     accounts: RateLimiter<AccountId>,
     addresses: RateLimiter<Origin>,
+    proxies: Proxies,
 }
 
 impl Askers {
@@ -89,7 +92,14 @@ impl Askers {
         Self {
             accounts: RateLimiter::new(rates.requests, LIMITED_MAX),
             addresses: RateLimiter::new(rates.requests_per_address, LIMITED_MAX),
+            proxies: Proxies::default(),
         }
+    }
+
+    /// Takes the word of these proxies for where a request comes from.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -113,15 +123,21 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 impl App {
+    /// Where a request comes from: the other end of the socket, or whom a trusted proxy there names.
+    fn address(&self, info: &ConnInfo, headers: &HeaderMap) -> IpAddr {
+        forwarded::origin(&self.askers.proxies, info.peer().ip(), headers)
+    }
+
     /// Passes an address that does not ask too often.
-    fn admit(&self, info: &ConnInfo) -> Result<(), Problem> {
-        let verdict = self.askers.addresses.check(info.peer().ip().into(), Instant::now());
+    fn admit(&self, info: &ConnInfo, headers: &HeaderMap) -> Result<(), Problem> {
+        let address = self.address(info, headers);
+        let verdict = self.askers.addresses.check(address.into(), Instant::now());
         self.unless_limited(verdict)
     }
 
     /// The device that a request's token belongs to, if neither it nor its address asks too often.
     async fn login_of(&self, info: &ConnInfo, headers: &HeaderMap) -> Result<Login, Problem> {
-        self.admit(info)?;
+        self.admit(info, headers)?;
         let login = self.known(info, headers).await?;
         info.mark_device(DeviceKey(login.device));
         Ok(login)

@@ -215,7 +215,7 @@ fn router(
         exchange,
         store: store.clone(),
         identity,
-        askers: Askers::new(&rates),
+        askers: Askers::new(&rates).behind(settings.trusted_proxies.clone()),
         metrics: metrics.clone(),
     }))
 }

@@ -192,6 +192,12 @@ pub(crate) enum Command {
     },
     /// Look for what could be wrong, step by step, with the remedy
     Doctor,
+    /// Write manual pages into a directory, one for each command
+    Man {
+        /// Where to; is made where it is not there
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// Print completions for a shell
     Completions {
         /// For which

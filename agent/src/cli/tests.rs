@@ -329,6 +329,22 @@ fn help_and_version_go_to_standard_output() {
     assert!(home.run(&["completions", "bash"]).out.contains("complete"));
 }
 
+#[test]
+fn manual_pages_are_written_for_each_command() {
+    let home = Home::new();
+    let dir = home.path().join("share/man/man1");
+    assert_eq!(home.run(&["man", dir.to_str().unwrap()]).code, exit::DONE);
+    for (page, words) in
+        [("mailboat.1", "not always online"), ("mailboat-outbox-hold.1", "Keep something here")]
+    {
+        let page = std::fs::read_to_string(dir.join(page)).unwrap();
+        assert!(page.contains(words) && page.starts_with(".ie"), "{page}");
+    }
+    let ran = home.run(&["man", dir.join("mailboat.1").to_str().unwrap()]);
+    assert_eq!(ran.code, exit::FAILED);
+    assert!(ran.err.contains("manual pages"), "{ran:?}");
+}
+
 /// A resident agent in this process.
 struct Resident {
     stop: CancellationToken,

@@ -53,6 +53,12 @@ pub(super) enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Write manual pages into a directory, one for each command.
+    Man {
+        /// Where to; is made where it is not there.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// Print completions for a shell.
     Completions {
         /// For which.

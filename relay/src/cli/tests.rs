@@ -157,6 +157,18 @@ fn what_is_not_understood_exits_with_2_and_help_with_0() {
 }
 
 #[test]
+fn manual_pages_are_written_for_each_command() {
+    let (rig, dir) = (Rig::new(), tempfile::tempdir().unwrap());
+    let man = dir.path().join("man1");
+    assert_eq!(rig.run(&format!("man {}", man.display())).code, DONE);
+    let page = std::fs::read_to_string(man.join("mailboat-relay-account-add.1")).unwrap();
+    assert!(page.contains("mailboat\\-relay"), "{page}");
+    let taken = rig.run(&format!("man {}", man.join("mailboat-relay.1").display()));
+    assert_eq!(taken.code, FAILED);
+    assert!(taken.complaints.contains("manual pages"), "{}", taken.complaints);
+}
+
+#[test]
 fn completions_are_printed_for_each_shell() {
     let rig = Rig::new();
     for shell in ["bash", "zsh", "fish"] {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, extract::State, response::Response};
+use axum::{Extension, extract::State, http::HeaderMap, response::Response};
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
@@ -21,8 +21,9 @@ struct Told<'a> {
 pub(super) async fn relay(
     State(app): State<Arc<App>>,
     Extension(info): Extension<ConnInfo>,
+    headers: HeaderMap,
 ) -> Result<Response, JsonProblem> {
-    app.admit(&info)?;
+    app.admit(&info, &headers)?;
     let now = Timestamp::now();
     Ok(json(&Told {
         version: env!("CARGO_PKG_VERSION"),

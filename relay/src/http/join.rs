@@ -28,9 +28,10 @@ pub(super) async fn join(
     Extension(info): Extension<ConnInfo>,
     request: Request,
 ) -> Result<Response, JsonProblem> {
-    app.admit(&info)?;
+    let address = app.address(&info, request.headers());
+    app.admit(&info, request.headers())?;
     let Asked { invite, name, password, token, device } = decoded(request).await?;
     let joining = Joining { invite, name, password, token, device };
-    let grant = app.accounts.join(joining, info.peer().ip()).await?;
+    let grant = app.accounts.join(joining, address).await?;
     Ok(app.device_answer(&info, &grant))
 }

@@ -31,9 +31,10 @@ pub(super) async fn login(
     Extension(info): Extension<ConnInfo>,
     request: Request,
 ) -> Result<Response, JsonProblem> {
-    app.admit(&info)?;
+    let address = app.address(&info, request.headers());
+    app.admit(&info, request.headers())?;
     let Asked { name, password, token, device, since_s, cursors } = decoded(request).await?;
     let asked = LoggingIn { name, password, token, device, since_s: since_s.unwrap_or(0), cursors };
-    let grant = app.accounts.login(asked, info.peer().ip()).await?;
+    let grant = app.accounts.login(asked, address).await?;
     Ok(app.device_answer(&info, &grant))
 }

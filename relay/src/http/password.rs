@@ -27,6 +27,7 @@ pub(super) async fn change(
 ) -> Result<Response, JsonProblem> {
     let login = app.paced_login(&info, &headers).await?;
     let Asked { old, new } = decoded(request).await?;
-    app.accounts.change_password(login.account, old, new, info.peer().ip()).await?;
+    let address = app.address(&info, &headers);
+    app.accounts.change_password(login.account, old, new, address).await?;
     Ok(no_content())
 }

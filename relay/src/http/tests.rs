@@ -74,7 +74,7 @@ impl Rig {
                 domain: settings.domain.clone(),
                 registration: settings.registration,
             },
-            askers: Askers::new(&rates),
+            askers: Askers::new(&rates).behind(settings.trusted_proxies.clone()),
             metrics: metrics.clone(),
         }));
         Self { router, store, metrics, _dir: dir }

@@ -136,3 +136,24 @@ async fn a_kept_connection_is_asked_once_and_ends_with_its_device() {
     assert_eq!(rig.ask("DELETE", &own, Some(T2), Vec::new()).await.status, 204);
     assert_eq!(devices().await.status, 401, "at once");
 }
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_people_are_limited_one_by_one() {
+    let status = async |rig: &Rig, from: &str| {
+        let info = ConnInfo::detached(([192, 0, 2, 1], 4000).into());
+        let request = HttpRequest::builder().uri("/v1/relay").header("X-Forwarded-For", from);
+        let request = request.extension(info).body(Body::empty()).unwrap();
+        rig.router.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    let trusting = Rig::new(|settings| {
+        settings.limits.requests_per_minute_per_address = 1;
+        settings.trusted_proxies = "192.0.2.0/24".parse().unwrap();
+    });
+    for (from, expected) in [("203.0.113.1", 200), ("203.0.113.1", 429), ("203.0.113.2", 200)] {
+        assert_eq!(status(&trusting, from).await, expected, "{from}");
+    }
+    let by_itself = Rig::new(|settings| settings.limits.requests_per_minute_per_address = 1);
+    for (from, expected) in [("203.0.113.1", 200), ("203.0.113.2", 429)] {
+        assert_eq!(status(&by_itself, from).await, expected, "{from}");
+    }
+}
