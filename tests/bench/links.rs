@@ -30,13 +30,22 @@ const RELAY_IP: &str = "10.77.0.1";
 const RELAY_PORT: u16 = 8443;
 
 /// Writes the figures, if there is a tool to measure them with.
-pub(crate) async fn print(page: &Page, corpus: &Corpus) -> anyhow::Result<()> {
+///
+/// `wanted` says which profiles are.
+pub(crate) async fn print(
+    page: &Page,
+    corpus: &Corpus,
+    wanted: impl Fn(&str) -> bool,
+) -> anyhow::Result<()> {
+    if !PROFILES.iter().any(|profile| wanted(profile.name)) {
+        return Ok(());
+    }
     let Some(linkbox) = env::var_os("LINKBOX").filter(|path| !path.is_empty()) else {
         page.note("\nThin links: not measured. LINKBOX names no tool (it needs root).");
         return Ok(());
     };
     let linkbox = fs::canonicalize(&linkbox).context("LINKBOX names no file")?;
-    for profile in &PROFILES {
+    for profile in PROFILES.iter().filter(|profile| wanted(profile.name)) {
         let report = measure(&linkbox, profile, corpus)
             .await
             .with_context(|| format!("measuring over {}", profile.name))?;
@@ -44,6 +53,8 @@ pub(crate) async fn print(page: &Page, corpus: &Corpus) -> anyhow::Result<()> {
         print_visit(page, "nothing new", report.idle, profile.idle);
         print_visit(page, "100 waiting, 20 to send", report.batch, profile.batch);
         page.row(&Row::count("  requests", report.batch.requests, "").at_most(1.0));
+        print_visit(page, "the same, the rate known", report.again, profile.batch);
+        page.row(&Row::count("  requests", report.again.requests, "").at_most(1.0));
     }
     Ok(())
 }

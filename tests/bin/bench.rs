@@ -3,7 +3,8 @@
 //!
 //! `CORPUS` has 120 lines, the first 100 go to the laptop. `LINKBOX` names the tool that emulates
 //! thin links between two network namespaces (needs root); without it those figures are left out.
-//! `BENCH_ONLY` names sections to run (wire, visits, catch-up, load, links), with spaces between.
+//! `BENCH_ONLY` names sections to run (wire, visits, catch-up, load, links or one of them: v34, gprs,
+//! iridium), with spaces between.
 
 #[path = "../bench"]
 mod bench {
@@ -53,9 +54,7 @@ async fn main() -> anyhow::Result<()> {
     if wanted("load") {
         load::print(&page, &corpus).await?;
     }
-    if wanted("links") {
-        links::print(&page, &corpus).await?;
-    }
+    links::print(&page, &corpus, |profile| wanted("links") || wanted(profile)).await?;
     page.end();
     Ok(())
 }
