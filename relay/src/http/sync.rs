@@ -1,7 +1,8 @@
 //! `POST /v1/sync`: carries an exchange's bytes in and out; what they mean is the exchange's business.
 //!
 //! The request's body goes in as it comes, so a packet is durable while the next one travels. Each packet of the
-//! answer is written by itself: it is then a TLS record of its own, and a cut loses no other.
+//! answer is written by itself: it is then a TLS record of its own, and a cut loses no other. Records that are ready
+//! together leave together all the same: see `serve/cork.rs`.
 
 use std::{
     collections::VecDeque,

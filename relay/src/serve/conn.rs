@@ -177,7 +177,7 @@ impl Carrier {
                 None => self.http(socket, info).await,
                 Some(tls) => {
                     let closing = info.closing().clone();
-                    match closing.run_until_cancelled(handshake(tls, socket)).await {
+                    match closing.run_until_cancelled(handshake(tls, socket, pulse.clone())).await {
                         None => Ok(()),
                         Some(secure) => self.http(secure?, info).await,
                     }
@@ -229,11 +229,15 @@ impl Carrier {
 
 type Secure<S> = tokio_rustls::server::TlsStream<Corked<S>>;
 
-async fn handshake<S>(tls: &TlsAcceptor, socket: S) -> Result<Secure<S>, ConnError>
+async fn handshake<S>(
+    tls: &TlsAcceptor,
+    socket: S,
+    pulse: Arc<Pulse>,
+) -> Result<Secure<S>, ConnError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    match tls.accept(Corked::new(socket)).into_fallible().await {
+    match tls.accept(Corked::new(socket, pulse)).into_fallible().await {
         Ok(mut secure) => {
             secure.get_mut().0.release();
             Ok(secure)

@@ -6,22 +6,31 @@
 //! write that follows, whatever is flushed in between. In TLS 1.2 that record comes after the handshake, and nothing
 //! waits.
 //!
+//! An answer's packets are records of their own, so that a cut loses none but the last. Where all of them are there
+//! ([`Pulse::goes_on`]) they leave in one write nevertheless: the kernel fills segments with them, and a thin line
+//! carries no header and no acknowledgement for each.
+//!
 //! Nor is a peer that hung up without a word told goodbye: that would be two packets that nobody reads, and the
 //! resets that answer them.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::pulse::Pulse;
 
 /// A ticket is about 100 bytes; what is longer than this goes out at once.
 const HELD_MAX: usize = 1024;
 /// The ticket shares a packet with an answer up to this length. Before a longer one it goes by itself: a full packet
 /// takes so long on a thin line that the peer, still without an acknowledgement, would send its request again.
 const TOGETHER_MAX: usize = 1200;
+/// So much of an answer is gathered for one write.
+const GATHERED_MAX: usize = 16 * 1024;
 const RECORD_HEADER_LEN: usize = 5;
 const APPLICATION_DATA: u8 = 23;
 
@@ -32,14 +41,19 @@ pub(crate) struct Corked<S> {
     records: Option<Records>,
     holding: bool,
     held: Vec<u8>,
+    /// So much of what is held is the handshake's: the ticket.
+    ticket_len: usize,
+    pulse: Arc<Pulse>,
     /// The peer has hung up: what is written is dropped.
     alone: bool,
 }
 
 impl<S: AsyncWrite + Unpin> Corked<S> {
-    pub(crate) fn new(socket: S) -> Self {
+    /// `pulse` says whether an answer goes on.
+    pub(crate) fn new(socket: S, pulse: Arc<Pulse>) -> Self {
         let records = Some(Records::default());
-        Self { socket, records, holding: false, held: Vec::new(), alone: false }
+        let (holding, held, ticket_len, alone) = (false, Vec::new(), 0, false);
+        Self { socket, records, holding, held, ticket_len, pulse, alone }
     }
 
     /// The handshake is over: what is held leaves with the next write.
@@ -49,14 +63,29 @@ impl<S: AsyncWrite + Unpin> Corked<S> {
     }
 
     fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.held.is_empty() {
-            let count = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.held))?;
+        self.poll_first(cx, |this| this.held.len())
+    }
+
+    /// Writes the first bytes of what is held: as many as `due` says are left of them.
+    fn poll_first(
+        &mut self,
+        cx: &mut Context<'_>,
+        due: impl Fn(&Self) -> usize,
+    ) -> Poll<io::Result<()>> {
+        while 0 < due(self) {
+            let first = &self.held[..due(self)];
+            let count = ready!(Pin::new(&mut self.socket).poll_write(cx, first))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.held.drain(..count);
+            self.wrote(count);
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.held.drain(..count);
+        self.ticket_len = self.ticket_len.saturating_sub(count);
     }
 
     /// Writes what is held and `slices` in one go; the answer counts the bytes of `slices` only.
@@ -71,10 +100,10 @@ impl<S: AsyncWrite + Unpin> Corked<S> {
         let count = ready!(Pin::new(&mut self.socket).poll_write_vectored(cx, &together))?;
         if count > self.held.len() {
             let of_slices = count - self.held.len();
-            self.held = Vec::new();
+            (self.held, self.ticket_len) = (Vec::new(), 0);
             return Poll::Ready(Ok(of_slices));
         }
-        self.held.drain(..count);
+        self.wrote(count);
         ready!(self.poll_held(cx))?;
         Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
     }
@@ -118,15 +147,24 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Corked<S> {
         if self.alone {
             return Poll::Ready(Ok(count));
         }
-        if self.holding && self.held.len() + count <= HELD_MAX {
+        let together = self.held.len() + count;
+        let waits = if self.holding {
+            together <= HELD_MAX
+        } else {
+            self.pulse.goes_on() && together <= GATHERED_MAX
+        };
+        if waits {
             slices.iter().for_each(|slice| self.held.extend_from_slice(slice));
+            self.ticket_len = if self.holding { together } else { self.ticket_len };
             return Poll::Ready(Ok(count));
         }
-        if self.held.len() + count <= TOGETHER_MAX && !self.held.is_empty() {
-            return self.poll_together(cx, slices);
+        if TOGETHER_MAX < together {
+            ready!(self.poll_first(cx, |this| this.ticket_len))?;
         }
-        ready!(self.poll_held(cx))?;
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+        if self.held.is_empty() {
+            return Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        }
+        self.poll_together(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -134,7 +172,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Corked<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A write takes along what is held, so nothing that was written later can wait behind it.
+        // A write takes along what is held, so nothing that was written later can wait behind it. Only the ticket
+        // waits for long: an answer that does not go on has no more to wait for.
+        if self.ticket_len < self.held.len() && !self.pulse.goes_on() {
+            ready!(self.poll_held(cx))?;
+        }
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
@@ -185,9 +227,14 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::{super::tests::bytes::Noted, *};
+    use crate::ops::Metrics;
 
     const HELLO: &[u8] = &[22, 3, 1, 0, 4, 23, 23, 23, 23, 20, 3, 3, 0, 1, 1];
     const FINISHED: &[u8] = &[23, 3, 3, 0, 2, 9, 9];
+
+    fn corked<S: AsyncWrite + Unpin>(socket: S) -> Corked<S> {
+        Corked::new(socket, Arc::new(Pulse::new(&Metrics::new())))
+    }
 
     #[test]
     fn a_record_is_found_by_its_header_and_not_in_a_body_wherever_the_stream_is_split() {
@@ -203,7 +250,7 @@ mod tests {
     #[tokio::test]
     async fn what_follows_the_clients_finished_waits_for_the_first_answer() {
         let (near, mut far) = tokio::io::duplex(4096);
-        let mut socket = Corked::new(near);
+        let mut socket = corked(near);
         far.write_all(&[HELLO, FINISHED].concat()).await.unwrap();
         let mut read = [0; 64];
         socket.write_all(b"flight ").await.unwrap();
@@ -224,17 +271,35 @@ mod tests {
         for (answer_len, expected) in [(TOGETHER_MAX - 6, 1), (TOGETHER_MAX - 5, 2)] {
             let (near, _far) = tokio::io::duplex(4096);
             let (near, writes) = Noted::new(near);
-            let mut socket = Corked::new(near);
-            socket.held = b"ticket".to_vec();
+            let mut socket = corked(near);
+            (socket.held, socket.ticket_len) = (b"ticket".to_vec(), 6);
             socket.write_all(&vec![7; answer_len]).await.unwrap();
             assert_eq!(writes.lock().unwrap().len(), expected);
         }
     }
 
     #[tokio::test]
+    async fn what_an_answer_has_ready_leaves_in_one_write_behind_the_ticket() {
+        for (packet_len, expected) in
+            [(300, vec![906]), (500, vec![6, 1500]), (10_000, vec![6, 20_000, 10_000])]
+        {
+            let (near, _far) = tokio::io::duplex(64 * 1024);
+            let (near, writes) = Noted::new(near);
+            let mut socket = corked(near);
+            (socket.held, socket.ticket_len) = (b"ticket".to_vec(), 6);
+            for goes_on in [true, true, false] {
+                socket.pulse.answer_goes_on(goes_on);
+                socket.write_all(&vec![7; packet_len]).await.unwrap();
+                socket.flush().await.unwrap();
+            }
+            assert_eq!(*writes.lock().unwrap(), expected);
+        }
+    }
+
+    #[tokio::test]
     async fn a_peer_that_hung_up_is_told_nothing() {
         let (near, mut far) = tokio::io::duplex(4096);
-        let mut socket = Corked::new(near);
+        let mut socket = corked(near);
         far.shutdown().await.unwrap();
         assert_eq!(socket.read(&mut [0; 8]).await.unwrap(), 0);
         socket.write_all(b"goodbye").await.unwrap();
@@ -247,7 +312,7 @@ mod tests {
     #[tokio::test]
     async fn a_small_send_buffer_loses_nothing() {
         let (near, mut far) = tokio::io::duplex(3);
-        let mut socket = Corked::new(near);
+        let mut socket = corked(near);
         socket.holding = true;
         socket.write_all(b"ticket ").await.unwrap();
         socket.release();

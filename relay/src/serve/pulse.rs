@@ -23,6 +23,7 @@ pub(crate) struct Pulse {
     write_blocked: AtomicBool,
     body_wanted: AtomicBool,
     answering: AtomicBool,
+    goes_on: AtomicBool,
     /// Requests answered whole; a new one starts a new deadline.
     answered: AtomicU64,
     wire_up: Counter,
@@ -38,6 +39,7 @@ impl Pulse {
             write_blocked: AtomicBool::new(false),
             body_wanted: AtomicBool::new(false),
             answering: AtomicBool::new(false),
+            goes_on: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             wire_up: counter(Direction::Up),
             wire_down: counter(Direction::Down),
@@ -61,8 +63,19 @@ impl Pulse {
 
     /// The whole answer is in the connection's hands.
     pub(crate) fn end_answer(&self) {
+        self.goes_on.store(false, Relaxed);
         self.answering.store(false, Relaxed);
         self.answered.fetch_add(1, Relaxed);
+    }
+
+    /// Whether more of the answer is there already, behind what is written now.
+    pub(crate) fn answer_goes_on(&self, goes_on: bool) {
+        self.goes_on.store(goes_on, Relaxed);
+    }
+
+    /// As [`Pulse::answer_goes_on`] was told.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.goes_on.load(Relaxed)
     }
 
     /// Whether somebody waits for more of the request's body.

@@ -64,7 +64,7 @@ pub(crate) async fn answer(
         response.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let labels = RequestLabels { route, method, code: response.status().as_u16() };
     metrics.http_requests.get_or_create(&labels).inc();
-    Ok(response.map(|body| AnswerBody { body, _answering: answering }))
+    Ok(response.map(|body| AnswerBody { body, answering }))
 }
 
 async fn answer_after_body(
@@ -262,7 +262,7 @@ impl Drop for Answering {
 #[derive(Debug)]
 pub(crate) struct AnswerBody {
     body: Body,
-    _answering: Answering,
+    answering: Answering,
 }
 
 impl HttpBody for AnswerBody {
@@ -273,7 +273,11 @@ impl HttpBody for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // Bodies that know their length lie in memory whole.
+        let goes_on = self.body.size_hint().exact().is_some_and(|left| 0 < left);
+        self.answering.0.answer_goes_on(goes_on);
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -5,14 +5,20 @@ mod hostile;
 mod sockets;
 mod tls;
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use axum::{
     Extension,
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
     extract::RawPathParams,
     http::StatusCode,
     response::Response,
     routing::{get, post},
 };
+use hyper::body::{Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     task::JoinHandle,
@@ -20,17 +26,56 @@ use tokio::{
 
 use super::{conn::ConnError, *};
 
-/// `/hello` says hello, `/count` says how long the body is, `/refuse` looks at nothing, `/hold/{device}` answers
+/// `/hello` says hello, `/packets` says [`PACKETS`] with a pause after each, `/count` says how long the body is, `/refuse` looks at nothing, `/hold/{device}` answers
 /// when its connection is asked to end.
 fn routes() -> Router {
     Router::new()
         .route("/hello", get(|| async { Response::new(Body::from("hello")) }))
+        .route("/packets", get(|| async { Response::new(Body::new(Packets::default())) }))
         .route(
             "/count",
             post(|body: Bytes| async move { Response::new(Body::from(body.len().to_string())) }),
         )
         .route("/refuse", post(|| async { StatusCode::UNAUTHORIZED }))
         .route("/hold/{device}", post(hold))
+}
+
+const PACKETS: usize = 3;
+const PACKET_LEN: usize = 900;
+
+/// A body that is all there and wants each of its packets flushed.
+#[derive(Default)]
+struct Packets {
+    gone: usize,
+    paused: bool,
+}
+
+impl HttpBody for Packets {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if std::mem::take(&mut self.paused) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.is_end_stream() {
+            return Poll::Ready(None);
+        }
+        (self.gone, self.paused) = (self.gone + 1, true);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'p'; PACKET_LEN])))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.gone == PACKETS
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(((PACKETS - self.gone) * PACKET_LEN) as u64)
+    }
 }
 
 async fn hold(Extension(info): Extension<ConnInfo>, params: RawPathParams) -> Response {

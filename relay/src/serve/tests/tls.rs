@@ -50,12 +50,17 @@ impl Ends {
 
     /// One visit; how the session began, and the lengths of the relay's writes.
     async fn visit(&self) -> (Option<HandshakeKind>, Vec<usize>) {
+        self.visit_to("/hello", "hello").await
+    }
+
+    async fn visit_to(&self, path: &str, ends_with: &str) -> (Option<HandshakeKind>, Vec<usize>) {
         let (far, near) = tokio::io::duplex(PIPE);
         let (near, writes) = Noted::new(near);
         let (served, _closing) = carried(near, Some(self.server.clone()), ServeOptions::default());
         let mut stream = self.secured(far).await;
-        stream.write_all(b"GET /hello HTTP/1.1\r\n\r\n").await.unwrap();
-        assert!(answer(&mut stream).await.ends_with("hello"));
+        let request = format!("GET {path} HTTP/1.1\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert!(answer(&mut stream).await.ends_with(ends_with));
         let kind = stream.get_ref().1.handshake_kind();
         let until_answered = writes.lock().unwrap().clone();
         stream.shutdown().await.unwrap();
@@ -74,6 +79,16 @@ async fn the_ticket_leaves_with_the_answer_and_is_good_for_one_resumption() {
         assert_eq!(kind, Some(expected));
         assert_eq!(writes.len(), 2, "the handshake, then ticket and answer: {writes:?}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_of_many_packets_leaves_in_one_write_and_in_a_record_for_each() {
+    const RECORD_LEN_MORE: usize = 22;
+    let (_, writes) = ends(false).visit_to("/packets", "p").await;
+    let head_len = "HTTP/1.1 200 OK\r\ncontent-length: 2700\r\n\r\n".len();
+    let expected = head_len + PACKETS * (PACKET_LEN + RECORD_LEN_MORE);
+    assert_eq!(writes.len(), 3, "the handshake, the ticket, the answer: {writes:?}");
+    assert_eq!(writes[2], expected);
 }
 
 #[tokio::test]
