@@ -20,7 +20,7 @@ run: ## a relay and two people on a line that drops, then a prompt to try it
 	$(TARGET)/debug/mailboat-demo
 
 test: ## everything that has to pass: format, lints, docs, tests
-	@scripts/prepare fmt clippy
+	@scripts/prepare test
 	$(MAKE) --no-print-directory fmt
 	$(MAKE) --no-print-directory clippy
 	$(MAKE) --no-print-directory doc
