@@ -116,11 +116,12 @@ impl Exchange {
         metrics: Metrics,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let limits = limits::of(settings, store.incarnation());
         let presence = Arc::new(Presence::new(clock.now_s(), store.changes().clone()));
         Self(Arc::new(Core {
             store,
             metrics,
-            limits: limits::of(settings),
+            limits,
             submits: RateLimiter::new(Rates::of(&settings.limits).submits, LIMITED_MAX),
             seats: Seats::default(),
             presence,

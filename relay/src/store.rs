@@ -118,6 +118,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Transactions committed since the store was opened.
     fn commits(&self) -> u64;
+
+    /// A number of this opening of the store: each time that it is opened, or a copy put in its place, it is another.
+    fn incarnation(&self) -> u64;
 }
 
 /// Why the store could not do it. Nothing of the failed call is stored.

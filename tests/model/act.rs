@@ -80,7 +80,7 @@ impl World {
             codec: if rng.chance(50) { Codec::None } else { Codec::Zstd },
             packet_max: match self.theme {
                 // What is in doubt is mostly asked for first.
-                Theme::Twins => *rng.pick(&[1, 48]),
+                Theme::Twins | Theme::Restores => *rng.pick(&[1, 48]),
                 _ => *rng.pick(&[48, 200, 600, 2048]),
             },
             requests_max: 1 + rng.below(6) as u32,

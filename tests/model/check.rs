@@ -308,6 +308,14 @@ impl World {
                 })
             };
             let is_seen = probes.values().any(shows);
+            // Whatever was put back, nobody has it twice.
+            for (at, probe) in probes {
+                let has = |row: &&Row1| row.is_here && row.c != 0 && word_of(&row.base) == one.word;
+                let here = probe.messages.iter().filter(has).count();
+                if 1 + one.again < here {
+                    faults.push(format!("{} is {here} times in home {at}", one.word));
+                }
+            }
             let is_gone = one.is_dropped || one.is_lost || self.homes[one.home].is_over;
             let copied = self.homes[one.home].is_copied;
             if count == 0 && !is_seen && !is_gone {

@@ -35,6 +35,8 @@ pub(crate) struct Witness {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     inner: SqliteStore,
+    /// Not by chance: everything follows from the seed.
+    incarnation: u64,
     witness: Arc<Mutex<Witness>>,
 }
 
@@ -43,8 +45,8 @@ pub(crate) fn lock(witness: &Mutex<Witness>) -> MutexGuard<'_, Witness> {
 }
 
 impl Recorder {
-    pub(crate) fn new(inner: SqliteStore, witness: Arc<Mutex<Witness>>) -> Self {
-        Self { inner, witness }
+    pub(crate) fn new(inner: SqliteStore, incarnation: u64, witness: Arc<Mutex<Witness>>) -> Self {
+        Self { inner, incarnation, witness }
     }
 
     /// Whether this turn is still carried out, and whether its answer is heard.
@@ -172,6 +174,10 @@ impl Store for Recorder {
 
     fn changes(&self) -> &Arc<Changes> {
         self.inner.changes()
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 
     fn commits(&self) -> u64 {

@@ -79,6 +79,8 @@ pub(crate) struct World {
     pub(crate) witness: Arc<Mutex<Witness>>,
     pub(crate) now_s: Arc<AtomicU64>,
     relay: Option<Relay>,
+    /// Times that the relay was started.
+    openings: u64,
     copies: Vec<Copy>,
     pub(crate) is_put_back: bool,
     /// Names that each account has ever had on some device.
@@ -112,6 +114,7 @@ impl World {
             witness: Arc::default(),
             now_s: Arc::new(AtomicU64::new(BEGIN_S)),
             relay: None,
+            openings: 0,
             copies: Vec::new(),
             is_put_back: false,
             had: Vec::new(),
@@ -175,10 +178,11 @@ impl World {
             let mut witness = lock(&self.witness);
             (witness.is_dead, witness.crash) = (false, None);
         }
+        self.openings += 1;
         let policy = Policy { chat_requests_per_day: u32::MAX, ..Policy::default() };
         let inner =
             SqliteStore::open(&self.relay_path(), policy, self.now()).expect("a store opens again");
-        let store = Arc::new(Recorder::new(inner, self.witness.clone()));
+        let store = Arc::new(Recorder::new(inner, self.openings, self.witness.clone()));
         let mut settings = RelaySettings::default();
         settings.limits.submits_per_minute = u32::MAX;
         let clock = Arc::new(Hand(self.now_s.clone()));

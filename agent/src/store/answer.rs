@@ -29,9 +29,6 @@ enum Outcome<'a> {
 impl Tx<'_> {
     /// The relay's word on how far it has answered, in answer to our attempt.
     pub(crate) fn welcome(&self, welcome: &Welcome) -> Result<(), StoreError> {
-        if let Some(limits) = &welcome.limits {
-            self.set_limits(limits)?;
-        }
         if self.highest()?.saturating_add(STRANGE_MAX) < welcome.k {
             return Err(StoreError::Implausible("it has answered for more than was ever sent"));
         }
@@ -44,13 +41,34 @@ impl Tx<'_> {
         }
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?));
         let (k, told_x) = self.first("SELECT k, told_x FROM device", [], read)?.unwrap_or_default();
+        let opened_anew = match &welcome.limits {
+            Some(limits) => {
+                let held = self.position()?.limits.tag;
+                self.set_limits(limits)?;
+                held != limits.tag
+            }
+            None => false,
+        };
         // An older answer that arrives late (a hold's beside a submission's) may know less and means nothing by it.
         if welcome.k < k && told_x < welcome.x {
             self.put_back(welcome, k)?;
         } else if k < welcome.k {
             self.run("UPDATE device SET k = ?1, told_x = max(told_x, ?2)", [welcome.k, welcome.x])?;
         }
+        if opened_anew {
+            self.keep_in_doubt(welcome.x)?;
+        }
         self.unseal(welcome.k.max(k), welcome.x)
+    }
+
+    /// The relay's store was opened anew since it was heard of, perhaps from a copy that does not know what had come:
+    /// what earlier attempts carried may have arrived, and others may have it. It keeps its number and bytes.
+    fn keep_in_doubt(&self, x: u64) -> Result<(), StoreError> {
+        let sql = "UPDATE item SET is_fixed = 2, named_device = NULL, named_n = NULL
+            WHERE device = ?1 AND state = 2 AND is_fixed = 0 AND first_x < ?2
+                AND (SELECT max(k, told) FROM device) < n";
+        self.run(sql, [self.me.device, x])?;
+        Ok(())
     }
 
     /// The highest number of ours that this store knows anything of.
@@ -78,7 +96,8 @@ impl Tx<'_> {
                 && matches!(item.state, state::SEALED | state::ANSWERED)
                 && item.body.is_some()
             {
-                let sql = "UPDATE item SET state = 2, is_fixed = 1, named_device = NULL, named_n = NULL WHERE id = ?1";
+                let sql = "UPDATE item SET is_fixed = CASE WHEN state = 3 OR is_fixed = 1 THEN 1 ELSE 2 END,
+                    state = 2, named_device = NULL, named_n = NULL WHERE id = ?1";
                 self.run(sql, [item.id])?;
                 continue;
             }
@@ -92,7 +111,8 @@ impl Tx<'_> {
             )?;
         }
         // What was in doubt may have arrived before the relay was put back: it keeps its number and bytes too.
-        let sql = "UPDATE item SET is_fixed = 1, named_device = NULL, named_n = NULL WHERE device = ?1 AND state = 2";
+        let sql = "UPDATE item SET is_fixed = CASE is_fixed WHEN 1 THEN 1 ELSE 2 END, named_device = NULL, named_n = NULL
+            WHERE device = ?1 AND state = 2";
         self.run(sql, [device])?;
         let sql = "UPDATE device SET k = ?1, told = min(told, ?1), told_x = ?2";
         self.run(sql, [welcome.k, welcome.x])?;

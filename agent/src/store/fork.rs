@@ -78,16 +78,16 @@ impl Tx<'_> {
         // Sealed, never answered: the names are gone with the old device.
         let sealed = "SELECT id FROM item WHERE state = 2";
         self.run(
-            &format!("UPDATE message SET device = NULL, n = NULL WHERE id IN (SELECT message FROM item WHERE id IN ({sealed}) AND is_fixed = 0)"),
+            &format!("UPDATE message SET device = NULL, n = NULL WHERE id IN (SELECT message FROM item WHERE id IN ({sealed}) AND is_fixed <> 1)"),
             [],
         )?;
         self.run(
-            &format!("UPDATE amendment SET device = NULL, n = NULL WHERE id IN (SELECT amendment FROM item WHERE id IN ({sealed}) AND is_fixed = 0)"),
+            &format!("UPDATE amendment SET device = NULL, n = NULL WHERE id IN (SELECT amendment FROM item WHERE id IN ({sealed}) AND is_fixed <> 1)"),
             [],
         )?;
         self.run(
             "DELETE FROM founding WHERE (device, n) IN
-                (SELECT device, n FROM item WHERE state = 2 AND is_fixed = 0 AND kind = 5)",
+                (SELECT device, n FROM item WHERE state = 2 AND is_fixed <> 1 AND kind = 5)",
             [],
         )?;
         // Answered once and to be sent again to a relay that was put back: that was the old device's to do.
@@ -98,7 +98,8 @@ impl Tx<'_> {
         self.run("UPDATE item SET state = 3 WHERE state = 2 AND is_fixed = 1", [])?;
         let held = self.run(
             "UPDATE item SET state = 0, hold = CASE hold WHEN 1 THEN 1 ELSE 3 END,
-                reason = CASE hold WHEN 1 THEN reason ELSE ?1 END, device = NULL, n = NULL, body = NULL
+                reason = CASE hold WHEN 1 THEN reason ELSE ?1 END, device = NULL, n = NULL, body = NULL, is_fixed = 0,
+                named_device = NULL, named_n = NULL
             WHERE state = 2 OR (?2 AND state IN (0, 1))",
             params![reason, is_fork],
         )?;

@@ -123,6 +123,28 @@ mod tests {
         assert!(open_reader(&path).is_ok());
     }
 
+    #[test]
+    fn a_store_of_every_earlier_version_opens_with_what_it_holds() {
+        for found in 1..MIGRATIONS.len() {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("store.db");
+            let db = Connection::open(&path).unwrap();
+            for migration in &MIGRATIONS[..found] {
+                db.execute_batch(migration).unwrap();
+            }
+            db.pragma_update(None, "user_version", found).unwrap();
+            let sealed =
+                "INSERT INTO item (kind, class, is_urgent, composed_at, state, device, n, body)
+                VALUES (12, 2, 0, 0, 2, 7, 1, x'')";
+            db.execute_batch(sealed).unwrap();
+            drop(db);
+            let db = open_writer(&path, &Options::default()).unwrap();
+            assert_eq!(version(&db).unwrap(), known());
+            let sql = "SELECT n FROM item WHERE state = 2 AND first_x = 0";
+            assert_eq!(db.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap(), 1);
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn only_the_owner_can_read_the_store_and_its_side_files() {

@@ -5,9 +5,13 @@ use wire::{Codec, Limits, limits::HOLD_SECONDS_MAX};
 
 use crate::store::LIFETIME_DEFAULT_S;
 
-/// The limits that an operator set. Their tag depends on nothing but them: a relay that starts
-/// again with the same settings tells no device anew.
-pub(super) fn of(settings: &RelaySettings) -> Limits {
+/// The least tag: all take the same bytes in a Hello.
+const TAG_MIN: u16 = 251;
+
+/// The limits that an operator set. Their tag depends on them and on the opening of the store: a
+/// device that is told limits knows by it that the relay was opened anew since it heard of it last,
+/// perhaps from a copy.
+pub(super) fn of(settings: &RelaySettings, incarnation: u64) -> Limits {
     let (limits, lifetime_max) = (&settings.limits, settings.retention.message_lifetime_max);
     let lifetime_s = u32::try_from(lifetime_max.seconds()).unwrap_or(u32::MAX);
     let hold_max_s = u16::try_from(limits.hold_max.seconds()).unwrap_or(HOLD_SECONDS_MAX);
@@ -21,11 +25,12 @@ pub(super) fn of(settings: &RelaySettings) -> Limits {
         members_max: u16::try_from(limits.fan_out_max).unwrap_or(u16::MAX),
         hold_max_s: hold_max_s.min(HOLD_SECONDS_MAX),
     };
-    Limits { tag: tag(&untagged), ..untagged }
+    Limits { tag: tag(&untagged, incarnation), ..untagged }
 }
 
-fn tag(limits: &Limits) -> u16 {
+fn tag(limits: &Limits, incarnation: u64) -> u16 {
     let mut hasher = blake3::Hasher::new();
+    hasher.update(&incarnation.to_le_bytes());
     hasher.update(&limits.codecs);
     for number in [
         limits.envelope_max,
@@ -38,8 +43,7 @@ fn tag(limits: &Limits) -> u16 {
         hasher.update(&number.to_le_bytes());
     }
     let [a, b, ..] = *hasher.finalize().as_bytes();
-    // 0 is what a device says that holds none.
-    u16::from_le_bytes([a, b]).max(1)
+    TAG_MIN + u16::from_le_bytes([a, b]) % (u16::MAX - TAG_MIN)
 }
 
 #[cfg(test)]
@@ -47,12 +51,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tag_depends_on_the_limits_alone() {
+    fn the_tag_depends_on_the_limits_and_the_opening() {
         let mut settings = RelaySettings::default();
-        let first = of(&settings);
-        assert_ne!(first.tag, 0);
-        assert_eq!(of(&settings), first);
+        let first = of(&settings, 1);
+        assert!(TAG_MIN <= first.tag);
+        assert_eq!(of(&settings, 1), first);
+        let again = of(&settings, 2);
+        assert_ne!(again.tag, first.tag);
+        assert_eq!(Limits { tag: first.tag, ..again }, first);
         settings.limits.envelope_max = config::Size::from_kib(16);
-        assert_ne!(of(&settings).tag, first.tag);
+        assert_ne!(of(&settings, 1).tag, first.tag);
     }
 }

@@ -67,6 +67,7 @@ pub struct SqliteStore {
     readers: Readers,
     changes: Arc<Changes>,
     commits: Arc<AtomicU64>,
+    incarnation: u64,
 }
 
 impl SqliteStore {
@@ -92,6 +93,9 @@ impl SqliteStore {
         let db = schema::open_writer(path, policy.pages_max)?;
         let data_version = db.query_row("PRAGMA data_version", [], |row| row.get(0))?;
         let readers = Readers::open(path, READERS)?;
+        let random = getrandom::u64();
+        let incarnation =
+            random.map_err(|err| StoreError::File(io::Error::other(err.to_string())))?;
         let (changes, commits) = (Arc::new(Changes::default()), Arc::new(AtomicU64::new(0)));
         let writer = Writer {
             db,
@@ -114,6 +118,7 @@ impl SqliteStore {
             readers,
             changes,
             commits,
+            incarnation,
         })
     }
 
@@ -247,6 +252,10 @@ impl Store for SqliteStore {
 
     fn changes(&self) -> &Arc<Changes> {
         &self.changes
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 
     fn commits(&self) -> u64 {

@@ -468,3 +468,59 @@ fn presence_with_numbers_that_cannot_be_disturbs_nothing_else() {
     bench.deliver(vec![bob_says(1, 10, "still here")]);
     assert_eq!(bench.texts(bob), ["still here"]);
 }
+
+fn limits(tag: u16) -> Option<wire::Limits> {
+    Some(wire::Limits { tag, ..wire::Limits::default() })
+}
+
+#[test]
+fn what_a_relay_opened_anew_may_have_had_before_keeps_its_number_and_bytes() {
+    for (tag, keeps) in [(700, false), (701, true)] {
+        let (bench, bob) = Bench::with_bob();
+        bench.attempt_of(0);
+        bench.apply(1, &[Frame::Welcome(Welcome { x: 1, now_s: 0, k: 0, limits: limits(700) })]);
+        bench.send(bob, "in doubt");
+        bench.attempt();
+        // The relay took it, others have it, nobody here heard of it; then a copy was put in the store's place.
+        let urgent = Compose { urgent: true, ..Compose::default() };
+        bench.store.send(bob, "urgent", urgent).unwrap();
+        let limits = limits(tag).filter(|limits| limits.tag != 700);
+        bench.attempt_of(0);
+        bench.apply(3, &[Frame::Welcome(Welcome { x: 3, now_s: 0, k: 0, limits })]);
+        let mut first = None;
+        let ask = Ask { submits: true, bytes_max: 1 << 20, share_read: true };
+        bench
+            .store
+            .attempt(ask, |draft| {
+                first = draft.submits.first().map(|submit| submit.body.clone());
+                Ok::<_, StoreError>(Packed { body: Bytes::new(), taken: 2, marks: 0 })
+            })
+            .unwrap();
+        let expected = if keeps { "in doubt" } else { "urgent" };
+        assert_eq!(first.as_deref(), Some(expected.as_bytes()), "{tag}");
+        // Answered in the end like any other.
+        bench.answer(4, 2, 1, vec![placed(2, 30)]);
+        assert!(bench.store.reader().outbox().unwrap().iter().all(|row| !row.on_its_way));
+    }
+}
+
+#[test]
+fn what_only_this_attempt_carried_is_free_again_though_the_relay_was_opened_anew() {
+    let (bench, bob) = Bench::with_bob();
+    let id = bench.send(bob, "stopped");
+    bench.attempt();
+    bench.apply(1, &[Frame::Welcome(Welcome { x: 1, now_s: 0, k: 0, limits: limits(700) })]);
+    bench.store.edit(id, "edited meanwhile").unwrap();
+    assert_eq!(bench.texts(bob), ["edited meanwhile"]);
+}
+
+#[test]
+fn what_was_in_doubt_is_held_when_the_store_becomes_another_device() {
+    let (bench, bob) = Bench::with_bob();
+    let id = bench.send(bob, "in doubt");
+    bench.attempt();
+    bench.attempt();
+    bench.apply(2, &[Frame::Welcome(Welcome { x: 2, now_s: 0, k: 0, limits: limits(700) })]);
+    bench.store.log_in(&identity(MY_DEVICE + 1), None).unwrap();
+    assert_eq!(bench.row(id).state, Some(crate::store::MessageState::Held));
+}

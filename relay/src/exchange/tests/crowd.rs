@@ -116,6 +116,10 @@ impl Store for Counting {
         self.inner.changes()
     }
 
+    fn incarnation(&self) -> u64 {
+        self.inner.incarnation()
+    }
+
     fn commits(&self) -> u64 {
         self.inner.commits()
     }

@@ -79,7 +79,7 @@ async fn a_request_that_may_not_be_taken_is_read_and_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limits_are_told_once() {
+async fn limits_are_told_once_and_once_more_when_the_relay_was_opened_anew() {
     let world = World::new();
     let mut ann = world.person("ann").await;
     let limits = ann.sync(&world, vec![]).await.welcome().unwrap().limits.clone();
@@ -88,7 +88,10 @@ async fn limits_are_told_once() {
         Some((8 * 1024, 300))
     );
     assert_eq!(ann.sync(&world, vec![]).await.welcome().unwrap().limits, None);
-    let world = world.restarted(5);
+    let tag = ann.hello.limits_tag;
+    let world = world.restarted(0);
+    let limits = ann.sync(&world, vec![]).await.welcome().unwrap().limits.clone();
+    assert!(limits.is_some_and(|limits| limits.tag != tag));
     assert_eq!(ann.sync(&world, vec![]).await.welcome().unwrap().limits, None);
 }
 
