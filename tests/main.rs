@@ -3,10 +3,12 @@
 
 mod admission;
 mod bad_input;
+mod budgets;
 mod bytes;
 mod cuts;
 mod demo;
 mod first_voyage;
+mod invariants;
 mod kills;
 mod model;
 mod talk;

@@ -5,17 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent::account::{self, How};
 use agent::link::{Answer, Client, Connection, LinkError, Meter, RelayUrl, TlsSettings};
-use agent::store::{Compose, Inbox, Kind, NewDevice, Options, Store};
+use agent::store::{Compose, Identity, Inbox, Kind, NewDevice, Options, Store};
 use agent::sync::{self, Ended, Progress, SyncError, Terms, Transport};
 use bytes::Bytes;
 use config::relay::Registration;
-use config::{Account, AgentPaths, Env};
+use config::{Account, AgentPaths, Env, Secret, agent::VISIT_OVERHEAD};
 use relay::account::Passwords;
 use relay::start::{Relay, RelayHandle};
 
 use crate::agent::AgentHome;
-use crate::relay::RelayOptions;
+use crate::relay::{RelayOptions, password_of};
+use crate::tls::TestCertificates;
 
 /// A relay inside this process. Dropping it without [`InsideRelay::shutdown`] leaves it running until the test's
 /// runtime ends.
@@ -35,10 +37,19 @@ impl InsideRelay {
 
     /// As [`InsideRelay::start`], but whoever asks may join, and passwords cost nothing.
     pub async fn start_open(dir: &Path) -> Self {
+        Self::start_open_with(dir, None).await
+    }
+
+    /// As [`InsideRelay::start_open`], with TLS where it is given certificates.
+    pub async fn start_open_with(dir: &Path, certificates: Option<&TestCertificates>) -> Self {
         let mut settings = RelayOptions::default().settings;
         settings.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         settings.data = dir.to_owned();
         settings.registration = Registration::Open;
+        if let Some(certificates) = certificates {
+            settings.tls.cert.clone_from(&certificates.cert);
+            settings.tls.key.clone_from(&certificates.key);
+        }
         let handle = Relay::start_with(settings, Passwords::cheap()).await;
         Self { handle: handle.expect("the relay starts") }
     }
@@ -76,7 +87,7 @@ impl InsideRelay {
 #[derive(Debug)]
 pub struct InsideAgent {
     store: Store,
-    account: Account,
+    token: Secret,
 }
 
 impl InsideAgent {
@@ -87,7 +98,49 @@ impl InsideAgent {
         // A program that another test starts at this moment holds a copy of our lock until it runs.
         let options = Options { patience: Duration::from_secs(10), ..Options::default() };
         let store = Store::open(&paths.store, options).expect("the store opens");
-        Self { store, account: account.expect("somebody is logged in") }
+        Self { store, token: account.expect("somebody is logged in").token }
+    }
+
+    /// A new home in `dir`, let in by the relay of `client`. Panics when it is not.
+    pub async fn admitted(dir: &Path, client: &Client, how: &How, name: &str) -> Self {
+        let token = account::new_token().expect("there is randomness");
+        let password = Secret::new(password_of(name));
+        let admitted = account::admit(client, how, name, &password, &token, "inside").await;
+        let admitted = admitted.expect("the relay lets us in");
+        let new = Self { store: fresh_store(dir), token };
+        let logged_in = new.store.log_in(&admitted.identity(), Some(admitted.cursors));
+        logged_in.expect("a fresh store is nobody's");
+        new
+    }
+
+    /// A new home in `dir` of somebody whom no relay has heard of.
+    pub fn invented(dir: &Path) -> Self {
+        let token = account::new_token().expect("there is randomness");
+        let new = Self { store: fresh_store(dir), token };
+        let (name, domain) = ("ann".to_owned(), "relay.example".to_owned());
+        let identity = Identity { account: 7, device: 70, name, domain };
+        new.store.log_in(&identity, None).expect("a fresh store is nobody's");
+        new
+    }
+
+    /// Lets these two chat with each other. Panics when something goes wrong.
+    pub async fn acquaint(one: &Self, name: &str, other: &Self, client: &Client) {
+        let visit = async |agent: &Self| {
+            agent.visit_within(client, &Meter::new(None)).await.expect("a good link");
+        };
+        one.ask(name, "Shall we?");
+        visit(one).await;
+        visit(other).await;
+        let chats = other.store.reader().conversations().expect("the store reads");
+        let asked = chats.iter().find(|chat| chat.state == "invited").expect("a request came");
+        other.store.accept(asked.id).expect("the store takes it");
+        visit(other).await;
+        visit(one).await;
+    }
+
+    /// Composes a chat request. Panics when the store refuses.
+    pub fn ask(&self, name: &str, greeting: &str) {
+        self.store.request(&[name.to_owned()], "", greeting).expect("the store takes it");
     }
 
     /// Composes a message to `to`, whom this one knows. Panics when the store refuses.
@@ -107,7 +160,19 @@ impl InsideAgent {
     /// # Errors
     /// What cut or refused it.
     pub async fn visit(&self, addr: SocketAddr) -> Result<Ended, SyncError> {
-        let mut line = Line::new(addr, self.account.token.expose());
+        let url = RelayUrl::parse(&format!("http://{addr}"), false).expect("loopback may be plain");
+        let client = Client::new(url, TlsSettings::default());
+        self.visit_within(&client, &Meter::new(None)).await
+    }
+
+    /// As [`InsideAgent::visit`], through `client`, with the budget of `meter`.
+    ///
+    /// # Errors
+    /// What cut or refused it.
+    pub async fn visit_within(&self, client: &Client, meter: &Meter) -> Result<Ended, SyncError> {
+        let token = self.token.expose().to_owned();
+        let mut line =
+            Line { client: client.clone(), meter: meter.clone(), token, connection: None };
         let mut progress = Progress::default();
         sync::run(&self.store, &mut line, &Terms::default(), &mut progress).await
     }
@@ -122,16 +187,10 @@ struct Line {
     connection: Option<Connection>,
 }
 
-impl Line {
-    fn new(addr: SocketAddr, token: &str) -> Self {
-        let url = RelayUrl::parse(&format!("http://{addr}"), false).expect("loopback may be plain");
-        Self {
-            client: Client::new(url, TlsSettings::default()),
-            meter: Meter::new(None),
-            token: token.to_owned(),
-            connection: None,
-        }
-    }
+fn fresh_store(dir: &Path) -> Store {
+    std::fs::create_dir_all(dir).expect("there is room for a folder");
+    let options = Options { free_min: 0, ..Options::default() };
+    Store::open(&dir.join("store.db"), options).expect("the store opens")
 }
 
 impl Transport for Line {
@@ -146,7 +205,10 @@ impl Transport for Line {
     }
 
     fn left(&self) -> Option<u64> {
-        None
+        // As a visit of the agent's own has it.
+        let connects = self.connection.is_none() && self.client.url().is_secure();
+        let overhead = if connects { VISIT_OVERHEAD.bytes() } else { 0 };
+        self.meter.remaining().map(|left| left.saturating_sub(overhead))
     }
 
     fn rtt(&self) -> Duration {

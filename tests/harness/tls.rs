@@ -9,6 +9,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     SerialNumber,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Where the PEM files of [`TestCertificates::write`] lie.
 #[derive(Clone, Debug)]
@@ -42,6 +44,21 @@ impl TestCertificates {
         fs::write(&paths.cert, made.leaf.pem())?;
         fs::write(&paths.key, made.key.serialize_pem())?;
         Ok(paths)
+    }
+}
+
+impl TestCertificates {
+    /// What a server of one's own shows them with.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn server_config(&self) -> io::Result<rustls::ServerConfig> {
+        let chain = CertificateDer::from_pem_file(&self.cert).map_err(io::Error::other)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(io::Error::other)?;
+        rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .map_err(io::Error::other)
     }
 }
 
@@ -80,8 +97,7 @@ fn params(names: &[&str], serial: u8) -> Result<CertificateParams, rcgen::Error>
 mod tests {
     use std::sync::Arc;
 
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+    use rustls::pki_types::ServerName;
 
     use super::*;
 
