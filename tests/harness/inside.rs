@@ -64,17 +64,11 @@ impl InsideRelay {
         self.handle.addr
     }
 
-    /// Waits until so many exchanges have ended since it was started, well or cut.
-    pub async fn wait_exchanges(&self, count: u64) {
-        while self.exchanges() < count {
+    /// Waits until it has begun to take items: the first packet of a request has reached it.
+    pub async fn wait_begun(&self) {
+        while self.handle.metrics.messages_submitted.get() == 0 {
             tokio::task::yield_now().await;
         }
-    }
-
-    fn exchanges(&self) -> u64 {
-        let page = self.handle.metrics.encode();
-        let series = page.lines().filter(|line| line.starts_with("mailboat_sync_sessions_total"));
-        series.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
     /// Ends it and closes its store.

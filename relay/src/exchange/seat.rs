@@ -5,20 +5,31 @@
 //! newcomer takes it at the older exchange's next packet edge, and then the number tells the older
 //! one that it is over. An abandoned packet keeps the lock until the store is done with it.
 //!
+//! Before it takes the turn, a newcomer lets the older exchange work off what has reached the relay: what
+//! was received is not to cross the link again, only because its sender was quick to come back.
+//!
 //! Seats are forgotten when there are many. Nothing rests on them: what must not be forgotten is
 //! durable before it is answered for.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::{
+    sync::{Notify, OwnedMutexGuard},
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use wire::{Cursors, DeviceId, Lane, LaneMask};
 
 use crate::store::{DeviceState, Generation};
 
+/// When nothing came of the older request for so long, nothing more of it had reached the relay.
+const QUIET: Duration = Duration::from_millis(50);
+/// A newcomer waits no longer than this for an older request.
+const WORK_OFF_MAX: Duration = Duration::from_secs(1);
 /// Devices that are remembered at once.
 const SEATS_MAX: usize = 200_000;
 
@@ -66,6 +77,8 @@ impl Seats {
 pub(super) struct Seat {
     turn: Arc<tokio::sync::Mutex<()>>,
     table: Mutex<Place>,
+    /// Somebody begins or ends to take a request, or calls for the turn.
+    moved: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +90,10 @@ struct Place {
     repeated: u64,
     state: Option<(Generation, DeviceState)>,
     drained: Option<Drained>,
+    /// Whose request is being taken.
+    taking: Option<u64>,
+    /// The newest that waits for an older one to be worked off.
+    called: u64,
     /// Ends the answer that is being sent, unless it is a hold.
     answer: Option<(u64, CancellationToken)>,
     hold: Option<(u64, CancellationToken)>,
@@ -121,6 +138,38 @@ impl Seat {
     /// Waits until nobody commits for the device.
     pub(super) async fn turn(&self) -> TurnLock {
         Arc::new(self.turn.clone().lock_owned().await)
+    }
+
+    /// Waits, for a newcomer with number `x`, until an older request is worked off as far as it reached the relay.
+    pub(super) async fn work_off(&self, x: u64) {
+        {
+            let mut place = self.place();
+            if x <= place.newest || place.taking.is_none() {
+                return;
+            }
+            place.called = place.called.max(x);
+        }
+        self.moved.notify_waiters();
+        let worked_off = self.until(|place| place.taking.is_none_or(|taking| x <= taking));
+        // What is still trickling in then is cut off at its next packet edge.
+        let _ = timeout(WORK_OFF_MAX, worked_off).await;
+    }
+
+    /// The request with number `x` begins to be taken; dropped, it is over.
+    pub(super) fn begin_taking(self: &Arc<Self>, x: u64) -> Taking {
+        self.place().taking = Some(x);
+        Taking { seat: self.clone(), x }
+    }
+
+    async fn until(&self, is_so: impl Fn(&Place) -> bool) {
+        loop {
+            let mut moved = std::pin::pin!(self.moved.notified());
+            moved.as_mut().enable();
+            if is_so(&self.place()) {
+                return;
+            }
+            moved.await;
+        }
     }
 
     /// What is known of the device, if nothing changed it behind this relay's back.
@@ -217,6 +266,34 @@ impl Seat {
     }
 }
 
+/// A request that is being taken.
+#[derive(Debug)]
+pub(super) struct Taking {
+    seat: Arc<Seat>,
+    x: u64,
+}
+
+impl Taking {
+    /// Waits until a newer request wants the turn and nothing has come for a while: to be asked anew
+    /// whenever something came.
+    pub(super) async fn overtaken(&self) {
+        self.seat.until(|place| self.x < place.called).await;
+        sleep(QUIET).await;
+    }
+}
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        {
+            let mut place = self.seat.place();
+            if place.taking == Some(self.x) {
+                place.taking = None;
+            }
+        }
+        self.seat.moved.notify_waiters();
+    }
+}
+
 fn lock<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
     // Every state of it is a sound one, so a panic elsewhere does not matter.
     table.lock().unwrap_or_else(PoisonError::into_inner)
@@ -271,6 +348,26 @@ mod tests {
         seat.end_answer(2);
         assert!(!seat.has_hold());
         assert!(seat.begin_answer(1, true).is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newcomer_waits_until_the_older_request_is_worked_off_but_not_for_ever() {
+        let seat = Arc::new(Seat::default());
+        seat.arrive(1, 0, true);
+        let taking = seat.begin_taking(1);
+        let began = tokio::time::Instant::now();
+        let older = async {
+            taking.overtaken().await;
+            drop(taking);
+        };
+        tokio::join!(seat.work_off(2), older);
+        assert_eq!(began.elapsed(), QUIET);
+        let _stays = seat.begin_taking(1);
+        seat.work_off(2).await;
+        assert_eq!(began.elapsed(), QUIET + WORK_OFF_MAX);
+        // The same once more, or an older one, has nothing to wait for.
+        seat.work_off(1).await;
+        assert_eq!(began.elapsed(), QUIET + WORK_OFF_MAX);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use super::{
     Core, ExchangeError,
     answer::{Answer, Plan},
     only,
-    seat::{Arrival, Seat},
+    seat::{Arrival, Seat, Taking},
     take::{Brought, Mode, Open},
 };
 use crate::{
@@ -34,6 +34,8 @@ pub struct Visit {
     stop: Option<Stop>,
     reader: BodyReader,
     open: Option<Box<Open>>,
+    /// A newer request waits until this one is worked off.
+    taking: Option<Taking>,
 }
 
 impl Visit {
@@ -43,7 +45,7 @@ impl Visit {
         closing: CancellationToken,
         stop: Option<Stop>,
     ) -> Self {
-        Self { core, login, closing, stop, reader: BodyReader::new(), open: None }
+        Self { core, login, closing, stop, reader: BodyReader::new(), open: None, taking: None }
     }
 
     /// Takes the next bytes of the request, in order. May be abandoned at any time: a packet is
@@ -60,6 +62,21 @@ impl Visit {
         fed
     }
 
+    /// Waits until a newer request of the device wants the turn and nothing has come of this one for a
+    /// while; then call [`Visit::give_way`]. Never comes back where there is no reason to. To be asked anew
+    /// whenever something came; cancel safe.
+    pub async fn overtaken(&self) {
+        match &self.taking {
+            Some(taking) => taking.overtaken().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Lets a newer request have the turn. What still comes of this one is read and not taken.
+    pub fn give_way(&mut self) {
+        self.taking = None;
+    }
+
     /// The answer; `whole` says that the request's body came to its end.
     ///
     /// # Errors
@@ -74,7 +91,8 @@ impl Visit {
     }
 
     async fn answer(self, whole: bool) -> Result<Answer, ExchangeError> {
-        let Self { core, login, closing, reader, open, .. } = self;
+        let Self { core, login, closing, reader, open, taking, .. } = self;
+        drop(taking);
         let Some(open) = open.filter(|_| whole) else {
             return Err(if whole { ExchangeError::NoHello } else { ExchangeError::Cut });
         };
@@ -100,8 +118,12 @@ impl Visit {
             };
             check_hello(&hello)?;
             let seat = self.core.seats.of(self.login.device);
+            seat.work_off(hello.x).await;
             let turn = seat.turn().await;
             let open = self.open(hello, seat).await?;
+            if open.mode == Mode::Take {
+                self.taking = Some(open.seat.begin_taking(open.hello.x));
+            }
             let open = self.open.insert(Box::new(open));
             let brought = Brought::of(frames)?;
             return open.take(&self.core, self.login, &turn, brought).await;

@@ -59,7 +59,16 @@ async fn exchanged(
     let stop = app.stop_unless_paced(login.account);
     let mut visit = app.exchange.begin(login, info.closing().clone(), stop);
     let mut whole = true;
-    while let Some(frame) = body.frame().await {
+    loop {
+        let frame = tokio::select! {
+            biased;
+            frame = body.frame() => frame,
+            () = visit.overtaken() => {
+                visit.give_way();
+                continue;
+            }
+        };
+        let Some(frame) = frame else { break };
         match frame.map(Frame::into_data) {
             Ok(Ok(bytes)) => visit.feed(&bytes).await?,
             // Trailers say nothing here.
