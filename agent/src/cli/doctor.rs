@@ -1,14 +1,14 @@
 //! `doctor`: what could be wrong, step by step, each with its remedy. A step that rests on one that
 //! failed is left out.
 
-use config::{Account, AgentPaths, AgentSettings};
+use config::{Account, AgentPaths, AgentSettings, agent::Link};
 use serde::Serialize;
 
 use super::{Session, account::client, block_on, out::safe};
 use crate::{
     account,
     control::{self, Failure, exit},
-    link::{Check, Client, Finding, Meter, probe},
+    link::{Check, Client, Finding, LinkState, Meter, Monitor, Reach, Sources, probe},
     store::{Reader, StoreError, free_space},
 };
 
@@ -68,6 +68,9 @@ impl Session<'_> {
         let account = Account::load(&paths.account);
         lines.push(config_line(&paths, &settings));
         let mut link = Vec::new();
+        if let Ok(settings) = &settings {
+            lines.extend(way_out(settings));
+        }
         if let (Ok(settings), Ok(Some(account))) = (&settings, &account) {
             link = self.link_lines(settings, account);
         }
@@ -163,6 +166,59 @@ fn config_line(paths: &AgentPaths, settings: &Result<AgentSettings, Failure>) ->
             &failure.words,
             "correct the settings; until then the agent does not start",
         ),
+    }
+}
+
+/// What the system says of the link, and which profile holds; asked anew, whether an agent runs or not.
+fn way_out(settings: &AgentSettings) -> Option<Line> {
+    let asked = block_on(async {
+        let monitor = Monitor::start(Sources::default()).await;
+        let state = monitor.state().borrow().clone();
+        Ok(state)
+    });
+    asked.ok().map(|state| way_out_line(&state, &settings.link))
+}
+
+fn way_out_line(state: &LinkState, profiles: &[Link]) -> Line {
+    let profile = state.profile(profiles);
+    let mut words = vec![match state.up {
+        Reach::Unknown => "the system does not say whether there is one".to_owned(),
+        Reach::Down => "nothing leads out of this computer".to_owned(),
+        Reach::Portal => "a login page stands before it".to_owned(),
+        Reach::Up => "up".to_owned(),
+    }];
+    let known = [
+        ("by", &state.interface),
+        ("connection", &state.connection),
+        ("wireless network", &state.ssid),
+    ];
+    let known = known.iter().filter_map(|(name, is)| is.as_ref().map(|is| format!("{name} {is}")));
+    words.extend(known);
+    words.push(match profile {
+        Some(profile) => format!("profile {}", profile.name),
+        None => "no profile".to_owned(),
+    });
+    let who = if profile.is_some_and(|profile| profile.metered.is_some()) {
+        "as its profile says"
+    } else {
+        "as the system says"
+    };
+    words.push(match state.is_metered(profile) {
+        Some(true) => format!("metered ({who})"),
+        Some(false) => format!("unmetered ({who})"),
+        None => "not known to be metered or not: rules take it for metered".to_owned(),
+    });
+    let words = words.join(", ");
+    match state.up {
+        Reach::Portal => {
+            Line::warn("link", words, "open any page in a browser and log in to the network there")
+        }
+        Reach::Down => Line::warn(
+            "link",
+            words,
+            "plug in, dial or join a network; a relay on this computer needs none",
+        ),
+        Reach::Unknown | Reach::Up => Line::ok("link", words),
     }
 }
 
@@ -284,5 +340,41 @@ fn disk_line(paths: &AgentPaths) -> Line {
             "free some space: without it nothing can be received",
         ),
         free => Line::ok("disk", format!("{} free", super::out::bytes(free))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_link_is_told_with_its_profile_and_whether_bytes_cost() {
+        let state = LinkState {
+            up: Reach::Up,
+            interface: Some("ppp0".to_owned()),
+            connection: Some("Mobile".to_owned()),
+            ssid: None,
+            metered: Some(true),
+        };
+        let stick = Link {
+            name: "stick".to_owned(),
+            interface: "ppp*".to_owned(),
+            metered: Some(false),
+            ..Link::default()
+        };
+        let line = way_out_line(&state, &[]);
+        assert_eq!(
+            line.words,
+            "up, by ppp0, connection Mobile, no profile, metered (as the system says)"
+        );
+        let line = way_out_line(&state, &[stick]);
+        assert!(
+            line.words.ends_with("profile stick, unmetered (as its profile says)"),
+            "{}",
+            line.words
+        );
+        assert_eq!(line.level, Level::Ok);
+        let portal = way_out_line(&LinkState { up: Reach::Portal, ..state }, &[]);
+        assert!(portal.level == Level::Warn && portal.remedy.contains("browser"));
     }
 }

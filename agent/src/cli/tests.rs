@@ -580,7 +580,10 @@ fn the_doctor_goes_through_every_step() {
         .collect();
     assert_eq!(
         names,
-        ["config", "clock", "name", "tcp", "login", "relay", "account", "store", "agent", "disk"]
+        [
+            "config", "link", "clock", "name", "tcp", "login", "relay", "account", "store",
+            "agent", "disk"
+        ]
     );
     assert_eq!(home.run(&["doctor"]).code, exit::DONE);
     relay.revoke_all();
