@@ -4,30 +4,38 @@
 //! `mailboat agent` runs it until it is told to end; `mailboat sync` without an agent runs it for one
 //! visit, so that other commands go on working meanwhile. Between events it sleeps: one timer, to the
 //! next call (at most 15 minutes, because a computer that slept or whose clock was set is noticed only
-//! by looking).
+//! by looking). What the link monitor tells wakes it as well.
 
 mod events;
+mod trouble;
+mod urgent;
 
 use std::{sync::Arc, time::Duration};
 
 use config::{AgentPaths, AgentSettings, Size};
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tokio::{
-    sync::{broadcast, mpsc, oneshot},
+    sync::{broadcast, mpsc, oneshot, watch},
     task::JoinHandle,
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
+use self::{trouble::Trouble, urgent::Urgent};
 use crate::{
     cli::ask,
     control::{self, Event, Failure, Handed, Order},
+    link::{
+        monitor::{Monitor, Sources},
+        state::{LinkState, Reach},
+    },
     orders::carry_out,
-    schedule::{Schedule, is_due},
-    store::{Options, Store, StoreError, Waiting, rfc3339},
+    schedule::{Due, Ending, Line, Moment, Schedule, Scope},
+    store::{Clock, Options, Store, StoreError, rfc3339},
     sync::{Outcome, OutcomeKind},
-    visit::Visitor,
+    visit::{Call, Report, Visitor},
 };
 
 /// Longest sleep while a call is due later: afterwards the clock is looked at again.
@@ -65,7 +73,12 @@ pub async fn run(
 ) -> Result<Option<Outcome>, Failure> {
     let account = crate::cli::account::load(paths)?;
     let client = crate::cli::account::client(&account, &settings, &config::Env::of_process())?;
-    let store = open(paths, &account).await?;
+    let (store, link) = match mode {
+        Mode::Stay => tokio::join!(open(paths, &account), LinkWatch::start()),
+        // One visit is over before it would be of use.
+        Mode::Once { .. } => (open(paths, &account).await, LinkWatch::none()),
+    };
+    let store = store?;
     let listener = control::bind(&paths.socket).map_err(|err| {
         Failure::new(
             "socket",
@@ -79,15 +92,23 @@ pub async fn run(
     let serving = AbortOnDropHandle::new(tokio::spawn(serving));
     let telling = AbortOnDropHandle::new(tokio::spawn(events::tell(store.clone(), events.clone())));
     let rules = if mode == Mode::Stay { &settings.connect[..] } else { &[] };
+    let clock = Clock::system();
+    let seed = getrandom::u64().unwrap_or(0);
+    let schedule =
+        Schedule::new(rules, settings.sync.budget, Moment::of(&clock), &TimeZone::system(), seed);
+    let visitor = Visitor::new(
+        paths.clone(),
+        settings.clone(),
+        account,
+        client,
+        store.clone(),
+        link.state.clone(),
+    );
     let resident = Resident {
-        schedule: Schedule::new(rules, store.now()),
-        visitor: Arc::new(Visitor::new(
-            paths.clone(),
-            settings.clone(),
-            account,
-            client,
-            store.clone(),
-        )),
+        urgent: Urgent::of(&store, schedule.wants_urgent()),
+        schedule,
+        clock,
+        visitor: Arc::new(visitor),
         settings: Arc::new(settings),
         store,
         events,
@@ -96,8 +117,10 @@ pub async fn run(
         stop,
         visit: None,
         waiters: Vec::new(),
-        line: Line::Unknown,
-        redial_at: None,
+        reached: Reached::Unknown,
+        link_was: LinkState::default(),
+        link,
+        trouble: Trouble::default(),
     };
     ready();
     let outcome = resident.run(stop_serving, serving).await;
@@ -122,27 +145,75 @@ async fn open(paths: &AgentPaths, account: &config::Account) -> Result<Store, Fa
     Ok(store)
 }
 
-/// What is known of the link.
+/// Whether the relay was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Line {
+enum Reached {
     Unknown,
     Up,
     Down,
     Live,
 }
 
+/// What the system tells of the link.
+struct LinkWatch {
+    state: watch::Receiver<LinkState>,
+    wakes: watch::Receiver<u64>,
+    /// Who tells. Where nobody does, these keep the channels open.
+    _source: LinkSource,
+}
+
+#[allow(dead_code, reason = "held for their drop")]
+enum LinkSource {
+    Monitor(Monitor),
+    Nobody(watch::Sender<LinkState>, watch::Sender<u64>),
+}
+
+impl LinkWatch {
+    async fn start() -> Self {
+        let monitor = Monitor::start(Sources::default()).await;
+        let (state, wakes) = (monitor.state(), monitor.wakes());
+        Self { state, wakes, _source: LinkSource::Monitor(monitor) }
+    }
+
+    fn none() -> Self {
+        let (told, state) = watch::channel(LinkState::default());
+        let (woke, wakes) = watch::channel(0);
+        Self { state, wakes, _source: LinkSource::Nobody(told, woke) }
+    }
+
+    /// Waits for news; for ever where nobody tells any more.
+    async fn changed(&mut self) -> News {
+        tokio::select! {
+            Ok(()) = self.state.changed() => News::State,
+            Ok(()) = self.wakes.changed() => News::Woke,
+            else => std::future::pending().await,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    State,
+    Woke,
+}
+
 /// A visit, or a line that is held.
 struct Running {
-    task: AbortOnDropHandle<Outcome>,
-    budget: Option<Size>,
+    task: AbortOnDropHandle<Report>,
+    call: Call,
     is_live: bool,
     end: CancellationToken,
     /// Somebody asked after it began: what was queued since has to go too.
     asked_again: bool,
+    /// What whoever asked allows.
+    asked_budget: Option<Size>,
+    /// A line that is taken up again at once, because the link is another.
+    gives_way: bool,
 }
 
 struct Resident {
     schedule: Schedule,
+    clock: Clock,
     visitor: Arc<Visitor>,
     settings: Arc<AgentSettings>,
     store: Store,
@@ -152,9 +223,12 @@ struct Resident {
     stop: CancellationToken,
     visit: Option<Running>,
     waiters: Vec<oneshot::Sender<Result<Value, Failure>>>,
-    line: Line,
-    /// When a held line that was lost is dialled again, in seconds since 1970.
-    redial_at: Option<i64>,
+    reached: Reached,
+    link: LinkWatch,
+    /// The link when it was looked at last.
+    link_was: LinkState,
+    urgent: Urgent,
+    trouble: Trouble,
 }
 
 impl Resident {
@@ -164,8 +238,9 @@ impl Resident {
         mut serving: AbortOnDropHandle<()>,
     ) -> Option<Outcome> {
         let mut last = None;
-        if let Mode::Once { budget } = self.mode {
-            self.begin(budget);
+        match self.mode {
+            Mode::Once { budget } => self.begin(Call::asked(budget), None),
+            Mode::Stay => self.begin_day(),
         }
         let stop = self.stop.clone();
         loop {
@@ -174,13 +249,15 @@ impl Resident {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                ended = ended(&mut self.visit) => {
-                    last = Some(self.ended(ended));
+                report = ended(&mut self.visit) => {
+                    last = Some(self.ended(report));
                     if self.mode != Mode::Stay && self.visit.is_none() {
                         break;
                     }
                 }
                 Some(handed) = self.orders.recv() => self.take(handed).await,
+                news = self.link.changed() => self.link_changed(news),
+                () = self.urgent.queued(&self.store) => self.schedule.urgent_queued(self.now()),
                 () = sleep(nap.unwrap_or(NAP_MAX)), if nap.is_some() => {}
             }
         }
@@ -188,106 +265,182 @@ impl Resident {
         last
     }
 
-    /// Starts what is due. A held line stands in for all visits.
-    fn keep_schedule(&mut self) {
-        let now = self.store.now();
-        self.schedule.look(now);
-        if self.visit.is_some() {
-            return;
-        }
-        if self.schedule.is_live() && self.redial_at.is_none_or(|at| is_due(at, now)) {
-            self.redial_at = None;
-            return self.hold_line();
-        }
-        if let Some(call) = self.schedule.next().filter(|call| call.at <= now) {
-            self.begin(call.budget);
+    fn now(&self) -> Moment {
+        Moment::of(&self.clock)
+    }
+
+    fn line(&self) -> Line {
+        Line::of(&self.link_was, &self.settings.link)
+    }
+
+    /// A link that is there from the beginning came up, for whoever waits for that; so it did where nobody can tell.
+    fn begin_day(&mut self) {
+        self.link_was = self.link.state.borrow_and_update().clone();
+        if matches!(self.link_was.up, Reach::Up | Reach::Unknown) {
+            self.schedule.link_up(self.now(), &self.line());
         }
     }
 
-    /// How long to sleep at most; `None` when only an order or a signal ends it.
+    fn link_changed(&mut self, news: News) {
+        let is = self.link.state.borrow_and_update().clone();
+        let was = std::mem::replace(&mut self.link_was, is);
+        let (now, line) = (self.now(), self.line());
+        let woke = news == News::Woke && matches!(self.link_was.up, Reach::Up | Reach::Unknown);
+        if woke || self.link_was.came_up_since(&was) {
+            info!(profile = line.profile, "link up");
+            self.schedule.look(now, &TimeZone::system());
+            self.schedule.link_up(now, &line);
+            self.let_go_of_line();
+        } else if self.link_was.up == Reach::Down {
+            self.schedule.link_down();
+        }
+        if self.schedule.live_rule(&line).is_none() {
+            self.let_go_of_line();
+        }
+    }
+
+    /// A line over a link that is gone, or that no rule allows any more, is not worth waiting for its end.
+    fn let_go_of_line(&mut self) {
+        if let Some(running) = self.visit.as_mut().filter(|running| running.is_live) {
+            running.gives_way = true;
+            running.end.cancel();
+        }
+    }
+
+    /// Starts what is due. A held line stands in for all visits.
+    fn keep_schedule(&mut self) {
+        let (now, line) = (self.now(), self.line());
+        self.schedule.look(now, &TimeZone::system());
+        if self.visit.is_some() {
+            return;
+        }
+        if let Some(rule) = self.schedule.live_due(now, &line) {
+            return self.hold_line(rule);
+        }
+        if let Some(due) = self.schedule.due(now, &line) {
+            self.begin_due(&due);
+        }
+    }
+
+    /// How long to sleep at most; `None` when only an event, an order or a signal ends it.
     fn nap(&self) -> Option<Duration> {
         if self.visit.is_some() {
             return None;
         }
-        let next = self.next_at()?;
-        let wait = u64::try_from(next.saturating_sub(self.store.now())).unwrap_or(0);
-        Some(Duration::from_secs(wait).min(NAP_MAX))
+        let next = self.schedule.next(self.now(), &self.line())?;
+        Some(Duration::from_secs(next.wait_s.unsigned_abs()).min(NAP_MAX))
     }
 
-    fn next_at(&self) -> Option<i64> {
-        let redial = self.redial_at.filter(|_| self.schedule.is_live());
-        self.schedule.next().map(|call| call.at).into_iter().chain(redial).min()
+    fn begin_due(&mut self, due: &Due) {
+        let Some(rule) = self.settings.connect.get(due.rule) else { return };
+        let call = Call::of(rule, rule.label(due.rule), due);
+        self.begin(call, Some(due.rule));
     }
 
     /// Begins a visit.
-    fn begin(&mut self, budget: Option<Size>) {
-        self.schedule.began(self.store.now());
-        let next_call = self.schedule.next().map(|call| call.at);
+    fn begin(&mut self, call: Call, rule: Option<usize>) {
+        let (now, line) = (self.now(), self.line());
+        self.schedule.began(now, rule, call.scope);
+        let next_call_at = self.schedule.next(now, &line).map(|next| next.at);
+        let call = Call { next_call_at, ..call.over(line.profile, line.metered) };
+        info!(rule = call.rule, link = call.link, "visit began");
         let (visitor, end) = (self.visitor.clone(), self.stop.child_token());
-        let cancel = end.clone();
-        let task = tokio::spawn(async move { visitor.visit(budget, next_call, &cancel).await });
-        self.started(task, budget, end, false);
+        let task = tokio::spawn(visitor.visit(call.clone(), end.clone()));
+        self.started(task, call, end, false);
     }
 
     /// Holds the line, until it is lost or `stop`.
-    fn hold_line(&mut self) {
-        self.schedule.began(self.store.now());
+    fn hold_line(&mut self, rule: usize) {
+        let Some(settings) = self.settings.connect.get(rule) else { return };
+        let line = self.line();
+        let call = Call::for_rule(settings, settings.label(rule)).over(line.profile, line.metered);
+        self.schedule.began(self.now(), None, Scope::default());
         let (visitor, end) = (self.visitor.clone(), self.stop.child_token());
-        let cancel = end.clone();
-        let task = tokio::spawn(async move { visitor.live(&cancel).await });
-        self.line = Line::Live;
-        self.started(task, None, end, true);
+        let task = tokio::spawn(visitor.live(call.clone(), end.clone()));
+        self.reached = Reached::Live;
+        self.started(task, call, end, true);
     }
 
     fn started(
         &mut self,
-        task: JoinHandle<Outcome>,
-        budget: Option<Size>,
+        task: JoinHandle<Report>,
+        call: Call,
         end: CancellationToken,
         is_live: bool,
     ) {
         let task = AbortOnDropHandle::new(task);
-        self.visit = Some(Running { task, budget, is_live, end, asked_again: false });
+        self.visit = Some(Running {
+            task,
+            call,
+            is_live,
+            end,
+            asked_again: false,
+            asked_budget: None,
+            gives_way: false,
+        });
         self.tell(Event::Visit { began: true, outcome: None });
     }
 
     /// Notes the end of a visit, and tells who waited for it.
-    fn ended(&mut self, outcome: Outcome) -> Outcome {
-        let Some(running) = self.visit.take() else { return outcome };
+    fn ended(&mut self, report: Report) -> Outcome {
+        let Some(running) = self.visit.take() else { return report.outcome };
+        let outcome = report.outcome.clone();
         let Outcome { bytes_up, bytes_down, .. } = outcome;
-        info!(outcome = outcome.outcome.name(), bytes_up, bytes_down, "visit ended");
-        self.line = if outcome.outcome == OutcomeKind::NoLink { Line::Down } else { Line::Up };
+        info!(
+            rule = running.call.rule,
+            outcome = outcome.outcome.name(),
+            bytes_up,
+            bytes_down,
+            "visit ended"
+        );
+        self.reached =
+            if outcome.outcome == OutcomeKind::NoLink { Reached::Down } else { Reached::Up };
         let ending = outcome.outcome.name().to_owned();
         self.tell(Event::Visit { began: false, outcome: Some(ending) });
         if running.is_live {
-            self.lost_line(&outcome);
-            if !self.waiters.is_empty() {
-                // Somebody asked for a visit, and the line gave way to it.
-                self.redial_at = None;
-                self.begin(running.budget);
-            }
-            return outcome;
-        }
-        if outcome.outcome == OutcomeKind::Done {
-            self.schedule.succeeded();
-            if running.asked_again && self.has_more() {
-                self.begin(running.budget);
-                return outcome;
-            }
+            self.line_ended(&running, &report);
         } else {
-            self.schedule.failed(self.store.now(), running.budget, outcome.retry_after_s, random());
+            self.visit_ended(&running, &report);
         }
-        self.answer_waiters(&outcome);
+        self.note_trouble(&running.call, &report);
         outcome
     }
 
     /// A line that was good for something is dialled again soon, others later and later.
-    fn lost_line(&mut self, outcome: &Outcome) {
-        if 1 < outcome.requests {
-            self.schedule.succeeded();
+    fn line_ended(&mut self, running: &Running, report: &Report) {
+        let now = self.now();
+        if !self.waiters.is_empty() {
+            // Somebody asked for a visit, and the line gave way to it.
+            self.schedule.line_gave_way(now);
+            self.begin(Call::asked(running.asked_budget), None);
+        } else if running.gives_way {
+            self.schedule.line_gave_way(now);
+        } else {
+            let was_good = 1 < report.outcome.requests;
+            self.schedule.line_lost(now, was_good, report.outcome.retry_after_s);
         }
-        let wait = self.schedule.live_failed(outcome.retry_after_s, random());
-        self.redial_at = Some(self.store.now().saturating_add(wait));
+    }
+
+    fn visit_ended(&mut self, running: &Running, report: &Report) {
+        let (now, line) = (self.now(), self.line());
+        self.schedule.ended(now, &line, report.ending, report.cost);
+        // Who asked meanwhile asked for everything, and for what was queued until then.
+        let is_less = running.call.scope != Scope::default() || self.has_more();
+        if report.ending == Ending::Done && running.asked_again && is_less {
+            let call = Call::asked(running.asked_budget.or(running.call.budget));
+            return self.begin(call, None);
+        }
+        self.answer_waiters(&report.outcome);
+    }
+
+    fn note_trouble(&mut self, call: &Call, report: &Report) {
+        let Some(why) = self.trouble.note(call, report) else { return };
+        let next = self.schedule.next(self.now(), &self.line());
+        let words = trouble::words(&call.rule, &why, next.map(|next| next.at), &TimeZone::system());
+        warn!("{words}");
+        if let Err(err) = self.store.notice(&words) {
+            warn!(error = %err, "the user could not be told");
+        }
     }
 
     fn answer_waiters(&mut self, outcome: &Outcome) {
@@ -328,28 +481,40 @@ impl Resident {
         }
         self.waiters.push(reply);
         match &mut self.visit {
-            None => self.begin(budget),
+            None => self.begin(Call::asked(budget), None),
             // The held line gives way to the visit, which carries everything, and is taken up again after it.
             Some(running) if running.is_live => {
-                running.budget = budget;
+                running.asked_budget = budget;
                 running.end.cancel();
             }
-            Some(running) => running.asked_again = true,
+            Some(running) => {
+                running.asked_again = true;
+                running.asked_budget = budget;
+            }
         }
     }
 
     fn status(&self) -> Value {
-        let link = match (&self.visit, self.line) {
-            (Some(running), _) if running.is_live => "live",
+        let is_live = self.visit.as_ref().is_some_and(|running| running.is_live);
+        let link = match (&self.visit, self.reached) {
+            _ if is_live => "live",
             (Some(_), _) => "calling",
-            (None, Line::Up | Line::Live) => "up",
-            (None, Line::Down) => "down",
-            (None, Line::Unknown) => "unknown",
+            (None, Reached::Up | Reached::Live) => "up",
+            (None, Reached::Down) => "down",
+            (None, Reached::Unknown) => "unknown",
         };
+        // A line that is held is a call that goes on.
+        let next = self.schedule.next(self.now(), &self.line()).filter(|_| !is_live);
+        let rule = next.and_then(|next| {
+            self.settings.connect.get(next.rule).map(|rule| rule.label(next.rule))
+        });
         json!({
             "pid": std::process::id(),
             "link": link,
-            "next_call": self.next_at().map(|at| rfc3339(at).to_string()),
+            "next_call": next.map(|next| rfc3339(next.at).to_string()),
+            "next_rule": rule,
+            "profile": self.line().profile,
+            "trouble": self.trouble.all(),
         })
     }
 
@@ -394,35 +559,15 @@ impl Resident {
 }
 
 /// Waits for the visit's end; for ever when there is none.
-async fn ended(visit: &mut Option<Running>) -> Outcome {
+async fn ended(visit: &mut Option<Running>) -> Report {
     match visit {
         Some(running) => match (&mut running.task).await {
-            Ok(outcome) => outcome,
+            Ok(report) => report,
             Err(err) => {
                 warn!(error = %err, "the visit failed");
-                failed_visit()
+                Report::broken()
             }
         },
         None => std::future::pending().await,
     }
-}
-
-/// A visit that panicked: a fault of ours, but not the end of the agent.
-fn failed_visit() -> Outcome {
-    Outcome {
-        outcome: OutcomeKind::Refused,
-        sent: 0,
-        received: 0,
-        bytes_up: 0,
-        bytes_down: 0,
-        requests: 0,
-        held: Waiting::default(),
-        words: "the visit failed for a reason of our own; the agent's log says more".to_owned(),
-        retry_after_s: None,
-    }
-}
-
-fn random() -> u64 {
-    // Only spreads calls out: without random numbers they are not spread.
-    getrandom::u64().unwrap_or(0)
 }

@@ -1,220 +1,344 @@
-//! When the agent calls by itself: plain values over a clock that is handed in.
+//! When the agent calls by itself: plain values over clocks that are handed in.
 //!
-//! Rules count from the beginning of the last visit, whatever started it. After a failure the next
-//! attempt backs off, with jitter, but never past the time that a rule names. The clock may be set or
-//! the computer may sleep: [`Schedule::look`] notices both.
+//! A rule becomes *due* when its time has come or its event happened, and stays so until a visit ends well. However many
+//! of its times passed while the computer slept, it is due once. What a visit carries serves every rule that would have
+//! carried no more. After a failure a rule waits, longer each time, but its next time comes when it comes; how much
+//! failures may cost in bytes is told in [`backoff`].
+//!
+//! Two clocks: times of `cron` are on the wall clock and worked out anew when it was set back or the zone changed;
+//! everything that counts seconds (`every`, backoff) uses one that nobody can set and that goes on in sleep.
 
-use config::{Size, agent::Rule};
+mod backoff;
+mod forecast;
+mod line;
+mod moment;
+mod rule;
+#[cfg(test)]
+mod tests;
 
-/// First wait after a failure, in seconds.
-const BACKOFF_FIRST_S: i64 = 10;
-/// Longest wait after a failure, in seconds.
-const BACKOFF_MAX_S: i64 = 15 * 60;
-/// Longest wait that is kept because a relay asks for it, in seconds: what asks for more is mistaken, or a portal.
-const ASKED_MAX_S: i64 = 60 * 60;
+use config::{
+    Size,
+    agent::{Rule, When},
+};
+use jiff::tz::TimeZone;
 
-/// The next call.
+pub(crate) use self::backoff::TRY_LEAST;
+use self::{backoff::FIRST_AFTER_LINK_UP_S, rule::Timed};
+pub use self::{
+    forecast::{Planned, forecast},
+    line::Line,
+    moment::Moment,
+    rule::Scope,
+};
+
+/// A wall clock that went back by no more than this, in seconds, was corrected, and no time of a rule comes twice.
+const CORRECTION_S: i64 = 5 * 60;
+
+/// A call that is to be made now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// When, in seconds since 1970.
-    pub at: i64,
-    /// Bytes that it may cost, where its rule says.
+pub struct Due {
+    /// The rule that asks for it, counted from 0.
+    pub rule: usize,
+    /// Bytes that it may cost; none for no limit.
     pub budget: Option<Size>,
+    /// Bytes that attempts which come to nothing may cost of it; none for no limit.
+    pub waste: Option<u64>,
+    /// An attempt before it in the same window failed and cost something: `waste` counts from the first byte on.
+    pub has_failed_at_a_cost: bool,
+    /// An attempt before it failed.
+    pub is_retry: bool,
 }
 
-/// The rules of one agent and when each is due.
+/// When something is due next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// What the wall clock will show, in seconds since 1970.
+    pub at: i64,
+    /// Seconds until then.
+    pub wait_s: i64,
+    /// The rule, counted from 0.
+    pub rule: usize,
+}
+
+/// How a visit ended, as far as the timetable cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything that it was to carry went.
+    Done,
+    /// A bound of its own ended it: what is left goes with the next.
+    Bounded,
+    /// It failed. Whom it concerns, the relay, may have asked for so many seconds of patience.
+    Failed {
+        /// What the relay asked for.
+        wait_s: Option<u32>,
+    },
+}
+
+/// What a visit cost, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// All of it.
+    pub spent: u64,
+    /// What went to attempts that came to nothing, the first that cost anything aside.
+    pub wasted: u64,
+}
+
+/// The rules of one agent and what each has to do.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    rules: Vec<Every>,
-    live: bool,
-    failures: u32,
-    retry: Option<Call>,
-    seen: i64,
+    rules: Vec<Timed>,
+    zone: TimeZone,
+    seen: Moment,
+    random: u64,
+    running: Option<Running>,
+    line_failures: u32,
+    redial_at: i64,
 }
 
+/// The visit that is being made.
 #[derive(Clone, Copy, Debug)]
-struct Every {
-    seconds: i64,
-    budget: Option<Size>,
-    due: i64,
+struct Running {
+    rule: Option<usize>,
+    scope: Scope,
 }
 
 impl Schedule {
-    /// The schedule of these rules, begun now: each `every` is due at once.
+    /// The schedule of these rules, begun now: each `every` is due at once. Visits without a budget of their own have
+    /// `budget`; `seed` spreads calls out.
     #[must_use]
-    pub fn new(rules: &[Rule], now: i64) -> Self {
-        let every = |rule: &Rule| {
-            let seconds = i64::try_from(rule.every?.seconds()).unwrap_or(i64::MAX);
-            Some(Every { seconds, budget: rule.budget, due: now })
-        };
-        Self {
-            rules: rules.iter().filter_map(every).collect(),
-            live: rules.iter().any(|rule| rule.live),
-            failures: 0,
-            retry: None,
+    pub fn new(
+        rules: &[Rule],
+        budget: Option<Size>,
+        now: Moment,
+        zone: &TimeZone,
+        seed: u64,
+    ) -> Self {
+        let budget = budget.map(Size::bytes);
+        let mut schedule = Self {
+            rules: rules.iter().filter_map(|rule| Timed::new(rule, budget, now)).collect(),
+            zone: zone.clone(),
             seen: now,
+            random: seed,
+            running: None,
+            line_failures: 0,
+            redial_at: now.up,
+        };
+        schedule.set_clock(now);
+        schedule.look(now, zone);
+        schedule
+    }
+
+    /// Notes the time: what has come since the last look is due. Cheap; to be called whenever something happened.
+    pub fn look(&mut self, now: Moment, zone: &TimeZone) {
+        if *zone != self.zone {
+            self.zone = zone.clone();
+            self.set_clock(now);
         }
-    }
-
-    /// Whether a rule asks to hold the line.
-    #[must_use]
-    pub fn is_live(&self) -> bool {
-        self.live
-    }
-
-    /// The next call; `None` when only asking starts one.
-    #[must_use]
-    pub fn next(&self) -> Option<Call> {
-        let due = self.rules.iter().map(|rule| Call { at: rule.due, budget: rule.budget });
-        due.chain(self.retry).min_by_key(|call| call.at)
-    }
-
-    /// Notes the time. A clock that was set back would put the next call years off: no rule waits
-    /// longer than it says.
-    pub fn look(&mut self, now: i64) {
-        if now < self.seen {
-            for rule in &mut self.rules {
-                rule.due = rule.due.min(now.saturating_add(rule.seconds));
-            }
-            if let Some(retry) = &mut self.retry {
-                retry.at = retry.at.min(now.saturating_add(BACKOFF_MAX_S));
-            }
+        if now.wall.saturating_add(CORRECTION_S) < self.seen.wall {
+            self.set_clock(now);
+        }
+        if now.up < self.seen.up {
+            self.redial_at = self.redial_at.min(now.up);
+            self.rules.iter_mut().for_each(|rule| rule.doubt_uptime(now));
+        }
+        for index in 0..self.rules.len() {
+            let random = self.random();
+            self.rules[index].look(now, &self.zone, random);
         }
         self.seen = now;
     }
 
-    /// A visit begins: every rule counts anew from here.
-    pub fn began(&mut self, now: i64) {
-        self.look(now);
-        self.retry = None;
-        for rule in &mut self.rules {
-            rule.due = now.saturating_add(rule.seconds);
+    fn set_clock(&mut self, now: Moment) {
+        for index in 0..self.rules.len() {
+            let random = self.random();
+            self.rules[index].set_clock(now, &self.zone, random);
         }
     }
 
-    /// The visit that began last ended well, or there was nothing wrong with the link.
-    pub fn succeeded(&mut self) {
-        self.failures = 0;
-        self.retry = None;
-    }
-
-    /// It failed. `budget` is what it had, `random` any number: who fails together shall not call
-    /// together. `wait_s` is what the relay asked for. Without a rule nothing is tried again.
-    pub fn failed(&mut self, now: i64, budget: Option<Size>, wait_s: Option<u32>, random: u64) {
-        self.look(now);
-        self.failures = self.failures.saturating_add(1);
-        let wait_s = backoff_s(self.failures, random).max(asked_s(wait_s));
-        let at = now.saturating_add(wait_s);
-        let retry = Call { at, budget };
-        self.retry =
-            self.rules.iter().map(|rule| rule.due).min().filter(|due| at < *due).map(|_| retry);
-    }
-
-    /// How long a held line that was lost waits before the next attempt, in seconds; `wait_s` is what the relay asked for.
-    pub fn live_failed(&mut self, wait_s: Option<u32>, random: u64) -> i64 {
-        self.failures = self.failures.saturating_add(1);
-        backoff_s(self.failures, random).max(asked_s(wait_s))
-    }
-}
-
-/// Whether a held line that was to be dialled again at `at` is due. Further off than any wait is it only where the clock
-/// was set back meanwhile.
-pub(crate) fn is_due(at: i64, now: i64) -> bool {
-    at <= now || now.saturating_add(ASKED_MAX_S) < at
-}
-
-fn asked_s(wait_s: Option<u32>) -> i64 {
-    wait_s.map_or(0, i64::from).min(ASKED_MAX_S)
-}
-
-/// Doubles from [`BACKOFF_FIRST_S`] to [`BACKOFF_MAX_S`], less up to half of it.
-fn backoff_s(failures: u32, random: u64) -> i64 {
-    let doubled = BACKOFF_FIRST_S << failures.saturating_sub(1).min(10);
-    let most = doubled.min(BACKOFF_MAX_S);
-    let spread = most / 2 + 1;
-    most - i64::try_from(random % spread.unsigned_abs()).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use config::Span;
-
-    use super::*;
-
-    fn every(seconds: u64) -> Rule {
-        Rule::every(Span::from_seconds(seconds))
-    }
-
-    #[test]
-    fn without_a_rule_there_is_no_call() {
-        let mut schedule = Schedule::new(&[Rule::live()], 100);
-        assert!(schedule.is_live() && schedule.next().is_none());
-        schedule.failed(100, None, None, 7);
-        assert_eq!(schedule.next(), None);
-    }
-
-    #[test]
-    fn a_rule_is_due_at_once_and_then_every_so_often() {
-        let mut schedule = Schedule::new(&[every(900), every(60)], 100);
-        assert_eq!(schedule.next().unwrap().at, 100);
-        schedule.began(105);
-        schedule.succeeded();
-        assert_eq!(schedule.next().unwrap().at, 165);
-    }
-
-    #[test]
-    fn failures_back_off_but_never_past_the_time_of_a_rule() {
-        let mut schedule = Schedule::new(&[every(900)], 0);
-        let mut now = 0;
-        let mut waits = Vec::new();
-        for random in 0..20 {
-            schedule.began(now);
-            schedule.failed(now, None, None, random * 977);
-            let next = schedule.next().unwrap().at;
-            assert!(now < next && next <= now + 900);
-            waits.push(next - now);
-            now = next;
-        }
-        assert!((5..=10).contains(&waits[0]) && (10..=20).contains(&waits[1]), "{waits:?}");
-        assert!(waits.iter().skip(8).all(|wait| 450 <= *wait), "{waits:?}");
-    }
-
-    #[test]
-    fn a_rule_more_frequent_than_the_backoff_is_kept() {
-        let mut schedule = Schedule::new(&[every(2)], 0);
-        schedule.began(0);
-        schedule.failed(1, None, None, 0);
-        assert_eq!(schedule.next().unwrap().at, 2);
-    }
-
-    #[test]
-    fn a_clock_set_back_by_years_delays_no_call() {
-        let mut schedule = Schedule::new(&[every(900)], 1_000_000_000);
-        schedule.began(1_000_000_000);
-        schedule.look(5_000);
-        assert_eq!(schedule.next().unwrap().at, 5_900);
-        assert!(is_due(1_000_000_000, 5_000), "a line that was lost before that");
-        assert!(!is_due(8_600, 5_000) && is_due(5_000, 5_000));
-    }
-
-    #[test]
-    fn who_asks_for_a_century_is_asked_again_within_the_hour() {
-        let mut schedule = Schedule::new(&[Rule::live(), every(1_000_000)], 0);
-        schedule.began(0);
-        schedule.failed(0, None, Some(u32::MAX), 0);
-        assert_eq!(schedule.next().unwrap().at, 3_600);
-        assert_eq!(schedule.live_failed(Some(u32::MAX), 0), 3_600);
-        assert_eq!(schedule.live_failed(Some(300), 0), 300);
-    }
-
-    #[test]
-    fn the_backoff_never_leaves_its_bounds() {
-        for failures in [1, 2, 40, u32::MAX] {
-            for random in [0, 1, u64::MAX] {
-                assert!(
-                    (BACKOFF_FIRST_S / 2..=BACKOFF_MAX_S).contains(&backoff_s(failures, random))
-                );
+    /// A link came up, or the computer woke with one. What failed is tried again at once.
+    pub fn link_up(&mut self, now: Moment, line: &Line) {
+        self.redial_at = now.up;
+        for index in 0..self.rules.len() {
+            let random = self.random();
+            let rule = &mut self.rules[index];
+            let base = base(rule, line);
+            let is_allowed = rule.window(now).allows(rule.budget, base);
+            if let Some(pending) = rule.pending.as_mut().filter(|_| is_allowed) {
+                pending.not_before = pending.not_before.min(now.up);
+            }
+            if rule.waits_for(When::LinkUp) && rule.holds_for(line) {
+                rule.happened(now, random);
             }
         }
     }
+
+    /// The link went down: nobody waits for its relay any more.
+    pub fn link_down(&mut self) {
+        for rule in self.rules.iter_mut().filter(|rule| rule.waits_for(When::LinkUp)) {
+            rule.succeeded();
+        }
+    }
+
+    /// An urgent message was queued.
+    pub fn urgent_queued(&mut self, now: Moment) {
+        for index in 0..self.rules.len() {
+            let random = self.random();
+            if self.rules[index].waits_for(When::UrgentQueued) {
+                self.rules[index].happened(now, random);
+            }
+        }
+    }
+
+    /// Whether any rule asks to be told of urgent messages.
+    #[must_use]
+    pub fn wants_urgent(&self) -> bool {
+        self.rules.iter().any(|rule| rule.waits_for(When::UrgentQueued))
+    }
+
+    /// The call to make now over `line`, if one is due. Of several the one that carries most: it serves them all.
+    #[must_use]
+    pub fn due(&self, now: Moment, line: &Line) -> Option<Due> {
+        let is_ready = |rule: &Timed| {
+            rule.holds_for(line)
+                && rule.window(now).allows(rule.budget, base(rule, line))
+                && rule.pending.is_some_and(|pending| {
+                    pending.not_before <= now.up && (pending.is_fresh || !line.is_portal)
+                })
+        };
+        let carries = |rule: &Timed| {
+            let others = self.rules.iter().filter(|other| rule.scope.covers(other.scope)).count();
+            (others, rule.budget.unwrap_or(u64::MAX))
+        };
+        let ready = self.rules.iter().enumerate().filter(|(_, rule)| is_ready(rule));
+        let (index, rule) =
+            ready.max_by_key(|(index, rule)| (carries(rule), usize::MAX - index))?;
+        let window = rule.window(now);
+        Some(Due {
+            rule: index,
+            budget: window.budget_left(rule.budget).map(Size::from_bytes),
+            waste: window.waste_left(base(rule, line)),
+            has_failed_at_a_cost: 0 < window.spent,
+            is_retry: rule.pending.is_some_and(|pending| !pending.is_fresh),
+        })
+    }
+
+    /// The next time that something is due over `line`; `None` when only an event or an order starts a visit.
+    #[must_use]
+    pub fn next(&self, now: Moment, line: &Line) -> Option<Next> {
+        let rules = self.rules.iter().enumerate().filter(|(_, rule)| rule.holds_for(line));
+        let due = rules.filter_map(|(index, rule)| {
+            // What is being done is not what comes next.
+            let is_running = self.running.is_some_and(|running| running.scope.covers(rule.scope));
+            let up = match rule.is_live() {
+                true => self.redial_at.max(now.up),
+                false => rule.next_up(now, is_running)?,
+            };
+            Some((up, index))
+        });
+        let (up, rule) = due.min()?;
+        Some(Next { at: now.wall_at(up), wait_s: up.saturating_sub(now.up).max(0), rule })
+    }
+
+    /// A visit begins, for a rule or because somebody asked.
+    pub fn began(&mut self, now: Moment, rule: Option<usize>, scope: Scope) {
+        let zone = self.zone.clone();
+        self.look(now, &zone);
+        if let Some(rule) = rule.and_then(|rule| self.rules.get_mut(rule)) {
+            rule.window = rule.window(now);
+        }
+        for index in 0..self.rules.len() {
+            let random = self.random();
+            if scope.covers(self.rules[index].scope) {
+                self.rules[index].began(now, random);
+            }
+        }
+        self.running = Some(Running { rule, scope });
+    }
+
+    /// The visit that began last is over.
+    pub fn ended(&mut self, now: Moment, line: &Line, ending: Ending, cost: Cost) {
+        let Some(Running { rule: origin, scope }) = self.running.take() else { return };
+        let zone = self.zone.clone();
+        self.look(now, &zone);
+        if let Some(rule) = origin.and_then(|origin| self.rules.get_mut(origin)) {
+            rule.window.spent = rule.window.spent.saturating_add(cost.spent);
+            rule.window.wasted = rule.window.wasted.saturating_add(cost.wasted);
+        }
+        let wait_s = match ending {
+            Ending::Failed { wait_s } => Some(self.wait_s(origin, wait_s)),
+            _ => None,
+        };
+        for rule in self.rules.iter_mut().filter(|rule| scope.covers(rule.scope)) {
+            let is_tried = rule.pending.is_some_and(|pending| !pending.is_fresh);
+            match (ending, wait_s) {
+                (Ending::Done, _) => rule.succeeded(),
+                (Ending::Bounded, _) if is_tried => rule.succeeded(),
+                (Ending::Failed { .. }, Some(wait_s)) if is_tried => {
+                    let base = base(rule, line);
+                    rule.put_off(now, wait_s, base);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn wait_s(&mut self, origin: Option<usize>, asked: Option<u32>) -> i64 {
+        let random = self.random();
+        let (first, failures) = match origin.and_then(|origin| self.rules.get_mut(origin)) {
+            None => (backoff::FIRST_S, 1),
+            Some(rule) => {
+                rule.failures = rule.failures.saturating_add(1);
+                let is_new = rule.waits_for(When::LinkUp);
+                (if is_new { FIRST_AFTER_LINK_UP_S } else { backoff::FIRST_S }, rule.failures)
+            }
+        };
+        backoff::wait_s(first, failures, random).max(backoff::asked_s(asked))
+    }
+
+    /// The rule that holds the line over `line`, whether or not it is time to dial again.
+    #[must_use]
+    pub fn live_rule(&self, line: &Line) -> Option<usize> {
+        self.rules.iter().position(|rule| rule.is_live() && rule.holds_for(line))
+    }
+
+    /// The rule for which the line is to be taken up now.
+    #[must_use]
+    pub fn live_due(&self, now: Moment, line: &Line) -> Option<usize> {
+        self.live_rule(line).filter(|_| self.redial_at <= now.up && !line.is_portal)
+    }
+
+    /// The line that was held is lost. `was_good` where it carried everything while it stood; then no rule missed
+    /// anything. `wait_s` is what the relay asked for.
+    pub fn line_lost(&mut self, now: Moment, was_good: bool, wait_s: Option<u32>) {
+        if was_good {
+            self.line_failures = 0;
+            let zone = self.zone.clone();
+            self.look(now, &zone);
+            self.rules.iter_mut().for_each(Timed::succeeded);
+        }
+        self.running = None;
+        self.line_failures = self.line_failures.saturating_add(1);
+        let wait = backoff::wait_s(backoff::FIRST_S, self.line_failures, self.random());
+        self.redial_at = now.up.saturating_add(wait.max(backoff::asked_s(wait_s)));
+    }
+
+    /// The line gave way to a visit, and is taken up again after it.
+    pub fn line_gave_way(&mut self, now: Moment) {
+        self.running = None;
+        self.redial_at = now.up;
+    }
+
+    /// Deterministic from the seed (splitmix64).
+    fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// What 5 % are taken of.
+fn base(rule: &Timed, line: &Line) -> Option<u64> {
+    rule.budget.or(line.quota.map(|quota| quota / 30))
 }

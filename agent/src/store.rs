@@ -24,6 +24,7 @@ mod latest;
 mod lock;
 mod merge;
 mod names;
+mod notice;
 mod outbox;
 mod people;
 mod queue;
@@ -58,7 +59,7 @@ use tokio::sync::broadcast;
 
 pub(crate) use self::{
     apply::{Applied, Incoming},
-    attempt::{Ask, Attempt, Draft, Packed},
+    attempt::{Ask, Attempt, Draft, Packed, Submits},
 };
 pub use self::{
     clock::Clock,

@@ -19,7 +19,7 @@ mod tests;
 use tokio::time::Instant;
 use wire::{Codec, LaneMask, LinkKind, PresenceState, Stop, StopReason};
 
-use crate::store::Store;
+use crate::store::{Store, Submits};
 
 use self::exchange::{Exchange, Exchanged, Next};
 pub use self::{
@@ -48,12 +48,16 @@ pub struct Terms {
     pub packet_max: usize,
     /// Requests in one run.
     pub requests_max: u32,
-    /// No further request begins after this.
+    /// No further request begins after this, and an answer ends at the edge of its packet.
     pub until: Option<Instant>,
     /// Bytes of one answer after which it is given up as endless; what came is kept.
     pub answer_max: u64,
     /// The same, of bytes in a row that bring nothing new: neither an outcome nor an entry behind the cursors.
     pub idle_max: u64,
+    /// What of the outbox may go.
+    pub items: Items,
+    /// The first exchange only asks: what goes up costs nothing before the relay has answered.
+    pub asks_first: bool,
 }
 
 /// More than a mailbox of the usual size takes, compressed as it travels. A larger one comes in several visits.
@@ -75,8 +79,22 @@ impl Default for Terms {
             until: None,
             answer_max: ANSWER_MAX,
             idle_max: IDLE_MAX,
+            items: Items::All,
+            asks_first: false,
         }
     }
+}
+
+/// What of the outbox may go with a visit. What was sealed before, and may have arrived, goes in any case but the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Items {
+    /// Everything.
+    #[default]
+    All,
+    /// What changes conversations, what is urgent, and what those refer to.
+    Urgent,
+    /// Nothing.
+    None,
 }
 
 /// How a run ended that was not cut.
@@ -133,6 +151,8 @@ pub async fn run<T: Transport>(
     }
 }
 
+/// Why a visit ends that was given so much time and no more.
+const TIME_IS_OVER: &str = "the time for this visit is over: what is left goes with the next";
 /// A store that forks again and again is at odds with its relay.
 const FORKS_MAX: u32 = 3;
 /// So does one whose numbers leave gaps, or were used before.
@@ -163,8 +183,7 @@ impl Run {
             );
         }
         let is_late = terms.until.is_some_and(|until| until <= Instant::now());
-        is_late
-            .then(|| "the time for this visit is over: what is left goes with the next".to_owned())
+        is_late.then(|| TIME_IS_OVER.to_owned())
     }
 
     fn mode<T: Transport>(
@@ -176,7 +195,13 @@ impl Run {
         // More than a packet in doubt is not sent again before the relay was asked.
         let in_doubt = if self.welcomed { 0 } else { store.unanswered_bytes()? };
         Ok(exchange::Mode {
-            submits: in_doubt <= plan::packet_max(terms),
+            submits: match terms.items {
+                Items::None => Submits::None,
+                _ if plan::packet_max(terms) < in_doubt => Submits::None,
+                _ if terms.asks_first && !self.welcomed => Submits::None,
+                Items::Urgent => Submits::Urgent,
+                Items::All => Submits::All,
+            },
             must: self.wants_more,
             left: transport.left(),
             nothing_held: self.nothing_held,
@@ -219,6 +244,9 @@ impl Run {
             }
             Some(stop) => return Ok(Some(Ended::Stopped(stop.clone()))),
             None => {}
+        }
+        if exchanged.is_late {
+            return Ok(Some(Ended::Partial(TIME_IS_OVER.to_owned())));
         }
         if !attempt.has_room {
             return Ok(Some(Ended::Partial(

@@ -5,6 +5,11 @@
 //! (`visit_retries`). Where nobody answers at all there is no second attempt: the schedule has its own
 //! patience.
 
+mod call;
+mod dialled;
+mod program;
+mod rate;
+mod report;
 mod way;
 
 use std::{
@@ -12,29 +17,43 @@ use std::{
     time::Duration,
 };
 
-use config::{Account, AgentPaths, AgentSettings, Size};
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use config::{
+    Account, AgentPaths, AgentSettings, Size,
+    agent::{Direction, Priority},
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, warn};
-use wire::{Codec, LinkKind, PresenceState};
+use wire::{Codec, Lane, LaneMask, LinkClass, LinkKind, PresenceState};
 
-use self::way::Way;
+pub(crate) use self::call::Call;
+pub(crate) use self::report::Report;
+use self::{dialled::Dialled, report::ending, way::Way};
 use crate::{
-    link::{Client, LinkError, Meter},
-    store::{Position, Store, StoreError, VisitId, VisitRow},
-    sync::{self, Ended, Outcome, Progress, SyncError, Terms},
+    link::{
+        Client, LinkError, Meter,
+        state::{LinkState, Reach},
+    },
+    schedule::{Cost, Ending, Line, Scope, TRY_LEAST},
+    store::{Position, Store, StoreError, VisitId},
+    sync::{self, Ended, Items, Outcome, OutcomeKind, Progress, SyncError, Terms},
 };
 
-/// A visit tells a link's rate when it moved at least this many bytes …
-const RATE_BYTES_MIN: u64 = 2 * 1024;
-/// … in at least this many seconds: on a faster link waiting outweighs moving, and nothing depends
-/// on the rate there.
-const RATE_SECONDS_MIN: u64 = 3;
 /// So many days of visits are looked at for the rate.
 const RATE_DAYS: i64 = 30;
+/// What the ledger calls a link of which nobody knows the name, and a line that is held.
+const LINK_UNKNOWN: &str = "call";
+const LINK_LIVE: &str = "live";
 
 /// How often the cost of a held line is written down, if it had any.
 const NOTE_EVERY: Duration = Duration::from_secs(300);
+/// Pause between attempts to reach the relay over a link that is just coming up.
+const COMING_UP: Duration = Duration::from_secs(2);
+/// A visit whose time is over has this much more to come to the edge of a packet.
+const OVERTIME: Duration = Duration::from_secs(15);
 
 /// Makes the visits of one store. One at a time: [`crate::resident`] sees to that.
 #[derive(Debug)]
@@ -45,6 +64,36 @@ pub(crate) struct Visitor {
     /// Who we are; a fork puts another device in its place.
     account: Arc<Mutex<Account>>,
     paths: AgentPaths,
+    /// What the system says of the link.
+    link: watch::Receiver<LinkState>,
+}
+
+/// A visit while it is made.
+struct Making<'v> {
+    call: &'v Call,
+    meter: Meter,
+    progress: Progress,
+    /// Bytes that came to nothing, the first attempt that cost anything aside.
+    wasted: u64,
+    /// Such an attempt was made.
+    counts: bool,
+    /// The link is coming up until then: nobody there means not yet.
+    comes_up_until: Option<Instant>,
+}
+
+impl Making<'_> {
+    fn moved(&self) -> u64 {
+        self.meter.up().saturating_add(self.meter.down())
+    }
+
+    fn waste_left(&self) -> Option<u64> {
+        self.call.waste.filter(|_| self.counts).map(|waste| waste.saturating_sub(self.wasted))
+    }
+
+    /// Whether the link has some time left to come up.
+    fn comes_up(&self) -> bool {
+        self.moved() == 0 && self.comes_up_until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 impl Visitor {
@@ -54,39 +103,134 @@ impl Visitor {
         account: Account,
         client: Client,
         store: Store,
+        link: watch::Receiver<LinkState>,
     ) -> Self {
-        Self { store, client, settings, account: Arc::new(Mutex::new(account)), paths }
+        let account = Arc::new(Mutex::new(account));
+        Self { store, client, settings, account, paths, link }
     }
 
-    /// One visit, until everything is exchanged, its bounds are reached or `cancel`.
-    pub(crate) async fn visit(
-        &self,
-        budget: Option<Size>,
-        next_call_at: Option<i64>,
-        cancel: &CancellationToken,
-    ) -> Outcome {
-        let meter = Meter::new(budget.or(self.settings.sync.budget).map(Size::bytes));
-        let ledger = self.open_ledger("call");
-        let mut way = self.way(&meter);
-        let mut progress = Progress::default();
-        let terms = self.terms(next_call_at);
-        let end = cancel
-            .run_until_cancelled(self.attempts(&mut way, &terms, &meter, &mut progress))
-            .await
-            .unwrap_or_else(stopped);
-        let round_trips = way.round_trips() + u64::from(progress.requests);
-        way.hang_up();
-        self.close_ledger(ledger, &progress, &end, &meter, round_trips)
+    /// One visit: dials, exchanges until everything is done, its bounds are reached or `cancel`, and hangs up.
+    pub(crate) async fn visit(self: Arc<Self>, call: Call, cancel: CancellationToken) -> Report {
+        let ledger = self.open_ledger(call.link.as_deref().unwrap_or(LINK_UNKNOWN));
+        let began = Instant::now();
+        let (dialled, dialling) = Dialled::dial(&call, &cancel).await;
+        if let Err(why) = dialling {
+            let report = self.not_dialled(ledger, why);
+            dialled.hang_up(report.outcome.outcome.name()).await;
+            return report;
+        }
+        let (visitor, link_call) = (self.clone(), call.clone());
+        let comes_up_until = (!call.dial.is_empty()).then(|| began + call.dial_timeout);
+        // In a task of its own: its panic is not the end of the link.
+        let exchange = AbortOnDropHandle::new(tokio::spawn(async move {
+            visitor.exchange(&link_call, ledger, comes_up_until, &cancel).await
+        }));
+        let report = exchange.await.unwrap_or_else(|err| {
+            warn!(error = %err, "the visit failed");
+            Report::broken()
+        });
+        dialled.hang_up(report.outcome.outcome.name()).await;
+        report
     }
 
-    /// Holds the line until it is lost, the relay ends it or `cancel`.
-    pub(crate) async fn live(&self, cancel: &CancellationToken) -> Outcome {
+    /// The same for a line that is held until it is lost, the relay ends it or `cancel`.
+    pub(crate) async fn live(self: Arc<Self>, call: Call, cancel: CancellationToken) -> Report {
+        let (dialled, dialling) = Dialled::dial(&call, &cancel).await;
+        let report = match dialling {
+            Err(why) => self.not_dialled(self.open_ledger(LINK_LIVE), why),
+            Ok(()) => {
+                let visitor = self.clone();
+                let line = tokio::spawn(async move { visitor.hold(&cancel).await });
+                AbortOnDropHandle::new(line).await.unwrap_or_else(|err| {
+                    warn!(error = %err, "the line failed");
+                    Report::broken()
+                })
+            }
+        };
+        dialled.hang_up(report.outcome.outcome.name()).await;
+        report
+    }
+
+    fn not_dialled(&self, ledger: Option<VisitId>, why: String) -> Report {
         let meter = Meter::new(None);
-        let ledger = self.open_ledger("live");
+        let end = Ok(Ended::Partial(why.clone()));
+        let outcome = Outcome {
+            outcome: OutcomeKind::NoLink,
+            ..self.outcome(&Progress::default(), &end, &meter)
+        };
+        self.close_ledger(ledger, &outcome, &Progress::default(), 0);
+        let ending = Ending::Failed { wait_s: None };
+        Report { outcome, ending, cost: Cost::default(), trouble: Some(why) }
+    }
+
+    async fn exchange(
+        &self,
+        call: &Call,
+        ledger: Option<VisitId>,
+        comes_up_until: Option<Instant>,
+        cancel: &CancellationToken,
+    ) -> Report {
+        if let Some(until) = comes_up_until
+            && !self.comes_right(&call.links, until).await
+        {
+            let links = call.links.join(", ");
+            let why = format!(
+                "the dial program {} ended well, but none of its links came up: {links}",
+                call.dial[0]
+            );
+            return self.not_dialled(ledger, why);
+        }
+        let meter = Meter::new(call.budget.or(self.settings.sync.budget).map(Size::bytes));
+        let mut way = self.way(&meter);
+        let until = call.max_time.map(|max_time| Instant::now() + max_time);
+        let terms = Terms { until, ..self.terms(call) };
+        let mut making = Making {
+            call,
+            meter: meter.clone(),
+            progress: Progress::default(),
+            wasted: 0,
+            counts: call.counts_from_start,
+            comes_up_until,
+        };
+        let end = {
+            let attempts = self.attempts(&mut way, terms, &mut making);
+            let attempts = cancel.run_until_cancelled(attempts);
+            match until {
+                None => attempts.await.unwrap_or_else(stopped),
+                Some(until) => match timeout_at(until + OVERTIME, attempts).await {
+                    Ok(ended) => ended.unwrap_or_else(stopped),
+                    Err(_) => Ok(Ended::Partial("the time for this visit is over".to_owned())),
+                },
+            }
+        };
+        let round_trips = way.round_trips() + u64::from(making.progress.requests);
+        way.hang_up();
+        let outcome = self.outcome(&making.progress, &end, &meter);
+        self.close_ledger(ledger, &outcome, &making.progress, round_trips);
+        let may_cost_more = meter.remaining().is_none_or(|left| 0 < left);
+        let nobody = making.moved() == 0 && outcome.outcome == OutcomeKind::NoLink;
+        let trouble = (!call.dial.is_empty() && nobody).then(|| {
+            format!(
+                "the dial program {} ended well, but no relay answered: {}",
+                call.dial[0], outcome.words
+            )
+        });
+        Report {
+            ending: ending(&end, may_cost_more),
+            cost: Cost { spent: making.moved(), wasted: making.wasted },
+            outcome,
+            trouble,
+        }
+    }
+
+    async fn hold(&self, cancel: &CancellationToken) -> Report {
+        let meter = Meter::new(None);
+        let ledger = self.open_ledger(LINK_LIVE);
         let (mut down, mut up) = (self.way(&meter), self.way(&meter));
         let progress = Mutex::new(Progress::default());
+        let terms = || self.terms(&Call::default());
         let end = {
-            let line = sync::live(&self.store, &mut down, &mut up, || self.terms(None), &progress);
+            let line = sync::live(&self.store, &mut down, &mut up, terms, &progress);
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => stopped(),
@@ -96,41 +240,70 @@ impl Visitor {
         };
         let progress = progress.into_inner().unwrap_or_else(PoisonError::into_inner);
         let round_trips = down.round_trips() + up.round_trips() + u64::from(progress.requests);
-        self.close_ledger(ledger, &progress, &end, &meter, round_trips)
+        let outcome = self.outcome(&progress, &end, &meter);
+        self.close_ledger(ledger, &outcome, &progress, round_trips);
+        let cost = Cost { spent: meter.up().saturating_add(meter.down()), wasted: 0 };
+        Report { ending: ending(&end, true), outcome, cost, trouble: None }
     }
 
     async fn attempts(
         &self,
         way: &mut Way,
-        terms: &Terms,
-        meter: &Meter,
-        progress: &mut Progress,
+        mut terms: Terms,
+        making: &mut Making<'_>,
     ) -> Result<Ended, SyncError> {
         let mut fruitless = 0;
         loop {
-            let before = self.standing(progress)?;
-            let err = match sync::run(&self.store, way, terms, progress).await {
+            let (before, moved) = (self.standing(&making.progress)?, making.moved());
+            let waste = making.waste_left();
+            terms.asks_first = waste.is_some();
+            making.meter.try_with(waste);
+            let err = match sync::run(&self.store, way, &terms, &mut making.progress).await {
                 Ok(ended) => return Ok(ended),
                 Err(err) => err,
             };
             way.hang_up();
-            let nobody_there = meter.up() + meter.down() == 0;
+            if making.comes_up() && !err.is_permanent() {
+                sleep(COMING_UP).await;
+                continue;
+            }
+            let cost = making.moved() - moved;
+            let was_fruitless = self.standing(&making.progress)? == before;
+            if was_fruitless && 0 < cost {
+                making.wasted += if making.counts { cost } else { 0 };
+                making.counts = true;
+            }
+            let nobody_there = making.moved() == 0;
             if err.is_permanent()
                 || nobody_there
                 || matches!(err, SyncError::Link(LinkError::Stalled { .. }))
+                || making.waste_left().is_some_and(|left| left < TRY_LEAST)
+                || terms.until.is_some_and(|until| until <= Instant::now())
             {
                 return Err(err);
             }
-            fruitless = if self.standing(progress)? == before { fruitless + 1 } else { 0 };
+            fruitless = if was_fruitless { fruitless + 1 } else { 0 };
             if self.settings.sync.visit_retries < fruitless {
                 return Err(err);
             }
             debug!(error = %err, fruitless, "cut: trying again");
             if matches!(err, SyncError::Link(LinkError::Refused { .. })) {
                 // The relay was there a moment ago: it may be starting again.
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                sleep(Duration::from_millis(500)).await;
             }
         }
+    }
+
+    /// Waits until the link that was dialled is one that its rule allows; `false` if it does not come. Where nobody can
+    /// tell, it is.
+    async fn comes_right(&self, links: &[String], until: Instant) -> bool {
+        let mut link = self.link.clone();
+        let is_right = |state: &LinkState| {
+            state.up == Reach::Unknown || Line::of(state, &self.settings.link).is_one_of(links)
+        };
+        // A monitor that ended tells nothing any more.
+        let came = timeout_at(until, link.wait_for(is_right)).await;
+        came.is_ok_and(|came| came.is_ok()) || is_right(&self.link.borrow())
     }
 
     /// What moves when an attempt was worth it.
@@ -144,12 +317,14 @@ impl Visitor {
         Way::new(client, meter.clone(), self.account.clone(), self.paths.account.clone())
     }
 
-    fn terms(&self, next_call_at: Option<i64>) -> Terms {
+    fn terms(&self, call: &Call) -> Terms {
         let about = &self.settings.account;
-        let next_call_s = next_call_at.filter(|_| about.share_presence).map_or(0, |at| {
+        let next_call_s = call.next_call_at.filter(|_| about.share_presence).map_or(0, |at| {
             let step = i64::try_from(about.next_call_rounding.seconds()).unwrap_or(i64::MAX).max(1);
             rounded_s(at, step, self.store.now())
         });
+        let (lanes, items) = shape(call.scope);
+        let rate = self.rate_class(call.link.as_deref().unwrap_or(LINK_UNKNOWN));
         Terms {
             state: if about.share_presence {
                 PresenceState::Reachable
@@ -159,7 +334,9 @@ impl Visitor {
             next_call_s,
             share_read: about.share_read,
             codec: Codec::Zstd,
-            link: LinkKind { rate: self.rate_class(), ..LinkKind::default() },
+            link: LinkKind { rate, class: call.metered.map_or(LinkClass::Unknown, class_of) },
+            lanes,
+            items,
             packet_max: self.settings.sync.packet_max.as_usize(),
             requests_max: self.settings.sync.requests_max,
             ..Terms::default()
@@ -168,10 +345,10 @@ impl Visitor {
 
     /// The speed class of the link, as far as the ledger tells; it makes packets and requests on a
     /// slow one small enough that a cut costs seconds, not minutes.
-    fn rate_class(&self) -> u8 {
+    fn rate_class(&self, link: &str) -> u8 {
         let since = self.store.now().saturating_sub(RATE_DAYS * 24 * 60 * 60);
         let visits = self.store.reader().visits(since).unwrap_or_default();
-        slow_rate(&visits).map_or(0, LinkKind::rate_class)
+        rate::slow_rate(&visits, link).map_or(0, LinkKind::rate_class)
     }
 
     /// The ledger is told, not obeyed: a visit takes place also where it cannot be written.
@@ -182,27 +359,29 @@ impl Visitor {
             .ok()
     }
 
-    fn close_ledger(
+    fn outcome(
         &self,
-        ledger: Option<VisitId>,
         progress: &Progress,
         end: &Result<Ended, SyncError>,
         meter: &Meter,
-        round_trips: u64,
     ) -> Outcome {
-        let held = self
-            .store
-            .reader()
-            .counters()
-            .map(|counters| counters.waiting_there)
-            .unwrap_or_default();
-        let outcome = Outcome::new(progress, end, (meter.up(), meter.down()), held);
+        let counters = self.store.reader().counters();
+        let held = counters.map(|counters| counters.waiting_there).unwrap_or_default();
+        Outcome::new(progress, end, (meter.up(), meter.down()), held)
+    }
+
+    fn close_ledger(
+        &self,
+        ledger: Option<VisitId>,
+        outcome: &Outcome,
+        progress: &Progress,
+        round_trips: u64,
+    ) {
         let written =
             ledger.map(|id| self.store.end_visit(id, &outcome.ledger(progress, round_trips)));
         if let Some(Err(err)) = written {
             warn!(error = %err, "the visit's cost is not in the ledger");
         }
-        outcome
     }
 
     /// Writes the cost of a held line down now and then; never ends.
@@ -227,25 +406,22 @@ fn stopped() -> Result<Ended, SyncError> {
     Ok(Ended::Partial("the visit was stopped: what is left goes with the next".to_owned()))
 }
 
-/// Bits a second of the best among the newest visits that tell; an outage makes a visit look slower
-/// than its link. `None` where none was slow enough to matter.
-fn slow_rate(visits: &[VisitRow]) -> Option<u64> {
-    const NEWEST: usize = 5;
-    let rate = |visit: &VisitRow| {
-        let seconds = u64::try_from(visit.end?.checked_sub(visit.start)?).ok()?;
-        let bytes = visit.bytes_up + visit.bytes_down;
-        let tells = visit.link == "call" && RATE_BYTES_MIN <= bytes;
-        tells.then_some((bytes, seconds))
+/// What the relay is told of a link.
+fn class_of(is_metered: bool) -> LinkClass {
+    if is_metered { LinkClass::Metered } else { LinkClass::Unmetered }
+}
+
+/// What a visit of this scope asks for, and what may go with it.
+fn shape(scope: Scope) -> (LaneMask, Items) {
+    let (lanes, items) = match scope.min_priority {
+        Priority::Ordinary => (LaneMask::ALL, Items::All),
+        Priority::Urgent => (LaneMask::of(&[Lane::Latest, Lane::Urgent]), Items::Urgent),
     };
-    let newest = visits.iter().rev().filter_map(rate).take(NEWEST);
-    // One visit that was quick says that the link is.
-    let rates = newest.map(|(bytes, seconds)| {
-        // What was counted is not all that moved (headers, acknowledgements, what went twice), and some
-        // seconds went by waiting: half as much again comes near to what the link can do.
-        let bits = (bytes + bytes / 2) * 8;
-        (RATE_SECONDS_MIN <= seconds).then(|| bits / seconds)
-    });
-    rates.collect::<Option<Vec<u64>>>()?.into_iter().max()
+    match scope.direction {
+        Direction::Both => (lanes, items),
+        Direction::Up => (LaneMask::NONE, items),
+        Direction::Down => (lanes, Items::None),
+    }
 }
 
 /// Seconds from `now` to a call at `at`, as others may know it: the time is moved up to a multiple of
@@ -258,35 +434,6 @@ fn rounded_s(at: i64, step: i64, now: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn visit(bytes: u64, seconds: i64) -> VisitRow {
-        VisitRow {
-            id: VisitId::default(),
-            start: 1_000,
-            end: Some(1_000 + seconds),
-            link: "call".into(),
-            bytes_up: bytes / 4,
-            bytes_down: bytes - bytes / 4,
-            outcome: "done".into(),
-            requests: 1,
-            round_trips: 3,
-            sent: 0,
-            received: 0,
-            words: String::new(),
-            by_kind: std::collections::BTreeMap::new(),
-        }
-    }
-
-    #[test]
-    fn the_ledger_tells_the_rate_of_a_slow_link_only() {
-        assert_eq!(slow_rate(&[]), None);
-        assert_eq!(slow_rate(&[visit(1_000, 9)]), None, "an idle visit is mostly waiting");
-        // A hundred messages over a link of 2,400 bit/s, as measured.
-        assert_eq!(slow_rate(&[visit(4_480, 19)]), Some(2_829));
-        assert_eq!(slow_rate(&[visit(4_480, 19), visit(900, 9)]), Some(2_829));
-        assert_eq!(slow_rate(&[visit(4_480, 19), visit(4_480, 300)]), Some(2_829), "an outage");
-        assert_eq!(slow_rate(&[visit(4_480, 19), visit(4_480, 1)]), None, "the link is fast");
-    }
 
     #[test]
     fn the_next_call_is_told_in_steps() {

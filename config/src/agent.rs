@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod connect;
+mod cron;
 mod link;
 mod proxy;
 
@@ -13,7 +14,8 @@ use crate::{
     size::Size,
     span::Span,
 };
-pub use connect::Rule;
+pub use connect::{Direction, Priority, Rule, Trigger, When, WhenError};
+pub use cron::{Cron, CronError};
 pub use link::{Link, MEGABYTE};
 pub use proxy::{Login, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
 
@@ -72,7 +74,9 @@ impl crate::Settings for Settings {
         self.sync.check()?;
         self.proxy.check()?;
         link::check(&self.link)?;
-        self.connect.iter().enumerate().try_for_each(|(index, rule)| rule.check(index))
+        let profiles: Vec<&str> = self.link.iter().map(|link| link.name.as_str()).collect();
+        let mut rules = self.connect.iter().enumerate();
+        rules.try_for_each(|(index, rule)| rule.check(index, &profiles))
     }
 }
 

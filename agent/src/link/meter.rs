@@ -33,6 +33,8 @@ pub struct Meter(Arc<Budget>);
 struct Budget {
     tally: Tally,
     limit: u64,
+    /// Nothing passes beyond this sum either, for the time being.
+    trial: AtomicU64,
     /// Held across a (never blocking) read or write where there is a limit, so that two connections cannot both
     /// spend the last byte.
     gate: Mutex<()>,
@@ -45,6 +47,7 @@ impl Meter {
         Self(Arc::new(Budget {
             tally: Tally::new(),
             limit: limit.unwrap_or(u64::MAX),
+            trial: AtomicU64::new(u64::MAX),
             gate: Mutex::new(()),
         }))
     }
@@ -65,6 +68,13 @@ impl Meter {
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
         (self.0.limit != u64::MAX).then(|| self.left())
+    }
+
+    /// Lets at most `bytes` more pass until the next call of this, whatever the limit leaves; `None` lifts that. What
+    /// [`Meter::remaining`] says does not change.
+    pub(crate) fn try_with(&self, bytes: Option<u64>) {
+        let most = bytes.map_or(u64::MAX, |bytes| self.0.tally.moved().saturating_add(bytes));
+        self.0.trial.store(most, Relaxed);
     }
 
     /// How long ago the last byte passed (or the meter was made).
@@ -156,9 +166,12 @@ impl<S> Metered<S> {
     ) -> Poll<io::Result<usize>> {
         let budget = &*self.meter.0;
         // The gate guards no data, so a panic of another holder leaves nothing broken.
-        let _gate = (budget.limit != u64::MAX)
-            .then(|| budget.gate.lock().unwrap_or_else(PoisonError::into_inner));
-        let allowed = usize::try_from(self.meter.left()).unwrap_or(usize::MAX).min(wanted);
+        let most = budget.limit.min(budget.trial.load(Relaxed));
+        let _gate =
+            (most != u64::MAX).then(|| budget.gate.lock().unwrap_or_else(PoisonError::into_inner));
+        let allowed = usize::try_from(most.saturating_sub(budget.tally.moved()))
+            .unwrap_or(usize::MAX)
+            .min(wanted);
         if allowed == 0 && wanted != 0 {
             self.own.refused.store(true, Relaxed);
             return Poll::Ready(Err(io::Error::other(BudgetSpent)));
@@ -260,6 +273,19 @@ mod tests {
         let mut seen = String::new();
         far.read_to_string(&mut seen).await.unwrap();
         assert_eq!((seen.as_str(), meter.up(), meter.remaining()), ("123456789x", 10, Some(0)));
+    }
+
+    #[tokio::test]
+    async fn a_trial_stops_before_the_limit_and_is_lifted() {
+        let (near, _far) = duplex(100);
+        let meter = Meter::new(Some(50));
+        let mut stream = meter.wrap(near);
+        meter.try_with(Some(3));
+        assert_eq!(stream.write(b"1234").await.unwrap(), 3);
+        assert!(stream.write(b"4").await.is_err());
+        assert_eq!(meter.remaining(), Some(47), "the budget is another matter");
+        meter.try_with(None);
+        assert_eq!(stream.write(b"45").await.unwrap(), 2);
     }
 
     #[tokio::test]

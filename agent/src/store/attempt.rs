@@ -13,11 +13,21 @@ use super::{
     write::{Query, Tx},
 };
 
+/// Which items an attempt may carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Submits {
+    #[default]
+    None,
+    /// What was sealed before; of the rest only what changes conversations, what is urgent, and what those refer to.
+    Urgent,
+    All,
+}
+
 /// What an attempt is to carry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ask {
     /// Items too, not only the greeting.
-    pub(crate) submits: bool,
+    pub(crate) submits: Submits,
     /// Bytes of bodies to draft, before compression.
     pub(crate) bytes_max: usize,
     /// Whether others may learn what was read.
@@ -135,6 +145,14 @@ impl Store {
         })
     }
 
+    /// How many urgent items wait to go, and the number of the newest.
+    pub(crate) fn urgent_waiting(&self) -> Result<(u64, i64), StoreError> {
+        self.0.reader.read(|db| {
+            let sql = "SELECT count(*), coalesce(max(id), 0) FROM item WHERE state IN (1, 2) AND class = 1";
+            Ok(db.first(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or_default())
+        })
+    }
+
     /// Whether anything waits that an exchange would carry up: items, or items without their answer.
     pub(crate) fn has_items_to_send(&self) -> Result<bool, StoreError> {
         self.0.reader.read(|db| {
@@ -155,11 +173,11 @@ impl Tx<'_> {
         let first = position.k.max(position.told) + 1;
         let mut drafter = Drafter::new(self, first, ask.bytes_max);
         let mut sealed = 0;
-        if ask.submits {
+        if ask.submits != Submits::None {
             let is_whole = drafter.sealed()?;
             sealed = drafter.drafted.len();
             if is_whole {
-                drafter.queued()?;
+                drafter.queued(ask.submits == Submits::All)?;
             }
         }
         let drafted = drafter.drafted;

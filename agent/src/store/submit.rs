@@ -71,10 +71,12 @@ impl<'t> Drafter<'t> {
         Ok(true)
     }
 
-    /// What waits, in sending order, as far as the bytes go.
-    pub(crate) fn queued(&mut self) -> Result<(), StoreError> {
-        let sql = format!("SELECT {ITEM} FROM item WHERE state = 1 ORDER BY class, id LIMIT 4096");
-        for item in self.tx.all(&sql, [], item_row)? {
+    /// What waits, in sending order, as far as the bytes go; without the ordinary unless `all`.
+    pub(crate) fn queued(&mut self, all: bool) -> Result<(), StoreError> {
+        let sql = format!(
+            "SELECT {ITEM} FROM item WHERE state = 1 AND (?1 OR class < 2) ORDER BY class, id LIMIT 4096"
+        );
+        for item in self.tx.all(&sql, [all], item_row)? {
             if !self.put(item)? {
                 break;
             }

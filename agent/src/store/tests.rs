@@ -16,7 +16,7 @@ use wire::{
 
 use super::{
     Applied, Ask, Attempt, Clock, Compose, ConversationId, Identity, Inbox, InboxRow, Incoming,
-    MessageId, Options, OutboxId, Packed, Sent, Store, StoreError,
+    MessageId, Options, OutboxId, Packed, Sent, Store, StoreError, Submits,
 };
 
 pub(crate) const ME: u64 = 100;
@@ -64,7 +64,7 @@ impl Bench {
     }
 
     pub(crate) fn attempt_of(&self, count: usize) -> Attempt {
-        let ask = Ask { submits: true, bytes_max: 1 << 20, share_read: true };
+        let ask = Ask { submits: Submits::All, bytes_max: 1 << 20, share_read: true };
         let pack = |draft: &super::Draft| {
             let taken = draft.submits.len().min(count);
             Ok::<_, StoreError>(Packed { body: Bytes::new(), taken, marks: draft.marks.len() })

@@ -2,25 +2,27 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
-use wire::{BodyReader, Frame, LaneMask, Packet, Stop};
+use tokio::time::{timeout, timeout_at};
+use wire::{BodyReader, Frame, HeldRow, LaneMask, Packet, Stop};
 
 use super::{
     Answer, Progress, SyncError, Terms, Transport,
     plan::{self, Greeting, Room},
 };
-use crate::store::{Applied, Ask, Attempt, Incoming, Store};
+use crate::store::{Applied, Ask, Attempt, Incoming, Store, Submits};
 
 /// Bytes of an error's text that are shown.
 const WORDS_MAX: usize = 300;
 /// How long to wait for the end of an answer behind its `Done`.
 const FINISH_MAX: Duration = Duration::from_secs(5);
+/// How long to wait for the end of a packet when a visit's time is over.
+const EDGE_MAX: Duration = Duration::from_secs(10);
 
 /// What this exchange is for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mode {
-    /// Items may be sent.
-    pub(crate) submits: bool,
+    /// Which items may be sent.
+    pub(crate) submits: Submits,
     /// It takes place even if there is nothing to send.
     pub(crate) must: bool,
     /// Bytes that the budget leaves.
@@ -52,8 +54,10 @@ pub(crate) enum Next {
 pub(crate) struct Exchanged {
     pub(crate) forked: bool,
     pub(crate) stop: Option<Stop>,
-    /// The relay keeps something back.
+    /// The relay keeps something back that was asked for.
     pub(crate) held: bool,
+    /// It was given up at the edge of a packet, because its time was over.
+    pub(crate) is_late: bool,
     /// What came, all packets together.
     pub(crate) applied: Applied,
     /// Bytes of packets with entries, whether or not they were new.
@@ -112,8 +116,19 @@ impl<'s> Exchange<'s> {
             return Err(refusal(&mut answer).await);
         }
         let mut reading = self.reading(attempt);
-        while !reading.is_done {
-            reading.step(&mut answer, progress).await?;
+        match self.terms.until {
+            None => reading.read_all(&mut answer, progress).await?,
+            Some(until) => match timeout_at(until, reading.read_all(&mut answer, progress)).await {
+                Ok(read) => read?,
+                Err(_) => {
+                    // The packet that is on its way is waited for, but not for ever.
+                    let _ = timeout(EDGE_MAX, reading.read_packet(&mut answer, progress)).await;
+                    reading.exchanged.is_late = !reading.is_done;
+                }
+            },
+        }
+        if reading.exchanged.is_late {
+            return Ok(reading.exchanged);
         }
         finish(&mut answer).await;
         progress.done += 1;
@@ -126,16 +141,11 @@ impl<'s> Exchange<'s> {
         's: 'a,
     {
         let bounds = Bounds { answer_max: self.terms.answer_max, idle_max: self.terms.idle_max };
-        Reading::new(self.store, attempt, self.asked_all(attempt), bounds)
+        Reading::new(self.store, attempt, self.terms.lanes, bounds)
     }
 
     pub(crate) fn hold_s(&self) -> u16 {
         self.mode.hold_s
-    }
-
-    /// Whether the absence of `Held` says that nothing waits.
-    pub(crate) fn asked_all(&self, attempt: &Attempt) -> bool {
-        attempt.has_room && self.terms.lanes == LaneMask::ALL
     }
 }
 
@@ -156,8 +166,10 @@ pub(crate) struct Reading<'a> {
     /// So many of them when something new came last.
     read_at_news: u64,
     welcomed_at: i64,
-    asked_all: bool,
+    lanes: LaneMask,
     is_ours: bool,
+    /// Packets that were kept.
+    packets: u64,
     /// The first packet, with its `Welcome`, has come.
     pub(crate) is_welcomed: bool,
     pub(crate) is_done: bool,
@@ -165,7 +177,8 @@ pub(crate) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(store: &'a Store, attempt: &'a Attempt, asked_all: bool, bounds: Bounds) -> Self {
+    /// `lanes` are those that were asked for.
+    fn new(store: &'a Store, attempt: &'a Attempt, lanes: LaneMask, bounds: Bounds) -> Self {
         Self {
             store,
             attempt,
@@ -174,12 +187,38 @@ impl<'a> Reading<'a> {
             read: 0,
             read_at_news: 0,
             welcomed_at: store.now(),
-            asked_all,
+            lanes,
             is_ours: false,
+            packets: 0,
             is_welcomed: false,
             is_done: false,
             exchanged: Exchanged::default(),
         }
+    }
+
+    /// Reads to the `Done`. Cancel safe.
+    pub(crate) async fn read_all<A: Answer>(
+        &mut self,
+        answer: &mut A,
+        progress: &mut Progress,
+    ) -> Result<(), SyncError> {
+        while !self.is_done {
+            self.step(answer, progress).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads to the end of the next packet. Cancel safe.
+    async fn read_packet<A: Answer>(
+        &mut self,
+        answer: &mut A,
+        progress: &mut Progress,
+    ) -> Result<(), SyncError> {
+        let before = self.packets;
+        while !self.is_done && self.packets == before {
+            self.step(answer, progress).await?;
+        }
+        Ok(())
     }
 
     /// Waits for the next piece of the answer and keeps the packets that it makes whole.
@@ -194,6 +233,7 @@ impl<'a> Reading<'a> {
         self.reader.push(&chunk);
         while let Some(packet) = self.reader.next().map_err(SyncError::Damaged)? {
             self.keep(&packet, progress)?;
+            self.packets += 1;
             if self.is_done {
                 return Ok(());
             }
@@ -230,7 +270,7 @@ impl<'a> Reading<'a> {
             frames: &packet.frames,
             welcomed_at: self.welcomed_at,
             marks,
-            nothing_held: self.asked_all && !self.exchanged.held,
+            nothing_held: self.asked_all() && !self.exchanged.held,
         })?;
         progress.sent += applied.relayed;
         progress.answered += applied.answered;
@@ -245,11 +285,19 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
+    /// Whether the absence of `Held` says that nothing waits.
+    fn asked_all(&self) -> bool {
+        self.attempt.has_room && self.lanes == LaneMask::ALL
+    }
+
     fn note(&mut self, frame: &Frame) {
         match frame {
             Frame::Forked(_) => self.exchanged.forked = true,
             Frame::Stop(stop) => self.exchanged.stop = Some(stop.clone()),
-            Frame::Held(rows) => self.exchanged.held |= rows.iter().any(|row| 0 < row.count),
+            Frame::Held(rows) => {
+                let is_asked_for = |row: &HeldRow| 0 < row.count && self.lanes.contains(row.lane);
+                self.exchanged.held |= rows.iter().any(is_asked_for);
+            }
             Frame::Latest(latest) => self.exchanged.entries += latest.entries.len() as u64,
             Frame::Deliveries(deliveries) => {
                 self.exchanged.entries += deliveries.entries.len() as u64;

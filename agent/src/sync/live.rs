@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     link::LinkError,
-    store::{Attempt, Change, Store},
+    store::{Attempt, Change, Store, Submits},
 };
 
 /// Messages that came are acknowledged by themselves after this.
@@ -98,7 +98,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
             let terms = (self.terms)();
             let hold_s = self.hold_s(is_buffered, transport.hold_max_s())?;
             let mode = Mode {
-                submits: false,
+                submits: Submits::None,
                 must: true,
                 left: transport.left(),
                 nothing_held: false,
@@ -248,7 +248,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
             let in_doubt = self.store.unanswered_bytes()?;
             let asks_first = super::plan::packet_max(&terms) < in_doubt;
             let mode = Mode {
-                submits: !asks_first,
+                submits: if asks_first { Submits::None } else { Submits::All },
                 must: must || asks_first,
                 left: transport.left(),
                 nothing_held: true,

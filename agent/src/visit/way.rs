@@ -93,7 +93,13 @@ impl Transport for Way {
 
     async fn post(&mut self, body: Bytes, hold: Duration) -> Result<link::Answer<'_>, LinkError> {
         let token = self.account().token;
-        self.connection().await?.post_sync(token.expose(), body, hold).await
+        let meter = self.meter.clone();
+        let answer = self.connection().await?.post_sync(token.expose(), body, hold).await?;
+        if answer.status() == 200 {
+            // A relay is there: what follows is worth its bytes.
+            meter.try_with(None);
+        }
+        Ok(answer)
     }
 
     fn left(&self) -> Option<u64> {

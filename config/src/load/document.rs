@@ -155,6 +155,11 @@ fn plain_words(message: &str) -> String {
         ("expected path string", "expected a path in quotes"),
         ("expected a sequence", "expected sections headed [[…]], two brackets each side"),
     ];
+    if let Some(found) = message.strip_suffix(", expected a sequence")
+        && !found.ends_with("map")
+    {
+        return format!("{found}, expected a list in brackets, such as [\"one\", \"two\"]");
+    }
     if let Some((found, _)) = message.split_once("expected struct ") {
         return format!("{found}expected a section of settings");
     }

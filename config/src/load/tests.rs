@@ -70,7 +70,7 @@ fn the_rules_shown_in_comments_are_right_and_show_every_key() {
         .collect::<Vec<_>>()
         .join("\n");
     let settings = agent(&rules).unwrap();
-    assert_eq!(settings.connect.len(), 2);
+    assert_eq!(settings.connect.len(), 4);
     for key in toml::Table::try_from(agent::Rule::default()).unwrap().keys() {
         assert!(rules.contains(&format!("{key} = ")), "{key}");
     }
@@ -186,14 +186,6 @@ fn a_key_of_another_section_is_sent_there() {
     told(
         relay("hold_max = \"3s\"\n"),
         "relay.toml line 1: unknown setting \"hold_max\"; it belongs in [limits]",
-    );
-}
-
-#[test]
-fn a_rule_of_a_later_version_is_refused_until_it_does_something() {
-    told(
-        agent("[[connect]]\ncron = \"0 0 8 * * *\"\n"),
-        "agent.toml line 2: unknown setting \"cron\" in [[connect]]; known here: every, live, budget",
     );
 }
 
@@ -319,7 +311,7 @@ fn a_certificate_needs_its_key_and_a_key_its_certificate() {
 fn rules_say_when_and_only_once() {
     told(
         agent("log = \"info\"\n[[connect]]\nlive = true\n\n[[connect]]\n"),
-        "agent.toml line 5: setting [[connect]]: says not when to call; write every = \"15m\" or live = true",
+        "agent.toml line 5: setting [[connect]]: says not when to call; write cron = \"30 8 * * *\", every = \"15m\", when = \"link-up\", when = \"urgent-queued\" or live = true",
     );
     told(
         agent("[[connect]]\nevery = \"1m\"\nlive = true\n"),
@@ -329,6 +321,10 @@ fn rules_say_when_and_only_once() {
         agent("[[connect]]\nlive = true\nbudget = \"50KiB\"\n"),
         "agent.toml line 3: setting \"budget\" in [[connect]]: limits a visit, but a line that is held has none; remove it, or use every",
     );
+    told(
+        agent("[[connect]]\nwhen = \"link-up\"\ncron = \"@daily\"\n"),
+        "agent.toml line 2: setting \"when\" in [[connect]]: stands beside cron; write two [[connect]] rules, one for each",
+    );
     let settings =
         agent("[[connect]]\nevery = \"15m\"\nbudget = \"50KiB\"\n[[connect]]\nlive = true\n")
             .unwrap();
@@ -337,6 +333,66 @@ fn rules_say_when_and_only_once() {
         ..agent::Rule::every(Span::from_minutes(15))
     };
     assert_eq!(settings.connect, [every, agent::Rule::live()]);
+}
+
+#[test]
+fn a_wrong_rule_is_told_with_its_line_and_the_remedy() {
+    for (text, expected) in [
+        (
+            "[[connect]]\nlive = true\n\n[[connect]]\ncron = \"0 30 8\"\n",
+            "agent.toml line 5: setting \"cron\" in [[connect]]: \"0 30 8\" is no cron expression: it has 3 fields; write minute, hour, day, month and weekday (\"30 8 * * Mon-Fri\"), or seconds before them (\"0 30 8 * * Mon-Fri\"), and look at it with: mailboat schedule test",
+        ),
+        (
+            "[[connect]]\nwhen = \"link-down\"\n",
+            "agent.toml line 2: setting \"when\" in [[connect]]: \"link-down\" is nothing to wait for; write \"link-up\" or \"urgent-queued\"",
+        ),
+        (
+            "[[connect]]\nevery = \"1h\"\n\nlinks = [\"any\", \"unmeterd\"]\n",
+            "agent.toml line 4: setting \"links\" in [[connect]]: \"unmeterd\" is no link; did you mean \"unmetered\"?",
+        ),
+        (
+            "[[connect]]\nevery = \"1h\"\nlinks = [\"sofa\"]\n",
+            "agent.toml line 3: setting \"links\" in [[connect]]: \"sofa\" is no link; known are any, metered, unmetered; a [[link]] of that name makes it one",
+        ),
+        (
+            "[[connect]]\nevery = \"1h\"\nlinks = []\n",
+            "agent.toml line 3: setting \"links\" in [[connect]]: names no link, so it would never call; write [\"any\"]",
+        ),
+        (
+            "[[connect]]\nevery = \"1h\"\ndial = \"pon provider\"\n",
+            "agent.toml line 3: setting \"dial\" in [[connect]]: invalid type: string \"pon provider\", expected a list in brackets, such as [\"one\", \"two\"]",
+        ),
+        (
+            "[[connect]]\nevery = \"1h\"\nhangup = [\"\"]\n",
+            "agent.toml line 3: setting \"hangup\" in [[connect]]: names no program; write it with its arguments: [\"pon\", \"provider\"]",
+        ),
+        (
+            "[[connect]]\nevery = \"1h\"\ndial_timeout = \"2h\"\n",
+            "agent.toml line 3: setting \"dial_timeout\" in [[connect]]: 2h is out of range; expected 1s to 1h",
+        ),
+        (
+            "[[connect]]\nevery = \"1h\"\njitter = \"2h\"\n",
+            "agent.toml line 3: setting \"jitter\" in [[connect]]: 2h is out of range; expected 0s to 1h",
+        ),
+        (
+            "[[connect]]\nevery = \"1h\"\nmake_up = \"2h\"\n",
+            "agent.toml line 3: setting \"make_up\" in [[connect]]: says how late a call of cron may be; remove it, or use cron",
+        ),
+        (
+            "[[connect]]\nevery = \"1h\"\ndirection = \"sideways\"\n",
+            "agent.toml line 3: setting \"direction\" in [[connect]]: unknown variant `sideways`, expected one of `both`, `up`, `down`",
+        ),
+        (
+            "[[connect]]\nlive = true\nmax_time = \"2h\"\n",
+            "agent.toml line 3: setting \"max_time\" in [[connect]]: limits a visit, but a line that is held has none; remove it, or use every",
+        ),
+        (
+            "[[connect]]\nbudget = \"1 MiB\"\n",
+            "agent.toml line 1: setting [[connect]]: says not when to call; write cron = \"30 8 * * *\", every = \"15m\", when = \"link-up\", when = \"urgent-queued\" or live = true",
+        ),
+    ] {
+        told(agent(text), expected);
+    }
 }
 
 #[test]

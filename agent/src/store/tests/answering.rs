@@ -15,7 +15,7 @@ fn receipt(account: u64, delivered: u64, read: u64) -> Entry {
 /// Numbers, kinds and bodies that the next attempt would carry.
 fn next(bench: &Bench) -> (u64, Vec<(u8, ConversationRef, Vec<u8>)>) {
     let mut next = (0, Vec::new());
-    let ask = Ask { submits: true, bytes_max: 1 << 20, share_read: true };
+    let ask = Ask { submits: Submits::All, bytes_max: 1 << 20, share_read: true };
     let _ = bench.store.attempt(ask, |draft| {
         let items = draft.submits.iter().map(|s| (s.kind, s.conversation, s.body.clone()));
         next = (draft.first, items.collect());
@@ -488,7 +488,7 @@ fn what_a_relay_opened_anew_may_have_had_before_keeps_its_number_and_bytes() {
         bench.attempt_of(0);
         bench.apply(3, &[Frame::Welcome(Welcome { x: 3, now_s: 0, k: 0, limits })]);
         let mut first = None;
-        let ask = Ask { submits: true, bytes_max: 1 << 20, share_read: true };
+        let ask = Ask { submits: Submits::All, bytes_max: 1 << 20, share_read: true };
         bench
             .store
             .attempt(ask, |draft| {

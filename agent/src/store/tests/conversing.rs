@@ -115,7 +115,7 @@ fn what_waits_for_an_acceptance_names_the_members_of_that_moment() {
     bench.answer(1, 1, 1, vec![Run::Founded { conversation: 50 }]);
     bench.latest(pair_with_bob(MemberState::Member, MemberState::Member));
     let mut versions = Vec::new();
-    let ask = Ask { submits: true, bytes_max: 1 << 20, share_read: true };
+    let ask = Ask { submits: Submits::All, bytes_max: 1 << 20, share_read: true };
     let _ = bench.store.attempt(ask, |draft| {
         versions = draft.submits.iter().map(|s| (s.kind, s.version)).collect();
         Err::<Packed, _>(StoreError::Stopped)

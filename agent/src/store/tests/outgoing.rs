@@ -7,7 +7,7 @@ use super::{super::MessageState, *};
 /// Kinds and bodies of what an attempt would carry, in order.
 fn draft(bench: &Bench) -> Vec<(u8, ConversationRef, Vec<u8>)> {
     let mut drafted = Vec::new();
-    let ask = Ask { submits: true, bytes_max: 1 << 20, share_read: true };
+    let ask = Ask { submits: Submits::All, bytes_max: 1 << 20, share_read: true };
     let result = bench.store.attempt(ask, |draft| {
         drafted = draft.submits.iter().map(|s| (s.kind, s.conversation, s.body.clone())).collect();
         Err(StoreError::Stopped)
@@ -112,7 +112,7 @@ fn nothing_new_takes_the_number_of_what_was_sealed_and_does_not_fit_this_time() 
     bench.send(bob, &"two ".repeat(500));
     bench.attempt();
     bench.store.send(bob, "now!", Compose { urgent: true, lifetime_s: 0 }).unwrap();
-    let ask = Ask { submits: true, bytes_max: 100, share_read: true };
+    let ask = Ask { submits: Submits::All, bytes_max: 100, share_read: true };
     let attempt = bench.store.attempt(ask, |draft| {
         let taken = draft.submits.len();
         assert_eq!((draft.first, taken), (1, 1));

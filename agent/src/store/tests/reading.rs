@@ -10,7 +10,7 @@ use super::{
 /// The marks that the next attempt would carry.
 fn marks(bench: &Bench) -> Vec<Mark> {
     let mut marks = Vec::new();
-    let ask = Ask { submits: false, bytes_max: 0, share_read: true };
+    let ask = Ask { submits: Submits::None, bytes_max: 0, share_read: true };
     let _ = bench.store.attempt(ask, |draft| {
         marks = draft.marks.clone();
         Err::<Packed, _>(StoreError::Stopped)

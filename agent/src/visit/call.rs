@@ -1,0 +1,81 @@
+//! What a visit is to be: who asks for it, over which link, within which bounds.
+
+use std::time::Duration;
+
+use config::{Size, agent::Rule};
+
+use crate::schedule::{Due, Scope};
+
+/// One call, from dialling to hanging up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Call {
+    /// The label of the rule that asks for it; empty where somebody did.
+    pub(crate) rule: String,
+    /// The name of the link profile that held when it began.
+    pub(crate) link: Option<String>,
+    /// Whether that link's bytes cost something; `None` where nobody knows.
+    pub(crate) metered: Option<bool>,
+    /// Bytes that it may cost at the socket, both directions; `None` for the settings' budget.
+    pub(crate) budget: Option<Size>,
+    /// Bytes that attempts which come to nothing may cost; `None` for no limit.
+    pub(crate) waste: Option<u64>,
+    /// An attempt before it in the same window cost something and failed: `waste` holds from the first byte on.
+    pub(crate) counts_from_start: bool,
+    /// How long it may last from the moment that the link was dialled.
+    pub(crate) max_time: Option<Duration>,
+    /// What it carries.
+    pub(crate) scope: Scope,
+    /// The links that it may use, where it dials its own; see [`Rule::links`].
+    pub(crate) links: Vec<String>,
+    /// Program and arguments that bring the link up; empty where it needs none.
+    pub(crate) dial: Vec<String>,
+    /// Program and arguments that take it down; empty where it needs none.
+    pub(crate) hangup: Vec<String>,
+    /// How long dialling and waiting for the relay may take.
+    pub(crate) dial_timeout: Duration,
+    /// How long hanging up may take.
+    pub(crate) hangup_timeout: Duration,
+    /// When the agent calls next, in seconds since 1970, for those who may know.
+    pub(crate) next_call_at: Option<i64>,
+}
+
+impl Call {
+    /// The call that `rule`, called `label`, asks for.
+    #[must_use]
+    pub(crate) fn of(rule: &Rule, label: String, due: &Due) -> Self {
+        Self {
+            budget: due.budget,
+            waste: due.waste,
+            counts_from_start: due.has_failed_at_a_cost,
+            ..Self::for_rule(rule, label)
+        }
+    }
+
+    /// The line that `rule`, called `label`, holds.
+    #[must_use]
+    pub(crate) fn for_rule(rule: &Rule, label: String) -> Self {
+        Self {
+            rule: label,
+            max_time: rule.max_time.map(config::Span::duration),
+            scope: Scope { direction: rule.direction, min_priority: rule.min_priority },
+            links: rule.links.clone(),
+            dial: rule.dial.clone(),
+            hangup: rule.hangup.clone(),
+            dial_timeout: rule.dial_timeout.duration(),
+            hangup_timeout: rule.hangup_timeout.duration(),
+            ..Self::default()
+        }
+    }
+
+    /// A call that somebody asked for: everything, over whatever link there is.
+    #[must_use]
+    pub(crate) fn asked(budget: Option<Size>) -> Self {
+        Self { budget, ..Self::default() }
+    }
+
+    /// The same over the link of the profile with this name.
+    #[must_use]
+    pub(crate) fn over(self, profile: Option<String>, metered: Option<bool>) -> Self {
+        Self { link: profile, metered, ..self }
+    }
+}

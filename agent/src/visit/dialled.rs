@@ -1,0 +1,67 @@
+//! A link that a program brings up and another takes down again, whatever happens in between.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    call::Call,
+    program::{self, Program, Unwell},
+};
+
+/// A link that was dialled, or on which somebody tried to. Who drops it without [`Dialled::hang_up`] (a runtime that
+/// ends) starts the program that takes it down and does not wait.
+#[derive(Debug)]
+pub(super) struct Dialled {
+    hangup: Vec<String>,
+    limit: Duration,
+    env: Vec<(&'static str, String)>,
+    dialler: Option<Program>,
+}
+
+impl Dialled {
+    /// Brings the link up, if the call has a program for that. The error says what went wrong; hanging up is due then
+    /// as well.
+    pub(super) async fn dial(
+        call: &Call,
+        cancel: &CancellationToken,
+    ) -> (Self, Result<(), String>) {
+        let env = vec![
+            ("MAILBOAT_RULE", call.rule.clone()),
+            ("MAILBOAT_LINK", call.link.clone().unwrap_or_default()),
+        ];
+        let mut dialled =
+            Self { hangup: call.hangup.clone(), limit: call.hangup_timeout, env, dialler: None };
+        if call.dial.is_empty() {
+            return (dialled, Ok(()));
+        }
+        let dialling = program::run(&call.dial, &dialled.env, call.dial_timeout, cancel).await;
+        let outcome = match dialling {
+            Ok(program) => {
+                dialled.dialler = Some(program);
+                Ok(())
+            }
+            Err(Unwell(why)) => Err(format!("the dial program {} {why}", call.dial[0])),
+        };
+        (dialled, outcome)
+    }
+
+    /// Takes it down. `outcome` is told to the program. Nothing stops this but its own time limit.
+    pub(super) async fn hang_up(mut self, outcome: &str) {
+        let hangup = std::mem::take(&mut self.hangup);
+        if hangup.is_empty() {
+            return;
+        }
+        self.env.push(("MAILBOAT_OUTCOME", outcome.to_owned()));
+        // What went wrong is in the log; there is nothing to be done about it.
+        let _ = program::run(&hangup, &self.env, self.limit, &CancellationToken::new()).await;
+    }
+}
+
+impl Drop for Dialled {
+    fn drop(&mut self) {
+        if !self.hangup.is_empty() {
+            program::start_and_forget(&self.hangup, &self.env);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Programs that the settings name: run without a shell, in a process group of their own, within a time limit; what they
+//! print goes to the log.
+
+use std::{
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Longest line that is logged, in characters.
+const LINE_MAX: usize = 500;
+/// Lines that are logged of one run.
+const LINES_MAX: usize = 200;
+/// How long a program that was asked to end may take before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long to wait for the last lines of a program that has ended.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// A program that was run. What it left running may go on printing: that is read until this is dropped.
+#[derive(Debug)]
+pub(super) struct Program {
+    _readers: JoinSet<()>,
+}
+
+/// Why a program did not do its work, in words that follow its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unwell(pub(super) String);
+
+/// Runs `argv` until it ends well. `cancel` stops it.
+pub(super) async fn run(
+    argv: &[String],
+    env: &[(&str, String)],
+    limit: Duration,
+    cancel: &CancellationToken,
+) -> Result<Program, Unwell> {
+    let name = argv.first().map_or("", String::as_str);
+    let mut child = command(argv, env)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|err| Unwell(format!("could not be started: {err}")))?;
+    info!(program = name, "started");
+    let last = Arc::new(Mutex::new(String::new()));
+    let mut readers = JoinSet::new();
+    if let Some(out) = child.stdout.take() {
+        readers.spawn(log(out, name.to_owned(), last.clone()));
+    }
+    if let Some(err) = child.stderr.take() {
+        readers.spawn(log(err, name.to_owned(), last.clone()));
+    }
+    let ended = tokio::select! {
+        biased;
+        () = cancel.cancelled() => None,
+        ended = timeout(limit, child.wait()) => Some(ended),
+    };
+    let unwell = match ended {
+        Some(Ok(Ok(status))) if status.success() => None,
+        Some(Ok(Ok(status))) => Some(format!("failed ({status})")),
+        Some(Ok(Err(err))) => Some(format!("got lost: {err}")),
+        Some(Err(_)) => {
+            stop(&mut child).await;
+            Some(format!("was stopped: it took longer than {} s", limit.as_secs()))
+        }
+        None => {
+            stop(&mut child).await;
+            Some("was stopped, because the agent was".to_owned())
+        }
+    };
+    // A program that stays in the background may hold its output open: then nobody waits for its end.
+    let _ = timeout(LAST_LINES, async { while readers.join_next().await.is_some() {} }).await;
+    let Some(unwell) = unwell else { return Ok(Program { _readers: readers }) };
+    let last = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let said = if last.is_empty() { String::new() } else { format!(", and said: {last}") };
+    warn!(program = name, "{unwell}{said}");
+    Err(Unwell(format!("{unwell}{said}")))
+}
+
+/// Starts `argv` and leaves it alone: for an end that cannot wait.
+pub(super) fn start_and_forget(argv: &[String], env: &[(&str, String)]) {
+    let mut command = std::process::Command::new(argv.first().map_or("", String::as_str));
+    command.args(&argv[1.min(argv.len())..]).envs(env.iter().map(|(name, value)| (*name, value)));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    match command.spawn() {
+        Ok(_) => {}
+        Err(err) => warn!(program = ?argv.first(), error = %err, "could not be started"),
+    }
+}
+
+fn command(argv: &[String], env: &[(&str, String)]) -> Command {
+    let mut command = Command::new(argv.first().map_or("", String::as_str));
+    command.args(&argv[1.min(argv.len())..]).envs(env.iter().map(|(name, value)| (*name, value)));
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    #[cfg(unix)]
+    command.process_group(0);
+    command
+}
+
+/// Ends a program and what it started: politely, then not.
+#[cfg(unix)]
+async fn stop(child: &mut Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let Some(group) = group else { return };
+    // It may have ended meanwhile.
+    let _ = kill_process_group(group, Signal::TERM);
+    let _ = timeout(GRACE, child.wait()).await;
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = child.wait().await;
+}
+
+#[cfg(not(unix))]
+async fn stop(child: &mut Child) {
+    // It may have ended meanwhile.
+    let _ = child.kill().await;
+}
+
+async fn log(out: impl AsyncRead + Unpin, program: String, last: Arc<Mutex<String>>) {
+    let mut out = BufReader::new(out);
+    let mut raw = Vec::new();
+    let mut lines = 0;
+    loop {
+        raw.clear();
+        // What follows a long line's beginning is another line.
+        let mut piece = tokio::io::AsyncReadExt::take(&mut out, 4 * LINE_MAX as u64);
+        match piece.read_until(b'\n', &mut raw).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let line = printable(&String::from_utf8_lossy(&raw));
+        if line.is_empty() {
+            continue;
+        }
+        lines += 1;
+        if lines <= LINES_MAX {
+            info!(program, "{line}");
+        }
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = line;
+    }
+}
+
+fn printable(line: &str) -> String {
+    let shown = line.trim().chars().filter(|c| !c.is_control()).take(LINE_MAX);
+    shown.collect()
+}
