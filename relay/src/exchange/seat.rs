@@ -27,9 +27,9 @@ use wire::{Cursors, DeviceId, Lane, LaneMask};
 use crate::store::{DeviceState, Generation};
 
 /// When nothing came of the older request for so long, nothing more of it had reached the relay.
-const QUIET: Duration = Duration::from_millis(50);
+const QUIET: Duration = Duration::from_millis(250);
 /// A newcomer waits no longer than this for an older request.
-const WORK_OFF_MAX: Duration = Duration::from_secs(1);
+const WORK_OFF_MAX: Duration = Duration::from_secs(4);
 /// Devices that are remembered at once.
 const SEATS_MAX: usize = 200_000;
 
