@@ -217,14 +217,7 @@ impl Pending {
 /// # Errors
 /// Those of the system.
 pub fn make_private_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(dir)
+    config::private::make_dir(dir)
 }
 
 /// One request, asked again where the link gave no answer: each of them may be repeated.

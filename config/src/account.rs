@@ -5,12 +5,14 @@
 
 use std::{
     fmt,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
+
+use crate::private;
 
 /// The account that this device is logged in to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,17 +66,7 @@ impl Account {
     /// # Errors
     /// When the file cannot be looked at.
     pub fn others_can_read(path: &Path) -> io::Result<bool> {
-        let metadata = fs::metadata(path)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            Ok(metadata.permissions().mode() & 0o077 != 0)
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = metadata;
-            Ok(false)
-        }
+        private::others_can_read(path)
     }
 }
 
@@ -85,7 +77,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
         _ => {}
     }
-    let mut file = create_private(&new)?;
+    let mut file = private::options().write(true).create_new(true).open(&new)?;
     file.write_all(
         b"# Written by mailboat. The token opens the account: do not share this file.\n",
     )?;
@@ -93,17 +85,6 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&new, path)?;
     sync_directory_of(path)
-}
-
-fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 /// A rename is durable once its directory is; elsewhere directories cannot be opened as files.

@@ -13,6 +13,7 @@ mod nearest;
 pub mod optional;
 pub mod paths;
 pub mod price;
+pub mod private;
 pub mod rate;
 pub mod relay;
 pub mod size;

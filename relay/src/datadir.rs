@@ -3,7 +3,7 @@
 //! Commands that work beside a running relay open the store without the lock.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
 };
@@ -51,7 +51,7 @@ pub fn store_file(dir: &Path) -> PathBuf {
 /// # Errors
 /// When the system refuses.
 pub fn prepare(dir: &Path) -> Result<(), DataDirError> {
-    let made = platform::make_dir(dir);
+    let made = config::private::make_dir(dir);
     made.map_err(|source| DataDirError::Make { dir: dir.to_owned(), source })?;
     open(store_file(dir)).map(drop)
 }
@@ -77,37 +77,9 @@ impl Lock {
 }
 
 fn open(file: PathBuf) -> Result<File, DataDirError> {
-    let mut options = OpenOptions::new();
+    let mut options = config::private::options();
     options.write(true).create(true).truncate(false);
-    platform::for_owner_only(&mut options);
     options.open(&file).map_err(|source| DataDirError::Open { file, source })
-}
-
-#[cfg(unix)]
-mod platform {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-
-    use super::{OpenOptions, Path, fs, io};
-
-    pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
-    }
-
-    pub(super) fn for_owner_only(options: &mut OpenOptions) {
-        options.mode(0o600);
-    }
-}
-
-#[cfg(not(unix))]
-mod platform {
-    use super::{OpenOptions, Path, fs, io};
-
-    pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
-        // The user's own directories are closed to others already.
-        fs::create_dir_all(dir)
-    }
-
-    pub(super) fn for_owner_only(_options: &mut OpenOptions) {}
 }
 
 #[cfg(test)]
@@ -122,7 +94,7 @@ mod tests {
         let dir = root.path().join("a").join("b");
         prepare(&dir).unwrap();
         prepare(&dir).unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&dir), mode(&store_file(&dir))), (0o700, 0o600));
     }
 

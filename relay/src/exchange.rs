@@ -11,6 +11,7 @@
 
 mod answer;
 mod answering;
+mod bulk;
 mod clock;
 mod contacts;
 mod held;

@@ -8,11 +8,14 @@ use crate::{DecodeError, limits::PACKET_DECODED_MAX};
 type Config = bincode::config::Configuration<
     bincode::config::LittleEndian,
     bincode::config::Varint,
-    bincode::config::Limit<PACKET_DECODED_MAX>,
+    bincode::config::Limit<VALUE_MAX>,
 >;
 
+/// bincode counts numbers at their full width, up to eight times what they take as varints: whatever fits a packet reads.
+const VALUE_MAX: usize = 8 * PACKET_DECODED_MAX;
+
 fn config() -> Config {
-    bincode::config::standard().with_limit::<PACKET_DECODED_MAX>()
+    bincode::config::standard().with_limit::<VALUE_MAX>()
 }
 
 /// The canonical bytes of a value.

@@ -391,3 +391,27 @@ fn a_message_in_a_batch_costs_at_most_4_bytes_beside_its_text() {
     let metadata = (size(entries(&lines)) - bare) as f64 / lines.len() as f64;
     assert!(metadata <= 3.5, "{metadata:.2} bytes of metadata a message");
 }
+
+#[test]
+fn whatever_fits_a_packet_reads_however_many_rows_it_has() {
+    let mark = |c| Mark { conversation: 1, lane: Lane::Ordinary, c, share: true };
+    let words = "The mailbox is full.".to_owned();
+    let refused = Run::Refused { reason: Refusal::Full, words };
+    let row =
+        HeldRow { lane: Lane::Ordinary, kind: HeldKind::Message, count: 1, bytes: 1, first: 1 };
+    for frame in [
+        Frame::Marks((0..10_000).map(|at| mark(at % 200)).collect()),
+        Frame::Answered(Answered { first: 1, runs: vec![refused; 2_900] }),
+        Frame::Answered(Answered {
+            first: 1,
+            runs: vec![Run::Founded { conversation: 7 }; 16_000],
+        }),
+        Frame::Held(vec![row; 10_000]),
+    ] {
+        let mut writer = BodyWriter::new(Codec::Zstd);
+        let packet = writer.packet(std::slice::from_ref(&frame)).unwrap();
+        let mut reader = BodyReader::new();
+        reader.push(&[&writer.preamble()[..], &packet].concat());
+        assert!(reader.next().unwrap().unwrap().frames == [frame], "it was not understood");
+    }
+}

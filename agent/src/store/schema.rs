@@ -2,7 +2,7 @@
 //!
 //! A migration that was merged never changes; `user_version` counts those that were applied.
 
-use std::{fs::OpenOptions, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -56,13 +56,8 @@ fn prepare(db: &Connection) -> Result<(), StoreError> {
 
 /// The file is its owner's alone from its first byte; SQLite gives its side files the same permissions.
 fn make_private(path: &Path) -> Result<(), StoreError> {
-    let mut options = OpenOptions::new();
+    let mut options = config::private::options();
     options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
     options.open(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use wire::{BodyWriter, Frame, Hello, LinkClass, Stop, StopReason, Welcome};
 use super::{
     Core, ExchangeError,
     answer::Plan,
+    bulk::{self, BULK_MIN},
     held,
     hold::{Event, Hold, arrival},
     mail::Mail,
@@ -283,7 +284,9 @@ impl Answering {
             return Ok(None);
         }
         let count = units.len();
-        let packed = self.packer.pack(&self.opening, units, end, spare)?;
+        let size_max: usize = units.iter().map(Unit::size_max).sum();
+        let mut pack = || self.packer.pack(&self.opening, units, end, spare);
+        let packed = if size_max < BULK_MIN { pack() } else { bulk::apart(pack).await }?;
         let (packet, rows) = match packed {
             Packed::Some(rows, packet) => (packet, rows),
             Packed::Last(packet) => {

@@ -305,14 +305,7 @@ fn back_up(from: &Path, to: &Path) -> Result<(), StoreError> {
 }
 
 fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
+    config::private::options().write(true).create_new(true).open(path)
 }
 
 #[cfg(test)]
