@@ -36,6 +36,7 @@ mod shown;
 mod space;
 mod status;
 mod submit;
+mod told;
 mod visits;
 mod write;
 
@@ -74,6 +75,7 @@ pub use self::{
     },
     shown::{Kind, MessageState},
     status::Counters,
+    told::{News, NewsId, NewsKind, Trouble},
     visits::{VisitEnd, VisitId},
 };
 pub(crate) use self::{rows::rfc3339, space::disk as free_space};
@@ -97,6 +99,8 @@ pub enum Change {
     Presence,
     /// A visit began or ended, or what waits at the relay is another.
     Visit,
+    /// Something of the agent's own does not work, or works again: [`Reader::troubles`].
+    Trouble,
 }
 
 /// How a store is opened; [`Options::default`] is right outside tests.

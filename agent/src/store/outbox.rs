@@ -269,7 +269,7 @@ impl Tx<'_> {
         )?;
         if let Some(message) = item.message {
             self.run(
-                "UPDATE message SET device = NULL, n = NULL, c = NULL WHERE id = ?1",
+                "UPDATE message SET device = NULL, n = NULL, c = NULL, is_told = 0 WHERE id = ?1",
                 [message],
             )?;
         }

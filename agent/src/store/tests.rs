@@ -6,6 +6,7 @@ mod conversing;
 mod durable;
 mod outgoing;
 mod reading;
+mod telling;
 
 use bytes::Bytes;
 use tempfile::TempDir;

@@ -91,6 +91,7 @@ impl Store {
                     by_kind
                 ],
             )?;
+            tx.trouble_of_visit(end.outcome, &end.words)?;
             tx.tidy()?;
             tx.changed(Change::Visit);
             Ok(())

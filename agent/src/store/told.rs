@@ -1,0 +1,305 @@
+//! What is new for whoever sits at this computer: what came and was not read, what of ours failed, what does
+//! not work. Told of once, which is durable, also over restarts of the agent.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rusqlite::{Connection, params};
+
+use super::{
+    Change, ConversationId, ItemId, Kind, MessageId, Reader, Store, StoreError, conversations,
+    inbox::SHOWN,
+    write::{Query, Tx},
+};
+
+/// Rows of one look: what is beyond comes with the next.
+const ROWS_MAX: u32 = 1_000;
+/// Characters of a text that are handed out.
+const TEXT_MAX: u32 = 400;
+/// Source of trouble with the visits themselves.
+const VISIT: &str = "visit";
+
+/// A request to chat that waits for an answer, of the message row `m`.
+const PENDING: &str =
+    "EXISTS (SELECT 1 FROM conversation c WHERE c.id = m.conversation AND c.mine = 1
+    AND NOT EXISTS (SELECT 1 FROM item WHERE item.conversation = c.id AND item.kind IN (5, 6, 7)
+        AND item.state IN (0, 1, 2)))";
+
+/// A message row `m` of ours that was written here and not put away.
+const IN_OUTBOX: &str = "EXISTS (SELECT 1 FROM item WHERE item.message = m.id)";
+
+/// What one piece of news is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NewsId {
+    /// A message, request or notice that came, or a message of ours that expired.
+    Message(MessageId),
+    /// An item of ours that was refused.
+    Item(ItemId),
+    /// Something of the agent's own that does not work: the source of the [`Trouble`].
+    Trouble(String),
+}
+
+/// Something to tell of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// What it is about.
+    pub id: NewsId,
+    /// What it is.
+    pub kind: NewsKind,
+    /// Its conversation, if it has one.
+    pub conversation: Option<ConversationId>,
+    /// Title of a group, name of the other one of a pair; empty without a conversation.
+    pub title: String,
+    /// Whether the conversation is between two.
+    pub pair: bool,
+    /// Name of its author; empty for a notice and for what is our own.
+    pub from: String,
+    /// Its first 400 characters, or why it failed.
+    pub text: String,
+    /// Whether it was sent to go first.
+    pub urgent: bool,
+}
+
+/// What there is to tell of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NewsKind {
+    /// Somebody wrote it.
+    Message,
+    /// Somebody asks to chat, and nobody has answered.
+    Request,
+    /// Mailboat says it.
+    Notice,
+    /// Something of our own was refused, or expired before it arrived.
+    Failure,
+    /// Something of the agent's own does not work.
+    Trouble,
+}
+
+/// Something of the agent's own that does not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What does not work: `visit`, `dial:gsm`.
+    pub source: String,
+    /// In words.
+    pub words: String,
+    /// Since when, in seconds since 1970.
+    pub since: i64,
+    /// Whether the user was told.
+    pub told: bool,
+}
+
+impl Reader {
+    /// What nobody was told of, oldest first, at most 1,000 rows: neither read nor deleted meanwhile.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn untold(&self) -> Result<Vec<News>, StoreError> {
+        self.read(|db| {
+            let mut rows = arrived(db)?;
+            rows.extend(expired(db)?);
+            rows.extend(refused(db)?);
+            rows.extend(troubled(db)?);
+            name_conversations(db, &mut rows)?;
+            Ok(rows)
+        })
+    }
+
+    /// Which of these are still news: neither read, deleted, answered, sent again nor over since.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn still_news(&self, ids: &[NewsId]) -> Result<BTreeSet<NewsId>, StoreError> {
+        let message = format!(
+            "SELECT 1 FROM message m WHERE m.id = ?1 AND m.is_deleted = 0
+                AND ((m.is_read = 0 AND (m.shown_as <> {} OR {PENDING})) OR (m.state = 4 AND {IN_OUTBOX}))",
+            Kind::Request.number()
+        );
+        self.read(|db| {
+            let mut still = BTreeSet::new();
+            for id in ids {
+                let found = match id {
+                    NewsId::Message(id) => db.first(&message, [id], |_| Ok(()))?,
+                    NewsId::Item(id) => {
+                        let sql = "SELECT 1 FROM item WHERE id = ?1 AND state = 4";
+                        db.first(sql, [id], |_| Ok(()))?
+                    }
+                    NewsId::Trouble(source) => {
+                        db.first("SELECT 1 FROM trouble WHERE source = ?1", [source], |_| Ok(()))?
+                    }
+                };
+                if found.is_some() {
+                    still.insert(id.clone());
+                }
+            }
+            Ok(still)
+        })
+    }
+
+    /// What does not work at present, oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn troubles(&self) -> Result<Vec<Trouble>, StoreError> {
+        let sql = "SELECT source, words, since, is_told FROM trouble ORDER BY since, source";
+        self.read(|db| {
+            db.all(sql, [], |row| {
+                let (source, words) = (row.get(0)?, row.get(1)?);
+                Ok(Trouble { source, words, since: row.get(2)?, told: row.get(3)? })
+            })
+        })
+    }
+}
+
+fn arrived(db: &Connection) -> Result<Vec<News>, StoreError> {
+    let sql = format!(
+        "SELECT m.id, m.shown_as, m.conversation, m.author, substr(m.text, 1, {TEXT_MAX}), m.lane FROM message m
+        WHERE m.is_told = 0 AND m.is_read = 0 AND m.is_mine = 0 AND m.is_deleted = 0 AND {SHOWN}
+            AND (m.shown_as <> {} OR {PENDING}) ORDER BY m.id LIMIT {ROWS_MAX}",
+        Kind::Request.number()
+    );
+    db.all(&sql, [], |row| {
+        let kind = match Kind::from_number(row.get(1)?) {
+            Kind::Message | Kind::Item => NewsKind::Message,
+            Kind::Request => NewsKind::Request,
+            Kind::Notice => NewsKind::Notice,
+        };
+        Ok(News {
+            kind,
+            from: row.get(3)?,
+            text: row.get(4)?,
+            urgent: row.get::<_, u8>(5)? == wire::Lane::Urgent.number(),
+            ..about(NewsId::Message(row.get(0)?), row.get(2)?)
+        })
+    })
+}
+
+fn expired(db: &Connection) -> Result<Vec<News>, StoreError> {
+    let sql = format!(
+        "SELECT m.id, m.conversation, m.reason FROM message m
+        WHERE m.is_told = 0 AND m.state = 4 AND {IN_OUTBOX} ORDER BY m.id LIMIT {ROWS_MAX}"
+    );
+    db.all(&sql, [], |row| {
+        Ok(News { text: row.get(2)?, ..about(NewsId::Message(row.get(0)?), row.get(1)?) })
+    })
+}
+
+fn refused(db: &Connection) -> Result<Vec<News>, StoreError> {
+    let sql = format!(
+        "SELECT id, conversation, reason FROM item WHERE is_told = 0 AND state = 4 ORDER BY id LIMIT {ROWS_MAX}"
+    );
+    db.all(&sql, [], |row| {
+        Ok(News { text: row.get(2)?, ..about(NewsId::Item(row.get(0)?), row.get(1)?) })
+    })
+}
+
+fn troubled(db: &Connection) -> Result<Vec<News>, StoreError> {
+    let sql = format!(
+        "SELECT source, words FROM trouble WHERE is_told = 0 ORDER BY since LIMIT {ROWS_MAX}"
+    );
+    db.all(&sql, [], |row| {
+        let about = about(NewsId::Trouble(row.get(0)?), None);
+        Ok(News { kind: NewsKind::Trouble, text: row.get(1)?, ..about })
+    })
+}
+
+/// A failure, before its reason and its conversation's title are known.
+fn about(id: NewsId, conversation: Option<ConversationId>) -> News {
+    News {
+        id,
+        kind: NewsKind::Failure,
+        conversation,
+        title: String::new(),
+        pair: false,
+        from: String::new(),
+        text: String::new(),
+        urgent: false,
+    }
+}
+
+fn name_conversations(db: &Connection, rows: &mut [News]) -> Result<(), StoreError> {
+    let mut known: HashMap<ConversationId, (ConversationId, String, bool)> = HashMap::new();
+    for row in rows {
+        let Some(id) = row.conversation else { continue };
+        if !known.contains_key(&id) {
+            let chat = conversations::load(db, id)?;
+            let title = conversations::addressee(db, &chat)?;
+            known.insert(id, (chat.id, title, chat.is_pair));
+        }
+        let (id, title, pair) = &known[&id];
+        (row.conversation, row.title, row.pair) = (Some(*id), title.clone(), *pair);
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Notes that the user was told of these. Durable when this comes back.
+    ///
+    /// # Errors
+    /// What SQLite and the disk say.
+    pub fn note_told(&self, ids: &[NewsId]) -> Result<(), StoreError> {
+        self.write(|tx| {
+            for id in ids {
+                match id {
+                    NewsId::Message(id) => tx.run(
+                        "UPDATE message SET is_told = 1 WHERE id = ?1 AND is_told = 0",
+                        [id],
+                    )?,
+                    NewsId::Item(id) => {
+                        tx.run("UPDATE item SET is_told = 1 WHERE id = ?1 AND is_told = 0", [id])?
+                    }
+                    NewsId::Trouble(source) => tx.run(
+                        "UPDATE trouble SET is_told = 1 WHERE source = ?1 AND is_told = 0",
+                        [source],
+                    )?,
+                };
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes that something of the agent's own does not work, for the user to be told of once, until
+    /// [`Store::trouble_over`]. The same again with other words is the same trouble.
+    ///
+    /// # Errors
+    /// What SQLite and the disk say.
+    pub fn trouble(&self, source: &str, words: &str) -> Result<(), StoreError> {
+        self.write(|tx| tx.trouble(source, words))
+    }
+
+    /// Notes that it works again.
+    ///
+    /// # Errors
+    /// What SQLite and the disk say.
+    pub fn trouble_over(&self, source: &str) -> Result<(), StoreError> {
+        self.write(|tx| tx.trouble_over(source))
+    }
+}
+
+impl Tx<'_> {
+    pub(crate) fn trouble(&self, source: &str, words: &str) -> Result<(), StoreError> {
+        let changed = self.run(
+            "INSERT INTO trouble (source, words, since) VALUES (?1, ?2, ?3)
+            ON CONFLICT (source) DO UPDATE SET words = excluded.words WHERE words <> excluded.words",
+            params![source, words, self.now],
+        )?;
+        if changed != 0 {
+            self.changed(Change::Trouble);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn trouble_over(&self, source: &str) -> Result<(), StoreError> {
+        if self.run("DELETE FROM trouble WHERE source = ?1", [source])? != 0 {
+            self.changed(Change::Trouble);
+        }
+        Ok(())
+    }
+
+    /// What a visit's end says of the visits: refused is trouble, having got through ends it, no link is neither.
+    pub(crate) fn trouble_of_visit(&self, outcome: &str, words: &str) -> Result<(), StoreError> {
+        match outcome {
+            "refused" => self.trouble(VISIT, words),
+            "done" | "partial" => self.trouble_over(VISIT),
+            _ => Ok(()),
+        }
+    }
+}
