@@ -11,4 +11,5 @@ mod first_voyage;
 mod invariants;
 mod kills;
 mod model;
+mod notify;
 mod talk;

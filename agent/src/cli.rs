@@ -6,7 +6,7 @@ mod agent;
 mod args;
 pub(crate) mod ask;
 mod doctor;
-mod out;
+pub(crate) mod out;
 mod read;
 mod show;
 #[cfg(test)]

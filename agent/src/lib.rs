@@ -7,6 +7,7 @@ pub mod account;
 pub mod cli;
 pub mod control;
 pub mod link;
+pub mod notify;
 pub mod orders;
 pub mod resident;
 pub mod schedule;

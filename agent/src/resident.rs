@@ -31,6 +31,7 @@ use crate::{
         monitor::{Monitor, Sources},
         state::{LinkState, Reach},
     },
+    notify::Notifier,
     orders::carry_out,
     schedule::{Due, Ending, Line, Moment, Schedule, Scope},
     store::{Clock, Options, Store, StoreError, rfc3339},
@@ -91,6 +92,8 @@ pub async fn run(
     let serving = control::serve(listener, orders_in, events.clone(), stop_serving.clone());
     let serving = AbortOnDropHandle::new(tokio::spawn(serving));
     let telling = AbortOnDropHandle::new(tokio::spawn(events::tell(store.clone(), events.clone())));
+    let notifier =
+        (mode == Mode::Stay).then(|| Notifier::start(&store, Arc::new(settings.clone())));
     let rules = if mode == Mode::Stay { &settings.connect[..] } else { &[] };
     let clock = Clock::system();
     let seed = getrandom::u64().unwrap_or(0);
@@ -124,7 +127,7 @@ pub async fn run(
     };
     ready();
     let outcome = resident.run(stop_serving, serving).await;
-    drop(telling);
+    drop((telling, notifier));
     Ok(outcome)
 }
 

@@ -8,6 +8,7 @@ mod connect;
 mod cron;
 mod link;
 mod proxy;
+mod notify;
 
 use crate::{
     check::{Invalid, log_filter, within},
@@ -18,6 +19,7 @@ pub use connect::{Direction, Priority, Rule, Trigger, When, WhenError};
 pub use cron::{Cron, CronError};
 pub use link::{Link, MEGABYTE};
 pub use proxy::{Login, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
+pub use notify::{MinPriority, Notify, Preview, QuietHours, QuietHoursError, Source};
 
 /// What a visit costs beside what it carries: handshake, headers, the request, `Held` and `Done`.
 pub const VISIT_OVERHEAD: Size = Size::from_kib(4);
@@ -46,6 +48,8 @@ pub struct Settings {
     pub sync: Sync,
     /// Who stands between this network and the relay.
     pub proxy: Proxy,
+    /// What is shown on the desktop.
+    pub notify: Notify,
     /// When the agent calls by itself. Without a rule it calls only when asked.
     pub connect: Vec<Rule>,
     /// What is known of ways out. The first that matches holds.
@@ -61,6 +65,7 @@ impl Default for Settings {
             account: Account::default(),
             sync: Sync::default(),
             proxy: Proxy::default(),
+            notify: Notify::default(),
             connect: Vec::new(),
             link: Vec::new(),
         }
@@ -74,6 +79,7 @@ impl crate::Settings for Settings {
         self.sync.check()?;
         self.proxy.check()?;
         link::check(&self.link)?;
+        self.notify.check()?;
         let profiles: Vec<&str> = self.link.iter().map(|link| link.name.as_str()).collect();
         let mut rules = self.connect.iter().enumerate();
         rules.try_for_each(|(index, rule)| rule.check(index, &profiles))

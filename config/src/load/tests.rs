@@ -154,6 +154,34 @@ fn a_wrong_link_is_told_with_its_line_and_the_remedy() {
 }
 
 #[test]
+fn the_sources_shown_in_comments_are_right_and_show_every_key() {
+    let start = AGENT.find("# [[notify.source]]").unwrap();
+    let end = AGENT.find("# When the agent calls by itself").unwrap();
+    let rules: Vec<_> = AGENT[start..end]
+        .lines()
+        .map(|line| line.trim_start_matches(['#', ' ']))
+        .filter(|line| line.starts_with('[') || line.contains(" = "))
+        .collect();
+    let rules = rules.join("\n");
+    assert_eq!(agent(&rules).unwrap().notify.source.len(), 2);
+    for key in toml::Table::try_from(agent::Source::default()).unwrap().keys() {
+        assert!(rules.contains(&format!("{key} = ")), "{key}");
+    }
+}
+
+#[test]
+fn a_source_is_one_person_or_one_conversation_and_both_are_told_how() {
+    let rule = |keys: &str| agent(&format!("[[notify.source]]\n{keys}")).unwrap_err().to_string();
+    assert!(rule("min_priority = \"never\"").contains("write person = \"ben\" or conversation"));
+    assert!(rule("person = \"ben\"\nconversation = \"c3\"").contains("one for each"));
+    assert!(rule("conversation = \"boats\"").contains("see mailboat conversations"));
+    let quiet = agent("[notify]\nquiet_hours = [\"22-7\"]").unwrap_err().to_string();
+    assert!(quiet.contains("write it as \"22:00-07:00\""), "{quiet}");
+    let program = agent("[notify]\nopen_program = [\"\"]").unwrap_err().to_string();
+    assert!(program.contains("names no program"), "{program}");
+}
+
+#[test]
 fn a_typo_is_told_with_file_line_and_the_nearest_key() {
     told(
         agent("[[connect]]\nlive = true\n[[connect]]\nevry = \"15m\"\n"),
