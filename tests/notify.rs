@@ -8,7 +8,11 @@ const ALL: &str = "actions body body-markup persistence";
 
 /// A resident agent that holds the line, on `bus`.
 async fn resident(person: &Person, bus: &Bus) -> Running {
-    let mut running = Running::start(bus.on(person.home.command(&["--log", "info,agent::notify=debug", "agent"])));
+    let mut running = Running::start(bus.on(person.home.command(&[
+        "--log",
+        "info,agent::notify=debug",
+        "agent",
+    ])));
     running.wait_line(|line| (line == "ready").then_some(())).await;
     running
 }

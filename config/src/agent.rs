@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 mod connect;
 mod cron;
 mod link;
-mod proxy;
 mod notify;
+mod proxy;
 
 use crate::{
     check::{Invalid, log_filter, within},
@@ -18,8 +18,8 @@ use crate::{
 pub use connect::{Direction, Priority, Rule, Trigger, When, WhenError};
 pub use cron::{Cron, CronError};
 pub use link::{Link, MEGABYTE};
-pub use proxy::{Login, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
 pub use notify::{MinPriority, Notify, Preview, QuietHours, QuietHoursError, Source};
+pub use proxy::{Login, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
 
 /// What a visit costs beside what it carries: handshake, headers, the request, `Held` and `Done`.
 pub const VISIT_OVERHEAD: Size = Size::from_kib(4);

@@ -26,7 +26,8 @@ fn is_quiet(hours: &[QuietHours], at: i64, zone: &TimeZone) -> bool {
         return false;
     }
     let local = rfc3339(at).to_zoned(zone.clone());
-    let minute = local.hour().unsigned_abs() as u16 * 60 + u16::from(local.minute().unsigned_abs());
+    let minute =
+        u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
     hours.iter().any(|hours| hours.holds(minute))
 }
 

@@ -1,7 +1,7 @@
 //! What is new for whoever sits at this computer: what came and was not read, what of ours failed, what does
 //! not work. Told of once, which is durable, also over restarts of the agent.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 
 use rusqlite::{Connection, params};
 
@@ -219,12 +219,14 @@ fn name_conversations(db: &Connection, rows: &mut [News]) -> Result<(), StoreErr
     let mut known: HashMap<ConversationId, (ConversationId, String, bool)> = HashMap::new();
     for row in rows {
         let Some(id) = row.conversation else { continue };
-        if !known.contains_key(&id) {
-            let chat = conversations::load(db, id)?;
-            let title = conversations::addressee(db, &chat)?;
-            known.insert(id, (chat.id, title, chat.is_pair));
-        }
-        let (id, title, pair) = &known[&id];
+        let (id, title, pair) = match known.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let chat = conversations::load(db, id)?;
+                let title = conversations::addressee(db, &chat)?;
+                new.insert((chat.id, title, chat.is_pair))
+            }
+        };
         (row.conversation, row.title, row.pair) = (Some(*id), title.clone(), *pair);
     }
     Ok(())
