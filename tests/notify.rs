@@ -2,6 +2,7 @@
 
 use harness::desktop::{Bus, Dunst, Mock, Mute};
 use harness::program::Running;
+use harness::relay::RelayOptions;
 use harness::world::{Person, World, text};
 
 const ALL: &str = "actions body body-markup persistence";
@@ -86,7 +87,7 @@ async fn what_is_read_is_taken_off_the_desktop() {
 
 #[tokio::test]
 async fn a_request_is_declined_by_its_button() {
-    let world = World::new(&Default::default(), &["ann", "bob"]).await;
+    let world = World::new(&RelayOptions::default(), &["ann", "bob"]).await;
     let [ann, bob] = &world.people[..] else { panic!() };
     hold_line(bob);
     let bus = Bus::start().await;
@@ -105,7 +106,7 @@ async fn a_request_is_declined_by_its_button() {
 
 #[tokio::test]
 async fn a_request_is_accepted_in_dunst_and_they_can_talk() {
-    let world = World::new(&Default::default(), &["ann", "bob"]).await;
+    let world = World::new(&RelayOptions::default(), &["ann", "bob"]).await;
     let [ann, bob] = &world.people[..] else { panic!() };
     hold_line(bob);
     let bus = Bus::start().await;
@@ -188,10 +189,10 @@ async fn a_service_that_never_answers_holds_nothing_up_and_its_successor_tells()
 async fn a_service_that_was_started_again_gets_new_notifications_only() {
     let (world, bus) = two().await;
     let [ann, bob] = &world.people[..] else { panic!() };
-    let mut mock = Mock::start(&bus, ALL).await;
-    let _agent = resident(bob, &bus).await;
+    let mock = Mock::start(&bus, ALL).await;
+    let mut agent = resident(bob, &bus).await;
     write(ann, "bob", "first").await;
-    mock.next("Notify").await;
+    agent.wait_line(|line| line.contains("shown key=Conversation").then_some(())).await;
     mock.end().await;
     let mut mock = Mock::start(&bus, "body").await;
     write(ann, "bob", "a < b").await;
