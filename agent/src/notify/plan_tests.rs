@@ -312,7 +312,7 @@ impl World {
         let read = &self.read;
         let still = desk.planner.on_desktop().into_iter().filter(|id| !read.contains(id)).collect();
         let was_gap = desk.shown.is_empty();
-        let plan = desk.planner.plan(now, &TimeZone::UTC, untold.clone(), &still);
+        let plan = desk.planner.plan(now, &TimeZone::UTC, untold, &still);
         let hour = now.rem_euclid(86_400) / HOUR;
         let is_quiet = !settings.quiet_hours.is_empty() && !(7..22).contains(&hour);
         for key in &plan.close {
