@@ -56,3 +56,41 @@ async fn attempt(client: &Client) -> Result<(), LinkError> {
         waited: ATTEMPT_MAX,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::link::{RelayUrl, TlsSettings};
+
+    async fn listening() -> (TcpListener, Client) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let client = Client::new(RelayUrl::parse(&url, false).unwrap(), TlsSettings::default());
+        (listener, client)
+    }
+
+    #[tokio::test]
+    async fn one_connection_is_enough_where_somebody_listens() {
+        let (_listener, client) = listening().await;
+        assert_eq!(wait_until_reachable(&client, u64::MAX).await.unwrap(), ATTEMPT_BYTES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_end_when_the_bytes_do() {
+        let (listener, client) = listening().await;
+        drop(listener);
+        let began = tokio::time::Instant::now();
+        let (spent, err) = wait_until_reachable(&client, 3 * ATTEMPT_BYTES + 1).await.unwrap_err();
+        assert_eq!(spent, 3 * ATTEMPT_BYTES);
+        assert!(matches!(err, LinkError::Refused { .. }), "{err}");
+        let waited = began.elapsed();
+        assert!(
+            Duration::from_millis(1_500) <= waited && waited < Duration::from_secs(2),
+            "{waited:?}"
+        );
+        let (spent, err) = wait_until_reachable(&client, ATTEMPT_BYTES - 1).await.unwrap_err();
+        assert!(spent == 0 && matches!(err, LinkError::BudgetSpent), "no byte is spent");
+    }
+}
