@@ -8,6 +8,7 @@ pub(crate) mod ask;
 mod doctor;
 pub(crate) mod out;
 mod read;
+mod schedule;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -140,6 +141,7 @@ impl Session<'_> {
             Command::Members => self.members()?,
             Command::Conversations => self.conversations()?,
             Command::Usage { month } => self.usage(month)?,
+            Command::Schedule { command } => self.schedule(command)?,
             Command::Status => self.status()?,
             Command::Devices { command } => self.devices(command.as_ref())?,
             Command::Doctor => return self.doctor(),

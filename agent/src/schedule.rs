@@ -199,11 +199,7 @@ impl Schedule {
     #[must_use]
     pub fn due(&self, now: Moment, line: &Line) -> Option<Due> {
         let is_ready = |rule: &Timed| {
-            rule.holds_for(line)
-                && rule.window(now).allows(rule.budget, base(rule, line))
-                && rule.pending.is_some_and(|pending| {
-                    pending.not_before <= now.up && (pending.is_fresh || !line.is_portal)
-                })
+            rule.holds_for(line) && ready_up(rule, now, line).is_some_and(|up| up <= now.up)
         };
         let carries = |rule: &Timed| {
             let others = self.rules.iter().filter(|other| rule.scope.covers(other.scope)).count();
@@ -229,9 +225,12 @@ impl Schedule {
         let due = rules.filter_map(|(index, rule)| {
             // What is being done is not what comes next.
             let is_running = self.running.is_some_and(|running| running.scope.covers(rule.scope));
-            let up = match rule.is_live() {
-                true => self.redial_at.max(now.up),
-                false => rule.next_up(now, is_running)?,
+            let up = if rule.is_live() {
+                (!line.is_portal).then(|| self.redial_at.max(now.up))?
+            } else {
+                let ready = ready_up(rule, now, line);
+                let ready = ready.filter(|_| rule.is_fresh() || !is_running);
+                rule.next_time_up(now).into_iter().chain(ready).min()?
             };
             Some((up, index))
         });
@@ -336,6 +335,18 @@ impl Schedule {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
+}
+
+/// When the call of a rule that is due may be made, on the clock that nobody sets: not before its backoff is over, not
+/// twice behind a portal, and not where its bytes are used up, before its window is over.
+fn ready_up(rule: &Timed, now: Moment, line: &Line) -> Option<i64> {
+    let pending = rule.pending.filter(|pending| pending.is_fresh || !line.is_portal)?;
+    let window = rule.window(now);
+    let begins = match window.allows(rule.budget, base(rule, line)) {
+        true => pending.not_before,
+        false => pending.not_before.max(window.began.saturating_add(backoff::WINDOW_MAX_S)),
+    };
+    Some(begins.max(now.up))
 }
 
 /// What 5 % are taken of.

@@ -183,6 +183,11 @@ pub(crate) enum Command {
         #[arg(long)]
         month: bool,
     },
+    /// Show the next ten calls, why and at what cost; or explain a cron expression
+    Schedule {
+        #[command(subcommand)]
+        command: Option<ScheduleCommand>,
+    },
     /// Show who you are, what waits, and when the next call is due
     Status,
     /// Show the account's devices; or shut one out
@@ -317,6 +322,16 @@ pub(crate) enum Outbox {
         /// Ids of rows in `outbox`
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Say what a cron expression means, and its next five times
+    Test {
+        /// Five fields, or six with seconds first, in quotes: '30 8 * * Mon-Fri'
+        #[arg(value_name = "CRON")]
+        cron: String,
     },
 }
 

@@ -204,6 +204,8 @@ impl Session<'_> {
             "agent": agent.is_some(),
             "link": agent.as_ref().map_or(json!("unknown"), |agent| agent["link"].clone()),
             "next_call": agent.as_ref().map_or(Value::Null, |agent| agent["next_call"].clone()),
+            "next_rule": agent.as_ref().map_or(Value::Null, |agent| agent["next_rule"].clone()),
+            "trouble": agent.as_ref().map_or(json!([]), |agent| agent["trouble"].clone()),
             "pid": agent.as_ref().map_or(Value::Null, |agent| agent["pid"].clone()),
         });
         let counted =
@@ -249,7 +251,12 @@ impl Session<'_> {
             ("requests", counters.requests.to_string()),
             ("last visit", last),
         ];
-        rows.iter().try_for_each(|(name, is)| self.out.line(&format!("{name:<12}{is}")))
+        rows.iter().try_for_each(|(name, is)| self.out.line(&format!("{name:<12}{is}")))?;
+        let trouble = status["trouble"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        for why in trouble {
+            self.out.line(&format!("{:<12}{}", "trouble", safe(why, false)))?;
+        }
+        Ok(())
     }
 
     fn visit_line(&self, visit: &VisitRow) -> String {

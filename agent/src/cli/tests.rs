@@ -307,6 +307,25 @@ fn tables_hints_and_quiet_are_for_people() {
 }
 
 #[test]
+fn the_schedule_is_shown_without_an_agent_and_an_expression_is_explained() {
+    let home = Home::of("ann");
+    let rules = "[[connect]]\nname = \"noon\"\ncron = \"0 12 * * *\"\nbudget = \"50 KiB\"\n[[connect]]\nwhen = \"link-up\"\n";
+    std::fs::write(home.path().join("agent.toml"), rules).unwrap();
+    let calls = home.rows(&["schedule"]);
+    assert_eq!(calls.len(), 10);
+    assert_eq!((&calls[0]["rule"], &calls[0]["budget"]), (&"noon".into(), &(50 << 10).into()));
+    assert_eq!(calls[0]["why"], "cron = \"0 12 * * *\"");
+    let shown = home.run(&["schedule"]).out;
+    assert!(shown.contains("12:00:00") && shown.contains("rule 2: calls when a link comes up"));
+    let tested = home.one(&["schedule", "test", "30 8 * * Mon-Fri"]);
+    assert_eq!(tested["next"].as_array().unwrap().len(), 5);
+    assert!(tested["words"].as_str().unwrap().contains("08:30"), "{tested}");
+    let wrong = home.run(&["schedule", "test", "30 8"]);
+    assert_eq!(wrong.code, exit::USAGE, "{wrong:?}");
+    assert!(wrong.err.contains("2 fields"), "{wrong:?}");
+}
+
+#[test]
 fn errors_are_objects_for_scripts() {
     let home = Home::of("ann");
     let ran = home.run(&["accept", "m99", "--json"]);
@@ -559,6 +578,93 @@ fn a_line_that_is_held_carries_at_once_what_is_written_and_gives_way_to_a_visit(
     assert_eq!(relay.next().hold_s, 0, "the visit that was asked for");
     while relay.next().hold_s == 0 {}
     agent.end().unwrap();
+}
+
+/// A rule that dials: what its programs do, as shell words, and what they wrote, waited for.
+#[cfg(unix)]
+struct Dialling {
+    home: Home,
+    agent: Resident,
+    diary: std::path::PathBuf,
+}
+
+#[cfg(unix)]
+impl Dialling {
+    /// `dial` is the text of the dial program; both programs write one line into a diary.
+    fn start(home: Home, dial: &str, timeout: &str) -> Self {
+        let diary = home.path().join("diary");
+        let shown = diary.display();
+        let rule = format!(
+            "log = \"off\"\n[[connect]]\nname = \"modem\"\nevery = \"2s\"\ndial_timeout = \"{timeout}\"\n\
+            dial = [\"sh\", \"-c\", \"echo dial $MAILBOAT_RULE >> {shown}; {dial}\"]\n\
+            hangup = [\"sh\", \"-c\", \"echo hangup $MAILBOAT_OUTCOME >> {shown}\"]\n"
+        );
+        std::fs::write(home.path().join("agent.toml"), rule).unwrap();
+        Self { agent: Resident::start(&home), home, diary }
+    }
+
+    /// The diary once it has so many lines.
+    fn lines(&self, count: usize) -> Vec<String> {
+        let began = std::time::Instant::now();
+        loop {
+            let text = std::fs::read_to_string(&self.diary).unwrap_or_default();
+            let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            if count <= lines.len() {
+                return lines;
+            }
+            assert!(began.elapsed().as_secs() < 60, "{lines:?}");
+            std::thread::yield_now();
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// Ends it; gives what the user was told meanwhile.
+    fn told(self) -> Vec<String> {
+        let notices = self.home.rows(&["inbox"]);
+        self.agent.end().unwrap();
+        notices.iter().map(|row| row["text"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_visit_dials_before_it_and_hangs_up_after_it() {
+    let relay = Polite::start();
+    let dialling = Dialling::start(home_at(&relay), "true", "10s");
+    assert_eq!(dialling.lines(4)[..4], ["dial modem", "hangup done", "dial modem", "hangup done"]);
+    assert!(dialling.told().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_dial_program_that_fails_hangs_or_connects_to_nothing_is_told_once_and_the_next_window_happens()
+{
+    let cases = [
+        ("echo no carrier; exit 3", "10s", "no carrier"),
+        ("sleep 600", "1s", "longer than 1 s"),
+        ("true", "1s", "no relay answered"),
+    ];
+    for (dial, timeout, why) in cases {
+        let dialling = Dialling::start(Home::of("ann"), dial, timeout);
+        let lines = dialling.lines(6);
+        assert_eq!(lines[..4], ["dial modem", "hangup no_link", "dial modem", "hangup no_link"]);
+        let trouble = dialling.home.one(&["status"])["trouble"].to_string();
+        assert!(trouble.contains(why), "{trouble}");
+        let told = dialling.told();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("modem") && told[0].contains(why), "{told:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_agent_that_is_stopped_while_it_dials_hangs_up() {
+    let dialling = Dialling::start(Home::of("ann"), "exec sleep 600", "10m");
+    dialling.lines(1);
+    let (diary, home) = (dialling.diary.clone(), dialling.home);
+    dialling.agent.end().unwrap();
+    assert_eq!(std::fs::read_to_string(&diary).unwrap(), "dial modem\nhangup no_link\n");
+    drop(home);
 }
 
 #[test]

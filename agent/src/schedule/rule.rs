@@ -213,16 +213,18 @@ impl Timed {
         }
     }
 
-    /// When its next attempt is, on the clock that nobody sets; the one aside that is made now, if it `is_running`.
-    pub(super) fn next_up(&self, now: Moment, is_running: bool) -> Option<i64> {
-        let timed = match &self.timer {
+    /// Whether a call is due that nobody has tried yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.pending.is_some_and(|pending| pending.is_fresh)
+    }
+
+    /// When its next time is, on the clock that nobody sets.
+    pub(super) fn next_time_up(&self, now: Moment) -> Option<i64> {
+        match &self.timer {
             Timer::Cron { at, .. } if *at != i64::MAX => Some(now.up_at(*at)),
             Timer::Every { due, .. } => Some(*due),
             _ => None,
-        };
-        let pending = self.pending.filter(|pending| pending.is_fresh || !is_running);
-        let pending = pending.map(|pending| pending.not_before.max(now.up));
-        timed.into_iter().chain(pending).min()
+        }
     }
 
     fn draw(&self, random: u64) -> i64 {

@@ -58,7 +58,7 @@ fn a_narrow_visit_serves_no_wider_rule() {
     assert_eq!(bench.visit(), 1);
     bench.pass(60);
     assert_eq!(bench.visit(), 0);
-    assert_eq!(bench.schedule.rules[1].next_up(bench.now, false), Some(3_600 + 1_000));
+    assert_eq!(bench.schedule.rules[1].next_time_up(bench.now), Some(3_600 + 1_000));
 }
 
 #[test]
@@ -108,10 +108,19 @@ fn behind_a_portal_nothing_is_tried_twice() {
     bench.began(due);
     bench.ended(FAILED);
     bench.pass(9_000);
-    assert_eq!(bench.due(), None);
+    assert_eq!((bench.due(), bench.next_in()), (None, Some(1_000)));
     bench.line.is_portal = false;
     bench.schedule.link_up(bench.now, &bench.line.clone());
     assert!(bench.due().unwrap().is_retry);
+}
+
+#[test]
+fn a_line_is_not_dialled_behind_a_portal_and_nobody_waits_for_it() {
+    let mut bench = Bench::new(&[Rule::live()]);
+    assert_eq!(bench.next_in(), Some(0));
+    bench.line.is_portal = true;
+    assert_eq!(bench.schedule.live_due(bench.now, &bench.line), None);
+    assert_eq!(bench.next_in(), None);
 }
 
 #[test]

@@ -167,6 +167,8 @@ enum Happens {
     LinkUp,
     LinkDown,
     Urgent,
+    /// The link is another one: behind a portal or not, with a quota or not.
+    Line(bool, Option<u64>),
     /// A call, if one is due: how it ends, after so many seconds, at what cost.
     Call(u8, i64, u64),
 }
@@ -178,6 +180,7 @@ fn anything() -> impl Strategy<Value = Happens> {
         1 => Just(Happens::LinkUp),
         1 => Just(Happens::LinkDown),
         1 => Just(Happens::Urgent),
+        1 => (any::<bool>(), prop::option::of(0_u64..100_000_000)).prop_map(|(p, q)| Happens::Line(p, q)),
         6 => (0_u8..3, 0_i64..1_000, 0_u64..100_000).prop_map(|(e, s, c)| Happens::Call(e, s, c)),
     ]
 }
@@ -198,6 +201,7 @@ proptest! {
                 Happens::Jumps(seconds) => bench.set_clock(seconds),
                 Happens::LinkUp => bench.schedule.link_up(bench.now, &bench.line.clone()),
                 Happens::LinkDown => bench.schedule.link_down(),
+                Happens::Line(is_portal, quota) => bench.line = Line { is_portal, quota, ..Line::default() },
                 Happens::Urgent => bench.schedule.urgent_queued(bench.now),
                 Happens::Call(ending, lasts, cost) => {
                     let Some(due) = bench.due() else { continue };
@@ -214,10 +218,10 @@ proptest! {
             let next = bench.next_in();
             let has_times = rules.iter().any(|rule| rule.every.is_some() || rule.cron.is_some());
             prop_assert!(!has_times || next.is_some_and(|wait| wait <= 4 * 24 * 3_600), "{next:?}");
-            if bench.due().is_some() {
-                prop_assert_eq!(next, Some(0));
-            }
+            // Else the agent would spin.
+            prop_assert_eq!(bench.due().is_some(), next == Some(0));
         }
+        bench.line = Line::default();
         // Left alone with a good link it comes to rest: each rule at most once, and then nothing until its time.
         for _ in 0..rules.len() {
             if let Some(due) = bench.due() {
