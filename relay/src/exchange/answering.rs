@@ -4,7 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
-use wire::{BodyWriter, Frame, Hello, LinkClass, Stop, StopReason, Welcome};
+use wire::{BodyWriter, Frame, Hello, LaneMask, LinkClass, Stop, StopReason, Welcome};
 
 use super::{
     Core, ExchangeError,
@@ -206,13 +206,15 @@ impl Answering {
         }
     }
 
-    /// Whether the log has nothing for this device, as far as is remembered.
+    /// Whether the log has nothing that the device asks for, as far as is remembered.
     fn is_quiet(&self) -> bool {
-        if self.hello.lanes.is_empty() {
-            return true;
-        }
+        self.hello.lanes.is_empty() || self.is_quiet_in(self.mail.wanted())
+    }
+
+    /// Whether the log has nothing for this device in `wanted`, as far as is remembered.
+    fn is_quiet_in(&self, wanted: LaneMask) -> bool {
         let changes = self.core.store.changes();
-        let (sent, wanted) = (self.mail.sent(), self.mail.wanted());
+        let sent = self.mail.sent();
         let drained = self
             .seat
             .drained()
@@ -273,7 +275,9 @@ impl Answering {
         if ends && self.end.is_none() {
             // What a hold beside this exchange delivers is not held.
             let held_by_hold = self.hello.lanes.is_empty() && self.seat.has_hold();
-            let (tells_held, stop) = (self.tells_held && !held_by_hold, self.stop.clone());
+            // Nor need the store be asked where it is remembered that nothing is.
+            let may_hold = !held_by_hold && !self.is_quiet_in(self.mail.left_out());
+            let (tells_held, stop) = (self.tells_held && may_hold, self.stop.clone());
             let end = held::closing(&self.core, self.login, &self.mail, stop, tells_held).await?;
             self.end = Some(end);
         }
