@@ -9,6 +9,7 @@ mod harness {
     pub mod inside;
     pub mod link;
     pub mod program;
+    pub mod proxy;
     pub mod relay;
     pub mod rng;
     pub mod tls;

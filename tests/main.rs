@@ -12,4 +12,5 @@ mod invariants;
 mod kills;
 mod model;
 mod notify;
+mod proxies;
 mod talk;

@@ -226,7 +226,7 @@ impl Visitor {
     async fn hold(&self, cancel: &CancellationToken) -> Report {
         let meter = Meter::new(None);
         let ledger = self.open_ledger(LINK_LIVE);
-        let (mut down, mut up) = (self.way(&meter), self.way(&meter));
+        let (mut down, mut up) = (self.way(&meter).for_holding(), self.way(&meter));
         let progress = Mutex::new(Progress::default());
         let terms = || self.terms(&Call::default());
         let end = {

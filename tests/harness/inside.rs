@@ -154,8 +154,18 @@ impl InsideAgent {
     /// # Errors
     /// What cut or refused it.
     pub async fn visit(&self, addr: SocketAddr) -> Result<Ended, SyncError> {
-        let url = RelayUrl::parse(&format!("http://{addr}"), false).expect("loopback may be plain");
-        let client = Client::new(url, TlsSettings::default());
+        self.visit_within(&client_of(addr), &Meter::new(None)).await
+    }
+
+    /// As [`InsideAgent::visit`], through the proxy at `proxy` (`http://127.0.0.1:3128`).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn visit_through(&self, addr: SocketAddr, proxy: &str) -> Result<Ended, SyncError> {
+        let url = proxy.parse().expect("a proxy's address");
+        let settings = config::agent::Proxy { url, ..Default::default() };
+        let client = client_of(addr).behind(&settings, &Env::default());
+        let client = client.expect("the environment is empty");
         self.visit_within(&client, &Meter::new(None)).await
     }
 
@@ -179,6 +189,11 @@ struct Line {
     meter: Meter,
     token: String,
     connection: Option<Connection>,
+}
+
+fn client_of(addr: SocketAddr) -> Client {
+    let url = RelayUrl::parse(&format!("http://{addr}"), false).expect("loopback may be plain");
+    Client::new(url, TlsSettings::default())
 }
 
 fn fresh_store(dir: &Path) -> Store {

@@ -45,6 +45,11 @@ impl Way {
         Self { client, meter, account, file, connection: None, rtt: Duration::ZERO, round_trips: 0 }
     }
 
+    /// For requests that the relay will hold.
+    pub(super) fn for_holding(self) -> Self {
+        Self { client: self.client.for_holding(), ..self }
+    }
+
     /// Round trips that connecting took.
     pub(super) fn round_trips(&self) -> u64 {
         self.round_trips

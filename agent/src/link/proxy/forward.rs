@@ -68,6 +68,8 @@ impl Forward {
         let LinkError::NotARelay { status: Some(status), hint } = &err else { return err };
         let words = format!("status {status}: {hint}");
         match status {
+            // tinyproxy's word for a wrong password; a relay's own 401 is no page.
+            401 => self.via.proxy.fault(self.via.login_fault()),
             400 | 403 | 405 | 501 => {
                 let another_way = self.via.memory.no_forwarding();
                 self.via.proxy.fault(ProxyFault::Refused { words, another_way })

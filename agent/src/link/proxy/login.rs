@@ -94,6 +94,15 @@ impl Via {
         }
     }
 
+    /// What is wrong when a login is, and nothing more is said.
+    pub(super) fn login_fault(&self) -> ProxyFault {
+        if self.proxy.url.login().is_some() || !self.proxy.program.is_empty() {
+            ProxyFault::LoginRefused
+        } else {
+            ProxyFault::LoginNeeded
+        }
+    }
+
     /// The second attempt was answered with 407 as well.
     pub(super) fn refused(&self) -> LinkError {
         *self.memory.session() = None;

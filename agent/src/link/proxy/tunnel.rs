@@ -23,7 +23,7 @@ use crate::link::{
 /// A proxy's answer header, in bytes.
 const HEADER_MAX: usize = 16 << 10;
 /// A page that comes with a 407 is read to its end up to this, in bytes: cheaper than to dial again. Longer ones are not.
-const PAGE_MAX: u64 = 2 << 10;
+const PAGE_MAX: u64 = 4 << 10;
 
 /// A tunnel to the relay.
 pub(super) async fn open(via: &Via, url: &RelayUrl, meter: &Meter) -> Result<Opened, LinkError> {
@@ -52,6 +52,8 @@ pub(super) async fn open(via: &Via, url: &RelayUrl, meter: &Meter) -> Result<Ope
                 }
                 is_second = true;
             }
+            // tinyproxy's word for a wrong password.
+            StatusCode::UNAUTHORIZED => return Err(via.proxy.fault(via.login_fault())),
             status => return Err(refusal(via, status, answer).await),
         }
     }
