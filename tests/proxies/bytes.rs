@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harness::link::{Counters, Pace};
-use harness::proxy::{ProxyLogin, RealProxy, SocksManners, SocksProxy};
+use harness::proxy::{ProxyLogin, RealProxy};
 use harness::relay::RelayOptions;
 use harness::world::World;
 
@@ -66,13 +66,4 @@ async fn absolute_form_costs_no_round_trip() {
     assert_eq!(head.lines().filter(|line| line.contains(": ")).count(), 3, "{head}");
     assert!(head.starts_with("POST http://127.0.0.1:"), "{head}");
     assert_eq!(before.round_trips, 2, "TCP and the exchange");
-}
-
-#[tokio::test]
-async fn socks_costs_25_bytes_and_two_round_trips() {
-    let socks = SocksProxy::start(SocksManners::Open).await;
-    let (world, behind) = ann_behind(&RelayOptions::tls(), "socks5", false, socks.addr()).await;
-    let (before, after) = idle_visit(&world, &behind).await;
-    assert_eq!((before.up - after.up, before.down - after.down), (13, 12));
-    assert_eq!(before.round_trips, 5, "TCP, greeting, request, TLS, the exchange");
 }
