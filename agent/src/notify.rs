@@ -1,7 +1,7 @@
 //! Notifications on the desktop: what came, who asks to chat, what of ours failed, what does not work.
 //!
-//! The store says what nobody was told of and keeps what was ([`crate::store::Store::note_told`]); [`plan`] decides what
-//! of it becomes which card; [`desktop`] shows it. One task holds them together. It wakes for changes of the store, for
+//! The store says what nobody was told of and keeps what was ([`crate::store::Store::note_told`]); `plan` decides what
+//! of it becomes which card; `desktop` shows it. One task holds them together. It wakes for changes of the store, for
 //! what the user does on the desktop, and by one timer: a moment after something came (a visit brings many at once), or
 //! at the end of quiet hours.
 //!

@@ -3,7 +3,7 @@
 //! A rule becomes *due* when its time has come or its event happened, and stays so until a visit ends well. However many
 //! of its times passed while the computer slept, it is due once. What a visit carries serves every rule that would have
 //! carried no more. After a failure a rule waits, longer each time, but its next time comes when it comes; how much
-//! failures may cost in bytes is told in [`backoff`].
+//! failures may cost in bytes is told in `backoff`.
 //!
 //! Two clocks: times of `cron` are on the wall clock and worked out anew when it was set back or the zone changed;
 //! everything that counts seconds (`every`, backoff) uses one that nobody can set and that goes on in sleep.

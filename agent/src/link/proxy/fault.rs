@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a proxy did not lead to the relay. Completes "the proxy http://proxy.example:3128 …".
+/// Why a proxy did not lead to the relay. Completes `the proxy http://proxy.example:3128 …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProxyFault {
