@@ -11,7 +11,7 @@ use harness::wiretap::{self, Body, Exchange};
 use harness::world::World;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use wire::Frame;
+use wire::{Frame, limits::PACKET_TARGET};
 
 use crate::talk::words;
 
@@ -104,10 +104,9 @@ impl Played {
     fn assert_little_again(&self, case: &str) {
         for direction in Direction::BOTH {
             let again = bytes_again(&self.exchanges, direction);
-            let most = longest_packet(&self.exchanges, direction);
             assert!(
-                again <= most,
-                "{case}: {again} bytes went {direction:?} again, a packet has {most}"
+                again <= PACKET_TARGET,
+                "{case}: {again} bytes went {direction:?} again, a packet has {PACKET_TARGET} at most"
             );
         }
     }
@@ -153,11 +152,6 @@ fn bytes_again(exchanges: &[Exchange], direction: Direction) -> usize {
         }
     }
     again
-}
-
-fn longest_packet(exchanges: &[Exchange], direction: Direction) -> usize {
-    let bodies = exchanges.iter().map(|exchange| body(exchange, direction));
-    bodies.flat_map(|body| &body.packets).map(|packet| packet.wire_len).max().unwrap_or(0)
 }
 
 async fn play_all(moment: Moment, plans: Vec<CutPlan>) {

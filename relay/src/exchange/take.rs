@@ -185,7 +185,8 @@ impl Open {
         let fresh = last.saturating_sub(submits.first.max(self.state.k + 1));
         let Ok(count @ 1..) = u32::try_from(fresh) else { return submits };
         let told = self.hello.told.min(self.state.k);
-        if told + UNTOLD_MAX < last - 1 {
+        // Numbers beyond the next are out of sequence, which is another fault, told where they are stored.
+        if submits.first <= self.state.k + 1 && told + UNTOLD_MAX < last - 1 {
             core.metrics.limited(LimitKind::Submits);
             let unheard = self.state.k - told;
             let words =
