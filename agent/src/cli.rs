@@ -12,6 +12,7 @@ mod schedule;
 mod show;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod watch;
 mod write;
 
@@ -140,7 +141,7 @@ impl Session<'_> {
             Command::Search { words, limit } => self.search(&words.join(" "), limit)?,
             Command::Members => self.members()?,
             Command::Conversations => self.conversations()?,
-            Command::Usage { month } => self.usage(month)?,
+            Command::Usage(usage) => self.usage(&usage)?,
             Command::Schedule { command } => self.schedule(command)?,
             Command::Status => self.status()?,
             Command::Devices { command } => self.devices(command.as_ref())?,

@@ -20,6 +20,7 @@ mod portal;
 mod probe;
 mod proxy;
 mod reachable;
+mod segments;
 pub mod state;
 mod tls;
 mod url;
@@ -39,6 +40,7 @@ pub use hyper::{Method, http::uri::PathAndQuery};
 use rustls::ClientConfig;
 use tokio::{sync::OnceCell, time::timeout};
 
+pub(crate) use self::segments::payload_within;
 pub use self::{
     answer::Answer,
     error::LinkError,
@@ -49,6 +51,7 @@ pub use self::{
     probe::{Check, Finding, probe},
     proxy::{Proxy, ProxyFault, ProxyVariableError},
     reachable::{ATTEMPT_BYTES, wait_until_reachable},
+    segments::IpBytes,
     state::{LinkState, Reach},
     tls::TlsSettings,
     url::{RelayUrl, UrlError},

@@ -2,11 +2,13 @@
 //! socket; a command without an agent does it itself, under the store's lock. Both run this.
 
 use config::AgentSettings;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::{
     control::{Failure, Order},
-    store::{Compose, ConversationId, IdError, MessageId, OutboxId, Sent, Store, StoreError},
+    quota::Quota,
+    store::{Compose, ConversationId, IdError, Lift, MessageId, OutboxId, Sent, Store, StoreError},
 };
 
 /// Carries out one order that needs no link.
@@ -55,6 +57,7 @@ pub fn carry_out(store: &Store, settings: &AgentSettings, order: Order) -> Resul
             store.outbox_cancel(id(&target)?)?;
             Ok(json!({ "id": target, "state": "cancelled" }))
         }
+        Order::LiftQuota { link, bytes } => lift_quota(store, settings, &link, bytes),
         Order::Sync { .. } | Order::Status | Order::Watch => {
             Err(Failure::new("needs_agent", "only a running agent can do this"))
         }
@@ -92,6 +95,29 @@ fn send(
     let sent: Vec<Sent> =
         chats.into_iter().map(|chat| store.send(chat, text, how)).collect::<Result<_, _>>()?;
     rows(&sent)
+}
+
+fn lift_quota(
+    store: &Store,
+    settings: &AgentSettings,
+    link: &str,
+    bytes: Option<u64>,
+) -> Result<Value, Failure> {
+    let zone = TimeZone::system();
+    let profile = settings.link.iter().find(|profile| profile.name == link);
+    let quota = match profile {
+        Some(profile) => Quota::of(profile, store.reader(), store.now(), &zone)?,
+        None => None,
+    };
+    let Some(quota) = quota else {
+        return Err(Failure::usage(format!("no link called \"{link}\" has a quota")));
+    };
+    // More than was used already, whatever the quota was: who lifts it means to call.
+    let over = quota.used.saturating_sub(quota.bytes);
+    let lift = bytes.map_or(Lift::All, |bytes| Lift::By(over.saturating_add(bytes)));
+    store.lift_quota(link, quota.period.begins, Some(lift))?;
+    let lifted = Quota { lift: Some(lift), ..quota };
+    serde_json::to_value(lifted.row()).map_err(|err| Failure::chain("internal", &err))
 }
 
 /// The settings' lifetime; 0 (the relay's own) while nobody changed it.

@@ -76,8 +76,11 @@ pub async fn run(
     let client = crate::cli::account::client(&account, &settings, &config::Env::of_process())?;
     let (store, link) = match mode {
         Mode::Stay => tokio::join!(open(paths, &account), LinkWatch::start()),
-        // One visit is over before it would be of use.
-        Mode::Once { .. } => (open(paths, &account).await, LinkWatch::none()),
+        // One visit is over before it would be of use, but for what it costs and may cost by the link's profile.
+        Mode::Once { .. } if settings.link.is_empty() => {
+            (open(paths, &account).await, LinkWatch::none())
+        }
+        Mode::Once { .. } => tokio::join!(open(paths, &account), LinkWatch::start()),
     };
     let store = store?;
     let listener = control::bind(&paths.socket).map_err(|err| {
@@ -242,7 +245,10 @@ impl Resident {
     ) -> Option<Outcome> {
         let mut last = None;
         match self.mode {
-            Mode::Once { budget } => self.begin(Call::asked(budget), None),
+            Mode::Once { budget } => {
+                self.link_was = self.link.state.borrow_and_update().clone();
+                self.begin(Call::asked(budget), None);
+            }
             Mode::Stay => self.begin_day(),
         }
         let stop = self.stop.clone();

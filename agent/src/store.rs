@@ -28,6 +28,7 @@ mod notice;
 mod outbox;
 mod people;
 mod queue;
+mod quota;
 mod receipts;
 mod rows;
 mod schema;
@@ -69,6 +70,7 @@ pub use self::{
     id::{ConversationId, IdError, ItemId, MessageId, OutboxId},
     identity::{Identity, Position},
     inbox::Inbox,
+    quota::Lift,
     rows::{
         Conversation, InboxRow, Member, MemberRow, OutboxRow, OutboxState, PresenceNow, Receipts,
         Sent, VisitRow, Waiting, WaitingByKind,
@@ -76,7 +78,7 @@ pub use self::{
     shown::{Kind, MessageState},
     status::Counters,
     told::{News, NewsId, NewsKind, Trouble},
-    visits::{VisitEnd, VisitId},
+    visits::{VisitBegin, VisitEnd, VisitId},
 };
 pub(crate) use self::{rows::rfc3339, space::disk as free_space};
 

@@ -25,7 +25,7 @@ use self::exchange::{Exchange, Exchanged, Next};
 pub use self::{
     error::SyncError,
     live::live,
-    outcome::{Outcome, OutcomeKind, Progress},
+    outcome::{Outcome, OutcomeKind, Progress, by_kind},
     transport::{Answer, Transport},
 };
 

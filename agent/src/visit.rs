@@ -7,6 +7,8 @@
 
 mod call;
 mod dialled;
+mod ledger;
+pub(crate) mod over;
 mod program;
 mod rate;
 mod report;
@@ -23,7 +25,7 @@ use config::{
 };
 use tokio::{
     sync::watch,
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, warn};
@@ -31,25 +33,19 @@ use wire::{Codec, Lane, LaneMask, LinkClass, LinkKind, PresenceState};
 
 pub(crate) use self::call::Call;
 pub(crate) use self::report::Report;
-use self::{dialled::Dialled, report::ending, way::Way};
+use self::{dialled::Dialled, ledger::Page, over::Over, report::ending, way::Way};
 use crate::{
     link::{
         Client, LinkError, Meter,
         state::{LinkState, Reach},
     },
     schedule::{Cost, Ending, Line, Scope, TRY_LEAST},
-    store::{Position, Store, StoreError, VisitId},
+    store::{Position, Store, StoreError},
     sync::{self, Ended, Items, Outcome, OutcomeKind, Progress, SyncError, Terms},
 };
 
 /// So many days of visits are looked at for the rate.
 const RATE_DAYS: i64 = 30;
-/// What the ledger calls a link of which nobody knows the name, and a line that is held.
-const LINK_UNKNOWN: &str = "call";
-const LINK_LIVE: &str = "live";
-
-/// How often the cost of a held line is written down, if it had any.
-const NOTE_EVERY: Duration = Duration::from_secs(300);
 /// Pause between attempts to reach the relay over a link that is just coming up.
 const COMING_UP: Duration = Duration::from_secs(2);
 /// A visit whose time is over has this much more to come to the edge of a packet.
@@ -111,11 +107,14 @@ impl Visitor {
 
     /// One visit: dials, exchanges until everything is done, its bounds are reached or `cancel`, and hangs up.
     pub(crate) async fn visit(self: Arc<Self>, call: Call, cancel: CancellationToken) -> Report {
-        let ledger = self.open_ledger(call.link.as_deref().unwrap_or(LINK_UNKNOWN));
+        if let Some(why) = self.refusal(&call) {
+            return Report::refused(why);
+        }
+        let page = self.page(&call, false);
         let began = Instant::now();
         let (dialled, dialling) = Dialled::dial(&call, &cancel).await;
         if let Err(why) = dialling {
-            let report = self.not_dialled(ledger, why);
+            let report = self.not_dialled(page, why);
             dialled.hang_up(report.outcome.outcome.name()).await;
             return report;
         }
@@ -123,7 +122,7 @@ impl Visitor {
         let comes_up_until = (!call.dial.is_empty()).then(|| began + call.dial_timeout);
         // In a task of its own: its panic is not the end of the link.
         let exchange = AbortOnDropHandle::new(tokio::spawn(async move {
-            visitor.exchange(&link_call, ledger, comes_up_until, &cancel).await
+            visitor.exchange(&link_call, page, comes_up_until, &cancel).await
         }));
         let report = exchange.await.unwrap_or_else(|err| {
             warn!(error = %err, "the visit failed");
@@ -135,12 +134,15 @@ impl Visitor {
 
     /// The same for a line that is held until it is lost, the relay ends it or `cancel`.
     pub(crate) async fn live(self: Arc<Self>, call: Call, cancel: CancellationToken) -> Report {
+        if let Some(why) = self.refusal(&call) {
+            return Report::refused(why);
+        }
         let (dialled, dialling) = Dialled::dial(&call, &cancel).await;
         let report = match dialling {
-            Err(why) => self.not_dialled(self.open_ledger(LINK_LIVE), why),
+            Err(why) => self.not_dialled(self.page(&call, true), why),
             Ok(()) => {
-                let visitor = self.clone();
-                let line = tokio::spawn(async move { visitor.hold(&cancel).await });
+                let (visitor, call) = (self.clone(), call.clone());
+                let line = tokio::spawn(async move { visitor.hold(&call, &cancel).await });
                 AbortOnDropHandle::new(line).await.unwrap_or_else(|err| {
                     warn!(error = %err, "the line failed");
                     Report::broken()
@@ -151,14 +153,33 @@ impl Visitor {
         report
     }
 
-    fn not_dialled(&self, ledger: Option<VisitId>, why: String) -> Report {
+    /// Why this call is not made at all: a quota is used up.
+    fn refusal(&self, call: &Call) -> Option<String> {
+        let (reader, now) = (self.store.reader(), self.store.now());
+        if call.dial.is_empty() {
+            return self.over(call, false).refusal(now);
+        }
+        over::all_stopped(&call.links, &self.settings.link, reader, now)
+    }
+
+    /// The link that a call goes over.
+    fn over(&self, call: &Call, dialled: bool) -> Over {
+        let state = self.link.borrow().clone();
+        Over::of(call, dialled, &state, &self.settings.link, self.store.reader(), self.store.now())
+    }
+
+    fn page(&self, call: &Call, is_live: bool) -> Page {
+        Page::begin(&self.store, call, self.over(call, false), is_live)
+    }
+
+    fn not_dialled(&self, page: Page, why: String) -> Report {
         let meter = Meter::new(None);
         let end = Ok(Ended::Partial(why.clone()));
         let outcome = Outcome {
             outcome: OutcomeKind::NoLink,
             ..self.outcome(&Progress::default(), &end, &meter)
         };
-        self.close_ledger(ledger, &outcome, &Progress::default(), 0);
+        page.end(&meter, &outcome, &Progress::default(), 0);
         let ending = Ending::Failed { wait_s: None };
         Report { outcome, ending, cost: Cost::default(), trouble: Some(why) }
     }
@@ -166,7 +187,7 @@ impl Visitor {
     async fn exchange(
         &self,
         call: &Call,
-        ledger: Option<VisitId>,
+        mut page: Page,
         comes_up_until: Option<Instant>,
         cancel: &CancellationToken,
     ) -> Report {
@@ -178,12 +199,19 @@ impl Visitor {
                 "the dial program {} ended well, but none of its links came up: {links}",
                 call.dial[0]
             );
-            return self.not_dialled(ledger, why);
+            return self.not_dialled(page, why);
         }
-        let meter = Meter::new(call.budget.or(self.settings.sync.budget).map(Size::bytes));
-        let mut way = self.way(&meter);
+        if !call.dial.is_empty() {
+            page.goes_over(self.over(call, true));
+            if let Some(why) = page.over().refusal(self.store.now()) {
+                return Report { trouble: Some(why.clone()), ..self.not_dialled(page, why) };
+            }
+        }
+        let budget = call.budget.or(self.settings.sync.budget).map(Size::bytes);
+        let meter = Meter::within(budget, page.over().left());
+        let mut way = self.way(&meter, page.over());
         let until = call.max_time.map(|max_time| Instant::now() + max_time);
-        let terms = Terms { until, ..self.terms(call) };
+        let terms = Terms { until, ..self.terms(call, page.over()) };
         let mut making = Making {
             call,
             meter: meter.clone(),
@@ -194,7 +222,12 @@ impl Visitor {
         };
         let end = {
             let attempts = self.attempts(&mut way, terms, &mut making);
-            let attempts = cancel.run_until_cancelled(attempts);
+            let attempts = async {
+                tokio::select! {
+                    ended = cancel.run_until_cancelled(attempts) => ended,
+                    why = page.note(&meter, || None) => Some(Ok(Ended::Partial(why))),
+                }
+            };
             match until {
                 None => attempts.await.unwrap_or_else(stopped),
                 Some(until) => match timeout_at(until + OVERTIME, attempts).await {
@@ -206,7 +239,7 @@ impl Visitor {
         let round_trips = way.round_trips() + u64::from(making.progress.requests);
         way.hang_up();
         let outcome = self.outcome(&making.progress, &end, &meter);
-        self.close_ledger(ledger, &outcome, &making.progress, round_trips);
+        page.end(&meter, &outcome, &making.progress, round_trips);
         let may_cost_more = meter.remaining().is_none_or(|left| 0 < left);
         let nobody = making.moved() == 0 && outcome.outcome == OutcomeKind::NoLink;
         let trouble = (!call.dial.is_empty() && nobody).then(|| {
@@ -223,25 +256,37 @@ impl Visitor {
         }
     }
 
-    async fn hold(&self, cancel: &CancellationToken) -> Report {
-        let meter = Meter::new(None);
-        let ledger = self.open_ledger(LINK_LIVE);
-        let (mut down, mut up) = (self.way(&meter).for_holding(), self.way(&meter));
+    async fn hold(&self, call: &Call, cancel: &CancellationToken) -> Report {
+        let mut page = self.page(call, true);
+        if !call.dial.is_empty() {
+            page.goes_over(self.over(call, true));
+            if let Some(why) = page.over().refusal(self.store.now()) {
+                return Report { trouble: Some(why.clone()), ..self.not_dialled(page, why) };
+            }
+        }
+        let meter = Meter::within(None, page.over().left());
+        let way = || self.way(&meter, page.over());
+        let (mut down, mut up) = (way().for_holding(), way());
         let progress = Mutex::new(Progress::default());
-        let terms = || self.terms(&Call::default());
+        let terms = || {
+            self.terms(
+                &Call { link: call.link.clone(), metered: call.metered, ..Call::default() },
+                page.over(),
+            )
+        };
         let end = {
             let line = sync::live(&self.store, &mut down, &mut up, terms, &progress);
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => stopped(),
                 end = line => end,
-                () = self.note_cost(ledger, &meter) => stopped(),
+                why = page.note(&meter, || Some(counted(&progress))) => Ok(Ended::Partial(why)),
             }
         };
-        let progress = progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let progress = counted(&progress);
         let round_trips = down.round_trips() + up.round_trips() + u64::from(progress.requests);
         let outcome = self.outcome(&progress, &end, &meter);
-        self.close_ledger(ledger, &outcome, &progress, round_trips);
+        page.end(&meter, &outcome, &progress, round_trips);
         let cost = Cost { spent: meter.up().saturating_add(meter.down()), wasted: 0 };
         Report { ending: ending(&end, true), outcome, cost, trouble: None }
     }
@@ -312,19 +357,23 @@ impl Visitor {
         Ok((position, progress.sent, progress.received))
     }
 
-    fn way(&self, meter: &Meter) -> Way {
-        let client = self.client.clone();
+    fn way(&self, meter: &Meter, over: &Over) -> Way {
+        // What the environment says was read before, and could be.
+        let client = match over.proxy() {
+            Some(proxy) => self.client.by_link(Some(proxy)).unwrap_or_else(|_| self.client.clone()),
+            None => self.client.clone(),
+        };
         Way::new(client, meter.clone(), self.account.clone(), self.paths.account.clone())
     }
 
-    fn terms(&self, call: &Call) -> Terms {
+    fn terms(&self, call: &Call, over: &Over) -> Terms {
         let about = &self.settings.account;
         let next_call_s = call.next_call_at.filter(|_| about.share_presence).map_or(0, |at| {
             let step = i64::try_from(about.next_call_rounding.seconds()).unwrap_or(i64::MAX).max(1);
             rounded_s(at, step, self.store.now())
         });
         let (lanes, items) = shape(call.scope);
-        let rate = self.rate_class(call.link.as_deref().unwrap_or(LINK_UNKNOWN));
+        let rate = over.rate().map_or_else(|| self.rate_class(&over.name), LinkKind::rate_class);
         Terms {
             state: if about.share_presence {
                 PresenceState::Reachable
@@ -334,7 +383,7 @@ impl Visitor {
             next_call_s,
             share_read: about.share_read,
             codec: Codec::Zstd,
-            link: LinkKind { rate, class: call.metered.map_or(LinkClass::Unknown, class_of) },
+            link: LinkKind { rate, class: over.metered.map_or(LinkClass::Unknown, class_of) },
             lanes,
             items,
             packet_max: self.settings.sync.packet_max.as_usize(),
@@ -351,14 +400,6 @@ impl Visitor {
         rate::slow_rate(&visits, link).map_or(0, LinkKind::rate_class)
     }
 
-    /// The ledger is told, not obeyed: a visit takes place also where it cannot be written.
-    fn open_ledger(&self, link: &str) -> Option<VisitId> {
-        self.store
-            .begin_visit(link)
-            .map_err(|err| warn!(error = %err, "the visit is not in the ledger"))
-            .ok()
-    }
-
     fn outcome(
         &self,
         progress: &Progress,
@@ -369,37 +410,10 @@ impl Visitor {
         let held = counters.map(|counters| counters.waiting_there).unwrap_or_default();
         Outcome::new(progress, end, (meter.up(), meter.down()), held)
     }
+}
 
-    fn close_ledger(
-        &self,
-        ledger: Option<VisitId>,
-        outcome: &Outcome,
-        progress: &Progress,
-        round_trips: u64,
-    ) {
-        let written =
-            ledger.map(|id| self.store.end_visit(id, &outcome.ledger(progress, round_trips)));
-        if let Some(Err(err)) = written {
-            warn!(error = %err, "the visit's cost is not in the ledger");
-        }
-    }
-
-    /// Writes the cost of a held line down now and then; never ends.
-    async fn note_cost(&self, ledger: Option<VisitId>, meter: &Meter) {
-        let mut tick = interval(NOTE_EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut noted = (0, 0);
-        loop {
-            tick.tick().await;
-            let cost = (meter.up(), meter.down());
-            if let Some(id) = ledger.filter(|_| noted != cost) {
-                noted = cost;
-                if let Err(err) = self.store.note_visit(id, cost.0, cost.1) {
-                    warn!(error = %err, "the line's cost is not in the ledger");
-                }
-            }
-        }
-    }
+fn counted(progress: &Mutex<Progress>) -> Progress {
+    *progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn stopped() -> Result<Ended, SyncError> {

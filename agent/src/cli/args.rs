@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use config::{Size, Span};
 
+use crate::usage::By;
+
 /// Heading of the flags that every command takes.
 const EVERYWHERE: &str = "Everywhere";
 
@@ -177,12 +179,8 @@ pub(crate) enum Command {
     Members,
     /// Show all conversations
     Conversations,
-    /// Show bytes and minutes, by visit and day
-    Usage {
-        /// The last 31 days rather than the last 7
-        #[arg(long)]
-        month: bool,
-    },
+    /// Show what visits cost, in bytes, minutes and money; and the quotas of links
+    Usage(Usage),
     /// Show the next ten calls, why and at what cost; or explain a cron expression
     Schedule {
         #[command(subcommand)]
@@ -290,6 +288,28 @@ pub(crate) struct Inbox {
     /// Mark what is shown as read
     #[arg(long)]
     pub(crate) mark_read: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Usage {
+    /// One row for each: day, or visit with --json and --csv
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) by: Option<By>,
+    /// The last 31 days rather than the last 7
+    #[arg(long, conflicts_with = "since")]
+    pub(crate) month: bool,
+    /// From this day on: 2026-11-01
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<String>,
+    /// Comma-separated values with a header line (RFC 4180)
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+    /// Allow calls over this link again although its quota is used up
+    #[arg(long, value_name = "LINK")]
+    pub(crate) lift_quota: Option<String>,
+    /// How far: reset, to the end of its month, or so many bytes more: 50MiB
+    #[arg(long, value_name = "reset|SIZE", requires = "lift_quota")]
+    pub(crate) until: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

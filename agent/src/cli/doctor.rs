@@ -2,6 +2,7 @@
 //! failed is left out.
 
 use config::{Account, AgentPaths, AgentSettings, agent::Link};
+use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use super::{Session, account::client, block_on, out::safe};
@@ -9,6 +10,7 @@ use crate::{
     account,
     control::{self, Failure, exit},
     link::{Check, Client, Finding, LinkState, Meter, Monitor, Reach, Sources, probe},
+    quota::Quota,
     store::{Reader, StoreError, free_space},
 };
 
@@ -70,6 +72,7 @@ impl Session<'_> {
         let mut link = Vec::new();
         if let Ok(settings) = &settings {
             lines.extend(way_out(settings));
+            lines.extend(quota_lines(&paths, settings));
         }
         if let (Ok(settings), Ok(Some(account))) = (&settings, &account) {
             link = self.link_lines(settings, account);
@@ -219,6 +222,30 @@ fn way_out_line(state: &LinkState, profiles: &[Link]) -> Line {
             "plug in, dial or join a network; a relay on this computer needs none",
         ),
         Reach::Unknown | Reach::Up => Line::ok("link", words),
+    }
+}
+
+/// How each quota stands, for links that have one.
+fn quota_lines(paths: &AgentPaths, settings: &AgentSettings) -> Vec<Line> {
+    let (now, zone) = (Timestamp::now().as_second(), TimeZone::system());
+    let quotas = Reader::open(&paths.store)
+        .and_then(|reader| Quota::all(&settings.link, &reader, now, &zone));
+    // A store that cannot be read has a line of its own.
+    quotas.unwrap_or_default().iter().map(|quota| quota_line(quota, now, &zone)).collect()
+}
+
+fn quota_line(quota: &Quota, now: i64, zone: &TimeZone) -> Line {
+    let words = format!("{}: {}", quota.link, quota.words(now, zone));
+    match quota.mark() {
+        None => Line::ok("quota", words),
+        Some(_) if quota.is_stopped() => {
+            let remedy = format!(
+                "calls over it are refused; lift it with mailboat usage --lift-quota {}",
+                quota.link
+            );
+            Line::warn("quota", words, remedy)
+        }
+        Some(_) => Line::warn("quota", words, "at 100 % calls over this link stop"),
     }
 }
 

@@ -31,6 +31,11 @@ impl Out<'_> {
         written(writeln!(self.out, "{}", line.trim_end()).and_then(|()| self.out.flush()))
     }
 
+    /// Text with its own line ends, for another program.
+    pub(crate) fn raw(&mut self, text: &str) -> Result<(), Failure> {
+        written(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()))
+    }
+
     /// A confirmation or hint for a person; nothing with `--json` or `--quiet`.
     pub(crate) fn note(&mut self, line: &str) -> Result<(), Failure> {
         if self.json || self.quiet { Ok(()) } else { self.line(line) }

@@ -7,17 +7,13 @@ use super::{
     Session,
     args::Inbox,
     block_on,
-    out::{brief, bytes, count, safe, span},
+    out::{brief, bytes, count, safe},
     show,
 };
 use crate::{
     control::{Client, Failure, Order},
-    store::{self, OutboxState, PresenceNow, VisitRow, rfc3339},
+    store::{self, OutboxState, PresenceNow, VisitRow},
 };
-
-/// Days of `usage`, and of `usage --month`.
-const USAGE_DAYS: [i64; 2] = [7, 31];
-const DAY_S: i64 = 86_400;
 
 impl Session<'_> {
     pub(super) fn inbox(&mut self, asked: &Inbox) -> Result<(), Failure> {
@@ -165,29 +161,6 @@ impl Session<'_> {
         self.out.table(["id", "title", "you", "unread", "newest", "others"], &cells)
     }
 
-    pub(super) fn usage(&mut self, month: bool) -> Result<(), Failure> {
-        let days = USAGE_DAYS[usize::from(month)];
-        let since = self.out.now.as_second() - days * DAY_S;
-        let rows = self.reader()?.visits(since)?;
-        if self.out.json {
-            return rows.iter().try_for_each(|row| self.out.object(row));
-        }
-        let mut by_day: Vec<(String, Vec<&VisitRow>)> = Vec::new();
-        for row in &rows {
-            let day = rfc3339(row.start)
-                .to_zoned(self.out.zone.clone())
-                .strftime("%a %-d %b")
-                .to_string();
-            match by_day.last_mut() {
-                Some((last, of_day)) if *last == day => of_day.push(row),
-                _ => by_day.push((day, vec![row])),
-            }
-        }
-        let mut cells: Vec<_> = by_day.iter().map(|(day, rows)| usage_cells(day, rows)).collect();
-        cells.push(usage_cells("all", &rows.iter().collect::<Vec<_>>()));
-        self.out.table(["day", "visits", "not done", "up", "down", "online", "messages"], &cells)
-    }
-
     pub(super) fn status(&mut self) -> Result<(), Failure> {
         let paths = self.paths()?;
         let account = Account::load(&paths.account)
@@ -208,6 +181,8 @@ impl Session<'_> {
             "trouble": agent.as_ref().map_or(json!([]), |agent| agent["trouble"].clone()),
             "pid": agent.as_ref().map_or(Value::Null, |agent| agent["pid"].clone()),
         });
+        let quotas = self.quotas(&reader)?;
+        status["quotas"] = quotas.iter().map(|quota| json!(quota.row())).collect();
         let counted =
             serde_json::to_value(&counters).map_err(|err| Failure::chain("internal", &err))?;
         if let (Value::Object(status), Value::Object(counted)) = (&mut status, counted) {
@@ -216,7 +191,8 @@ impl Session<'_> {
         if self.out.json {
             return self.out.object(&status);
         }
-        self.status_lines(&status, &counters)
+        self.status_lines(&status, &counters)?;
+        self.quota_lines(&quotas)
     }
 
     fn status_lines(&mut self, status: &Value, counters: &store::Counters) -> Result<(), Failure> {
@@ -278,20 +254,4 @@ impl Session<'_> {
             }
         })
     }
-}
-
-fn usage_cells(day: &str, rows: &[&VisitRow]) -> [String; 7] {
-    let sum = |what: fn(&VisitRow) -> u64| rows.iter().map(|row| what(row)).sum::<u64>();
-    let seconds =
-        sum(|row| row.end.map_or(0, |end| end.saturating_sub(row.start).max(0).unsigned_abs()));
-    let failed = rows.iter().filter(|row| row.outcome != "done").count();
-    [
-        day.to_owned(),
-        rows.len().to_string(),
-        failed.to_string(),
-        bytes(sum(|row| row.bytes_up)),
-        bytes(sum(|row| row.bytes_down)),
-        span(seconds),
-        format!("{} up, {} down", sum(|row| row.sent), sum(|row| row.received)),
-    ]
 }

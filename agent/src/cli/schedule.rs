@@ -50,6 +50,11 @@ impl Session<'_> {
                 self.out.line(&format!("{label}: {when} (links: {links})"))?;
             }
         }
+        // Nobody may be logged in yet.
+        if let Ok(reader) = self.reader() {
+            let quotas = self.quotas(&reader)?;
+            self.quota_lines(&quotas)?;
+        }
         if settings.connect.is_empty() {
             self.out.line("no rule: the agent calls only when asked, with mailboat sync")?;
         } else if !self.agent_status().is_ok_and(|status| status.is_some()) {

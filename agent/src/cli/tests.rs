@@ -81,6 +81,12 @@ impl Home {
         rows.remove(0)
     }
 
+    /// The rows of a command that may say with its exit code what it found.
+    fn rows_of_any_code(&self, args: &[&str]) -> Vec<Value> {
+        let ran = self.run(&[args, &["--json"]].concat());
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     fn rows(&self, args: &[&str]) -> Vec<Value> {
         self.run(&[args, &["--json"]].concat()).rows()
     }
@@ -526,6 +532,8 @@ fn an_exchange_with_nothing_new_is_one_request_of_few_bytes() {
         (&"done".into(), &outcome["bytes_up"])
     );
 }
+
+mod costs;
 
 #[test]
 fn a_budget_below_what_one_exchange_costs_is_kept() {

@@ -129,6 +129,14 @@ pub enum Order {
         #[serde(default)]
         budget: Option<u64>,
     },
+    /// Lifts the quota of a link until it begins anew.
+    LiftQuota {
+        /// The name of its profile.
+        link: String,
+        /// Bytes that may be used beyond it; none for no limit.
+        #[serde(default)]
+        bytes: Option<u64>,
+    },
     /// What the agent is doing.
     Status,
     /// Answers at once, then sends events until the connection is closed.

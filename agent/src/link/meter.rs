@@ -1,14 +1,14 @@
 //! Counts what crosses a TCP socket, to the byte, and stops at a limit.
 //!
 //! A [`Meter`] is a budget: it may span several connections one after the other or side by side, so failed attempts
-//! count. It sits below TLS and sees what the kernel was given and what was taken from it; segments, their headers
-//! and what the kernel sends twice are not seen here.
+//! count. It sits below TLS and sees what the kernel was given and what was taken from it; of segments, their headers
+//! and what the kernel sends twice only [`Meter::ip_bytes`] knows, which limits nothing.
 
 use std::{
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
@@ -17,8 +17,11 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
     time::Instant,
 };
+
+use super::segments::{self, Counted, IpBytes, payload_within};
 
 /// The limit is reached: the read or write was not made.
 #[derive(Debug, thiserror::Error)]
@@ -33,23 +36,72 @@ pub struct Meter(Arc<Budget>);
 struct Budget {
     tally: Tally,
     limit: u64,
+    /// Bound of payload and headers together.
+    ip_limit: u64,
+    /// What the headers of all that passed are about, rather too much than too little.
+    headers: AtomicU64,
     /// Nothing passes beyond this sum either, for the time being.
     trial: AtomicU64,
     /// Held across a (never blocking) read or write where there is a limit, so that two connections cannot both
     /// spend the last byte.
     gate: Mutex<()>,
+    connections: Mutex<Connections>,
+}
+
+impl Budget {
+    /// What payload and headers may still come to.
+    fn ip_left(&self) -> u64 {
+        match self.ip_limit {
+            u64::MAX => u64::MAX,
+            limit => {
+                let spent = self.tally.moved().saturating_add(self.headers.load(Relaxed));
+                limit.saturating_sub(spent)
+            }
+        }
+    }
+}
+
+/// What connections cost as IP sees it.
+#[derive(Debug, Default)]
+struct Connections {
+    /// Those that are gone.
+    gone: IpBytes,
+    open: Vec<Counted>,
 }
 
 impl Meter {
     /// A meter which lets at most `limit` bytes pass, up and down together; `None` only counts.
     #[must_use]
     pub fn new(limit: Option<u64>) -> Self {
+        Self::within(limit, None)
+    }
+
+    /// The same, which also lets pass no more than `ip_limit` bytes with the headers of all segments, as far as they can
+    /// be known beforehand: what goes twice is not.
+    #[must_use]
+    pub fn within(limit: Option<u64>, ip_limit: Option<u64>) -> Self {
         Self(Arc::new(Budget {
             tally: Tally::new(),
             limit: limit.unwrap_or(u64::MAX),
+            ip_limit: ip_limit.unwrap_or(u64::MAX),
+            headers: AtomicU64::new(0),
             trial: AtomicU64::new(u64::MAX),
             gate: Mutex::new(()),
+            connections: Mutex::default(),
         }))
+    }
+
+    /// Bytes of IP packets that all connections so far cost, from SYN to FIN: what interfaces count, but for names that
+    /// were looked up and connections that did not come about.
+    #[must_use]
+    pub fn ip_bytes(&self) -> IpBytes {
+        let connections = self.connections();
+        let open = connections.open.iter().map(Counted::ip_bytes);
+        open.fold(connections.gone, IpBytes::plus)
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.0.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes written to sockets.
@@ -67,7 +119,7 @@ impl Meter {
     /// Bytes that may still pass; `None` without a limit.
     #[must_use]
     pub fn remaining(&self) -> Option<u64> {
-        (self.0.limit != u64::MAX).then(|| self.left())
+        (self.0.limit.min(self.0.ip_limit) != u64::MAX).then(|| self.left())
     }
 
     /// Lets at most `bytes` more pass until the next call of this, whatever the limit leaves; `None` lifts that. What
@@ -84,12 +136,30 @@ impl Meter {
     }
 
     fn left(&self) -> u64 {
-        self.0.limit.saturating_sub(self.0.tally.moved())
+        self.0.limit.saturating_sub(self.0.tally.moved()).min(payload_within(self.0.ip_left()))
     }
 
     /// Puts a stream under this meter.
     pub(crate) fn wrap<S>(&self, stream: S) -> Metered<S> {
         Metered { stream, meter: self.clone(), own: Arc::new(Tally::new()) }
+    }
+
+    /// The same for a connection, whose cost as IP sees it is known too.
+    pub(crate) fn tcp(&self, stream: TcpStream) -> Metered<TcpStream> {
+        let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
+        let metered = self.wrap(stream);
+        self.0.headers.fetch_add(segments::CONNECTION, Relaxed);
+        self.connections().open.push(Counted::new(ends, metered.tally()));
+        metered
+    }
+
+    /// A connection goes.
+    fn note_gone(&self, tally: &Arc<Tally>) {
+        let mut connections = self.connections();
+        if let Some(at) = connections.open.iter().position(|open| open.is(tally)) {
+            let gone = connections.open.swap_remove(at).ip_bytes();
+            connections.gone = connections.gone.plus(gone);
+        }
     }
 }
 
@@ -151,6 +221,13 @@ pub(crate) struct Metered<S> {
     own: Arc<Tally>,
 }
 
+impl<S> Drop for Metered<S> {
+    /// While the kernel still knows it.
+    fn drop(&mut self) {
+        self.meter.note_gone(&self.own);
+    }
+}
+
 impl<S> Metered<S> {
     /// What this stream alone has moved.
     pub(crate) fn tally(&self) -> Arc<Tally> {
@@ -167,11 +244,11 @@ impl<S> Metered<S> {
         let budget = &*self.meter.0;
         // The gate guards no data, so a panic of another holder leaves nothing broken.
         let most = budget.limit.min(budget.trial.load(Relaxed));
-        let _gate =
-            (most != u64::MAX).then(|| budget.gate.lock().unwrap_or_else(PoisonError::into_inner));
-        let allowed = usize::try_from(most.saturating_sub(budget.tally.moved()))
-            .unwrap_or(usize::MAX)
-            .min(wanted);
+        let is_bound = most.min(budget.ip_limit) != u64::MAX;
+        let _gate = is_bound.then(|| budget.gate.lock().unwrap_or_else(PoisonError::into_inner));
+        let left = most.saturating_sub(budget.tally.moved());
+        let left = left.min(segments::payload_at_once(budget.ip_left()));
+        let allowed = usize::try_from(left).unwrap_or(usize::MAX).min(wanted);
         if allowed == 0 && wanted != 0 {
             self.own.refused.store(true, Relaxed);
             return Poll::Ready(Err(io::Error::other(BudgetSpent)));
@@ -180,6 +257,7 @@ impl<S> Metered<S> {
         for tally in [&budget.tally, &*self.own] {
             tally.count(direction(tally), moved);
         }
+        budget.headers.fetch_add(segments::headers_of(moved as u64), Relaxed);
         Poll::Ready(Ok(moved))
     }
 }
@@ -312,5 +390,30 @@ mod tests {
         assert_eq!(meter.idle(), Duration::from_secs(5));
         stream.write_all(b"x").await.unwrap();
         assert_eq!((meter.idle(), meter.remaining()), (Duration::ZERO, None));
+    }
+
+    #[tokio::test]
+    async fn a_limit_with_headers_holds_for_many_small_pieces_and_for_large_ones() {
+        for piece in [1, 40, 1_000, 8_000] {
+            let (near, mut far) = duplex(1 << 20);
+            let meter = Meter::within(None, Some(20_000));
+            let mut stream = meter.wrap(near);
+            let (mut pieces, mut passed) = (0, 0);
+            while let Ok(written) = stream.write(&vec![0; piece]).await {
+                (pieces, passed) = (pieces + 1, passed + written);
+            }
+            assert!(stream.tally().was_refused() && 0 < pieces);
+            let segments = pieces * piece.div_ceil(1_400);
+            assert!(
+                passed + segments * 52 <= 20_000,
+                "{passed} bytes in {pieces} pieces of {piece}"
+            );
+            assert!(piece < 1_000 || 17_000 < passed, "{passed} bytes in pieces of {piece}");
+            assert!(meter.remaining().unwrap() < 1_000);
+            drop(stream);
+            let mut seen = Vec::new();
+            far.read_to_end(&mut seen).await.unwrap();
+            assert_eq!(seen.len(), passed);
+        }
     }
 }

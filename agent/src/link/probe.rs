@@ -75,7 +75,7 @@ async fn straight(
     let (connected, took) = timed(dial::connect_any(&addresses)).await;
     let told = |(stream, rtt): &(TcpStream, Duration)| reached(stream, *rtt);
     let (stream, _) = note(findings, Check::Tcp, took, connected, told)?;
-    Some(meter.wrap(stream))
+    Some(meter.tcp(stream))
 }
 
 async fn through_proxy(

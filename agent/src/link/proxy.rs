@@ -148,7 +148,7 @@ async fn reach(via: &Via, meter: &Meter) -> Result<(Metered<TcpStream>, Duration
         fault: ProxyFault::NotThere,
         source: Some(Box::new(err)),
     })?;
-    Ok((meter.wrap(tcp), rtt))
+    Ok((meter.tcp(tcp), rtt))
 }
 
 /// `host:port`, always with the port: what CONNECT names.

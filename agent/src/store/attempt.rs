@@ -67,6 +67,8 @@ pub(crate) struct Packed {
 pub(crate) struct Attempt {
     pub(crate) x: u64,
     pub(crate) body: Bytes,
+    /// What messages take of it; not the store's to know.
+    pub(crate) messages: u64,
     /// Marks that it carries.
     pub(crate) marks: Vec<Mark>,
     /// Whether there was room for deliveries.
@@ -227,6 +229,7 @@ impl Tx<'_> {
         Ok(Attempt {
             x: draft.x,
             body: packed.body,
+            messages: 0,
             marks: draft.marks,
             has_room: draft.has_room,
             cursors: draft.position.cursors,

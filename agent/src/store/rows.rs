@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use config::Price;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -196,7 +197,7 @@ pub struct WaitingByKind {
 }
 
 /// One row of `usage`: a visit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VisitRow {
     /// Which.
     #[serde(skip)]
@@ -207,8 +208,14 @@ pub struct VisitRow {
     /// When it ended; none while it is under way, or where the agent was killed.
     #[serde(serialize_with = "some_time")]
     pub end: Option<i64>,
-    /// The link it went over.
+    /// The link it went over: its profile's name, else its interface, else `call`.
     pub link: String,
+    /// `metered`, `unmetered` or `unknown`, as it was then.
+    pub class: String,
+    /// The label of the rule that asked for it; empty where somebody did.
+    pub rule: String,
+    /// Whether it is a line that was held.
+    pub live: bool,
     /// Bytes written to the socket.
     pub bytes_up: u64,
     /// Bytes read from the socket.
@@ -225,8 +232,31 @@ pub struct VisitRow {
     pub received: u64,
     /// What failed, in words.
     pub words: String,
-    /// Bytes by kind.
+    /// Bytes at the socket by kind: `messages_up`, `control_up`, `overhead_up`, and the same `_down`. Together they are
+    /// all of them.
     pub by_kind: BTreeMap<String, u64>,
+    /// Bytes of IP packets sent.
+    pub ip_bytes_up: u64,
+    /// Bytes of IP packets received.
+    pub ip_bytes_down: u64,
+    /// Whether the system told of those; otherwise they are an estimate.
+    pub ip_measured: bool,
+    /// In money, by the tariff of then; none without one.
+    pub cost: Option<Price>,
+    /// Of which currency; empty without a tariff.
+    pub currency: String,
+    /// When the figures were written last.
+    #[serde(skip)]
+    pub noted: Option<i64>,
+}
+
+impl VisitRow {
+    /// How long it lasted, in seconds, as far as it was written down.
+    #[must_use]
+    pub fn seconds(&self) -> u64 {
+        let until = self.end.or(self.noted).unwrap_or(self.start);
+        until.saturating_sub(self.start).max(0).unsigned_abs()
+    }
 }
 
 /// Seconds since 1970 as text; years that no calendar has are cut off.

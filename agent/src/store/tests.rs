@@ -5,6 +5,7 @@ mod answering;
 mod conversing;
 mod durable;
 mod outgoing;
+mod quotas;
 mod reading;
 mod telling;
 

@@ -7,6 +7,7 @@ use wire::{BodyReader, Frame, HeldRow, LaneMask, Packet, Stop};
 
 use super::{
     Answer, Progress, SyncError, Terms, Transport,
+    outcome::share,
     plan::{self, Greeting, Room},
 };
 use crate::store::{Applied, Ask, Attempt, Incoming, Store, Submits};
@@ -83,7 +84,7 @@ impl<'s> Exchange<'s> {
         let request_max = position.limits.request_max;
         let room = Room::new(self.terms, request_max, left, nothing_held, position.x + 1);
         let ask = Ask { submits, bytes_max: room.draft_max(), share_read: self.terms.share_read };
-        let mut reason_not = None;
+        let (mut reason_not, mut messages) = (None, 0);
         let attempt = self.store.attempt(ask, |draft| {
             let greeting = Greeting { lanes: self.terms.lanes, hold_s };
             let packed = plan::pack(draft, self.terms, &room, greeting)?;
@@ -93,11 +94,12 @@ impl<'s> Exchange<'s> {
                 // Nothing of the draft is kept.
                 return Err(SyncError::Unfinished);
             }
+            messages = plan::messages_in(draft, &packed);
             Ok(packed)
         });
         match reason_not {
             Some(next) => Ok(next),
-            None => attempt.map(Next::Go),
+            None => attempt.map(|attempt| Next::Go(Attempt { messages, ..attempt })),
         }
     }
 
@@ -110,6 +112,7 @@ impl<'s> Exchange<'s> {
     ) -> Result<Exchanged, SyncError> {
         progress.requests += 1;
         progress.request_bytes += attempt.body.len() as u64;
+        progress.request_messages += attempt.messages;
         let hold = Duration::from_secs(u64::from(self.mode.hold_s));
         let mut answer = transport.post(attempt.body.clone(), hold).await?;
         if answer.status() != 200 {
@@ -163,6 +166,8 @@ pub(crate) struct Reading<'a> {
     reader: BodyReader,
     bounds: Bounds,
     read: u64,
+    /// So many of them were told apart by what they carry.
+    told_apart: u64,
     /// So many of them when something new came last.
     read_at_news: u64,
     welcomed_at: i64,
@@ -185,6 +190,7 @@ impl<'a> Reading<'a> {
             reader: BodyReader::new(),
             bounds,
             read: 0,
+            told_apart: 0,
             read_at_news: 0,
             welcomed_at: store.now(),
             lanes,
@@ -234,6 +240,9 @@ impl<'a> Reading<'a> {
         while let Some(packet) = self.reader.next().map_err(SyncError::Damaged)? {
             self.keep(&packet, progress)?;
             self.packets += 1;
+            // What came of the packet behind it is taken for this one's: in sum that comes right.
+            let bytes = self.read - std::mem::replace(&mut self.told_apart, self.read);
+            progress.answer_messages += messages_of(&packet, bytes);
             if self.is_done {
                 return Ok(());
             }
@@ -345,6 +354,26 @@ impl<'a> Reading<'a> {
         let newest = self.store.reader().position()?.x;
         if newest == self.attempt.x { Ok(()) } else { Err(SyncError::NotOurs) }
     }
+}
+
+/// What messages take of the `bytes` that brought a packet: it is compressed whole, so in proportion.
+fn messages_of(packet: &Packet, bytes: u64) -> u64 {
+    /// An entry of lane latest, a message's header, and any other frame, about.
+    const ENTRY: u64 = 24;
+    const HEADER: u64 = 8;
+    const FRAME: u64 = 12;
+    let (mut messages, mut control) = (0, 0);
+    for frame in &packet.frames {
+        match frame {
+            Frame::Deliveries(mail) => {
+                messages +=
+                    mail.entries.iter().map(|mail| mail.body.len() as u64 + HEADER).sum::<u64>();
+            }
+            Frame::Latest(latest) => control += ENTRY * latest.entries.len() as u64,
+            _ => control += FRAME,
+        }
+    }
+    share(bytes, messages, messages + control)
 }
 
 /// Takes the answer's end off the connection, so that it can carry another request. It comes with the last packet; where

@@ -20,8 +20,12 @@ pub struct Progress {
     pub requests: u32,
     /// Bytes of request bodies.
     pub request_bytes: u64,
+    /// Of these, what messages took: compressed together with the rest, so in proportion.
+    pub request_messages: u64,
     /// Bytes of answer bodies that were read.
     pub answer_bytes: u64,
+    /// Of these, what messages took.
+    pub answer_messages: u64,
     /// Bytes of the bodies of messages that came, before compression.
     pub message_bytes: u64,
     /// Exchanges that came to their `Done`.
@@ -36,7 +40,9 @@ impl Progress {
         self.received += other.received;
         self.requests += other.requests;
         self.request_bytes += other.request_bytes;
+        self.request_messages += other.request_messages;
         self.answer_bytes += other.answer_bytes;
+        self.answer_messages += other.answer_messages;
         self.message_bytes += other.message_bytes;
         self.done += other.done;
     }
@@ -120,12 +126,6 @@ impl Outcome {
     /// The same for the ledger.
     #[must_use]
     pub fn ledger(&self, progress: &Progress, round_trips: u64) -> VisitEnd {
-        let bodies = progress.request_bytes + progress.answer_bytes;
-        let by_kind = BTreeMap::from([
-            ("up".to_owned(), progress.request_bytes),
-            ("down".to_owned(), progress.answer_bytes),
-            ("overhead".to_owned(), (self.bytes_up + self.bytes_down).saturating_sub(bodies)),
-        ]);
         VisitEnd {
             bytes_up: self.bytes_up,
             bytes_down: self.bytes_down,
@@ -135,9 +135,37 @@ impl Outcome {
             received: self.received,
             outcome: self.outcome.name(),
             words: self.words.clone(),
-            by_kind,
+            by_kind: by_kind((self.bytes_up, self.bytes_down), progress),
+            ..VisitEnd::default()
         }
     }
+}
+
+/// What the bytes at the socket were (up, down): messages; control (greetings, answers, receipts, requests to chat,
+/// lists); and overhead, which is what carries them: TLS, HTTP, proxies, and attempts that came to nothing.
+#[must_use]
+pub fn by_kind(moved: (u64, u64), progress: &Progress) -> BTreeMap<String, u64> {
+    let ways = [
+        ("up", moved.0, progress.request_bytes, progress.request_messages),
+        ("down", moved.1, progress.answer_bytes, progress.answer_messages),
+    ];
+    let mut kinds = BTreeMap::new();
+    for (way, moved, bodies, messages) in ways {
+        // A request that was cut did not leave whole.
+        let body = bodies.min(moved);
+        let messages = share(body, messages, bodies);
+        kinds.insert(format!("messages_{way}"), messages);
+        kinds.insert(format!("control_{way}"), body - messages);
+        kinds.insert(format!("overhead_{way}"), moved - body);
+    }
+    kinds
+}
+
+/// So much of `bytes` as `part` is of `whole`; at most all of it.
+pub(super) fn share(bytes: u64, part: u64, whole: u64) -> u64 {
+    let part = u128::from(part.min(whole));
+    let share = (u128::from(bytes) * part).checked_div(u128::from(whole)).unwrap_or_default();
+    u64::try_from(share).unwrap_or(bytes)
 }
 
 fn judge(
@@ -183,5 +211,30 @@ fn describe(err: &SyncError) -> String {
     match err.remedy() {
         "" => words,
         remedy => format!("{words}. {remedy}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_bytes_add_up_to_what_the_socket_saw() {
+        let progress = Progress {
+            request_bytes: 1_000,
+            request_messages: 900,
+            answer_bytes: 300,
+            answer_messages: 0,
+            ..Progress::default()
+        };
+        for (up, down) in [(1_500, 800), (400, 0), (0, 0), (1_000, 300)] {
+            let kinds = by_kind((up, down), &progress);
+            let sum = |way: &str| -> u64 {
+                kinds.iter().filter(|(name, _)| name.ends_with(way)).map(|(_, bytes)| bytes).sum()
+            };
+            assert_eq!((sum("_up"), sum("_down")), (up, down), "{kinds:?}");
+        }
+        let cut = by_kind((400, 0), &progress);
+        assert_eq!((cut["messages_up"], cut["control_up"], cut["overhead_up"]), (360, 40, 0));
     }
 }

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use wire::{
-    BodyWriter, EncodeError, Frame, Hello, LaneMask, PREAMBLE_LEN, Submits, limits::REQUEST_TARGET,
+    BodyWriter, EncodeError, Frame, Hello, LaneMask, PREAMBLE_LEN, Submits, kind,
+    limits::REQUEST_TARGET,
 };
 
-use super::Terms;
+use super::{Terms, outcome::share};
 use crate::store::{Draft, Packed};
 
 /// A request takes no longer than this many seconds of the link, unless one envelope does.
@@ -83,6 +84,23 @@ pub(crate) fn packet_max(terms: &Terms) -> usize {
 pub(crate) struct Greeting {
     pub(crate) lanes: LaneMask,
     pub(crate) hold_s: u16,
+}
+
+/// What messages take of a request's body: it is compressed whole, so in proportion.
+pub(crate) fn messages_in(draft: &Draft, packed: &Packed) -> u64 {
+    /// Of `Hello`, of a mark, and of an item's header, about.
+    const HELLO: u64 = 24;
+    const MARK: u64 = 6;
+    const HEADER: u64 = 8;
+    let (mut messages, mut control) = (0, HELLO + MARK * packed.marks as u64);
+    for submit in &draft.submits[..packed.taken] {
+        let len = submit.body.len() as u64 + HEADER;
+        match submit.kind {
+            kind::TEXT | kind::MESSAGE | kind::EDIT | kind::DELETE => messages += len,
+            _ => control += len,
+        }
+    }
+    share(packed.body.len() as u64, messages, messages + control)
 }
 
 /// Writes the request for a draft: as many items as fit, in packets.

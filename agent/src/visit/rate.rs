@@ -15,7 +15,7 @@ pub(super) fn slow_rate(visits: &[VisitRow], link: &str) -> Option<u64> {
     let rate = |visit: &VisitRow| {
         let seconds = u64::try_from(visit.end?.checked_sub(visit.start)?).ok()?;
         let bytes = visit.bytes_up + visit.bytes_down;
-        let tells = visit.link == link && RATE_BYTES_MIN <= bytes;
+        let tells = visit.link == link && !visit.live && RATE_BYTES_MIN <= bytes;
         tells.then_some((bytes, seconds))
     };
     let newest = visits.iter().rev().filter_map(rate).take(NEWEST);
@@ -32,11 +32,9 @@ pub(super) fn slow_rate(visits: &[VisitRow], link: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::VisitId;
 
     fn visit(bytes: u64, seconds: i64) -> VisitRow {
         VisitRow {
-            id: VisitId::default(),
             start: 1_000,
             end: Some(1_000 + seconds),
             link: "call".into(),
@@ -45,10 +43,7 @@ mod tests {
             outcome: "done".into(),
             requests: 1,
             round_trips: 3,
-            sent: 0,
-            received: 0,
-            words: String::new(),
-            by_kind: std::collections::BTreeMap::new(),
+            ..VisitRow::default()
         }
     }
 

@@ -22,6 +22,12 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Of a visit that was not made, because something forbids it.
+    pub(crate) fn refused(words: String) -> Self {
+        let Self { outcome, cost, .. } = Self::broken();
+        Self { outcome: Outcome { words, ..outcome }, ending: Ending::Bounded, cost, trouble: None }
+    }
+
     /// Of a visit that panicked: a fault of ours, but not the end of the agent.
     pub(crate) fn broken() -> Self {
         let words = "the visit failed for a reason of our own; the agent's log says more";

@@ -190,7 +190,8 @@ fn the_ledger_and_the_counters_say_what_was_told() {
     let (bench, bob) = Bench::with_bob();
     bench.send(bob, "one");
     let visit = bench.store.begin_visit("modem").unwrap();
-    bench.store.note_visit(visit, 10, 20).unwrap();
+    let so_far = VisitEnd { bytes_up: 10, bytes_down: 20, ..VisitEnd::default() };
+    bench.store.note_visit(visit, &so_far).unwrap();
     let end =
         VisitEnd { bytes_up: 100, bytes_down: 200, outcome: "partial", ..VisitEnd::default() };
     bench.store.end_visit(visit, &end).unwrap();

@@ -1,0 +1,149 @@
+//! What visits cost and may cost: the ledger, its sums, and quotas.
+
+use std::time::Duration;
+
+use super::*;
+use crate::store::{Options, Store, VisitBegin, VisitEnd};
+
+/// A link that fits everywhere.
+const STICK: &str = "[[link]]\nname = \"stick\"\nmetered = true\ntariff_per_mb = 100\ncurrency = \"EUR\"\n\
+    quota = \"1 MiB\"\nrate = \"40 kbit/s\"\n";
+
+fn settings(home: &Home, toml: &str) {
+    std::fs::write(home.path().join("agent.toml"), toml).unwrap();
+}
+
+/// As if a visit had just cost so much.
+fn spend(home: &Home, bytes: u64) {
+    let options = Options { patience: Duration::from_secs(10), ..Options::default() };
+    let store = Store::open(&home.path().join("store.db"), options).unwrap();
+    let begin =
+        VisitBegin { link: "stick".to_owned(), metered: Some(true), ..VisitBegin::default() };
+    let visit = store.begin_visit(begin).unwrap();
+    let end =
+        VisitEnd { ip_down: bytes, ip_measured: true, outcome: "done", ..VisitEnd::default() };
+    store.end_visit(visit, &end).unwrap();
+}
+
+fn notices(home: &Home) -> Vec<String> {
+    let rows = home.rows(&["inbox"]);
+    let notices = rows.iter().filter(|row| row["kind"] == "notice");
+    notices.map(|row| row["text"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_visit_is_in_the_ledger_with_its_link_its_kinds_of_bytes_and_its_money() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, STICK);
+    home.one(&["block", "bob"]);
+    let outcome = home.one(&["sync"]);
+    let visit = home.rows(&["usage"]).remove(0);
+    assert_eq!(
+        (&visit["link"], &visit["class"], &visit["live"], &visit["outcome"]),
+        (&"stick".into(), &"metered".into(), &false.into(), &"done".into()),
+        "{visit}"
+    );
+    let number = |value: &Value| value.as_u64().unwrap();
+    assert_eq!(visit["bytes_up"], outcome["bytes_up"]);
+    let kinds = visit["by_kind"].as_object().unwrap();
+    for way in ["up", "down"] {
+        let of_way = kinds.iter().filter(|(kind, _)| kind.ends_with(&format!("_{way}")));
+        let sum: u64 = of_way.map(|(_, bytes)| number(bytes)).sum();
+        assert_eq!(sum, number(&visit[&format!("bytes_{way}")]), "{visit}");
+    }
+    assert!(0 < number(&kinds["control_up"]) && 0 < number(&kinds["overhead_up"]), "{visit}");
+    assert_eq!(kinds["messages_up"], 0, "blocking somebody is no message");
+    let ip = number(&visit["ip_bytes_up"]) + number(&visit["ip_bytes_down"]);
+    let payload = number(&visit["bytes_up"]) + number(&visit["bytes_down"]);
+    assert!((payload + 7 * 40..payload + 20 * 72).contains(&ip), "{visit}");
+    // 100 EUR for 1,000,000 bytes: a ten-thousandth for each.
+    let cost: config::Price = visit["cost"].as_str().unwrap().parse().unwrap();
+    assert_eq!((cost.millionths(), &visit["currency"]), (100 * ip, &"EUR".into()), "{visit}");
+}
+
+#[test]
+fn usage_adds_up_by_day_month_link_and_kind_for_people_scripts_and_spreadsheets() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, STICK);
+    home.one(&["sync"]);
+    home.one(&["sync"]);
+    let bytes: u64 =
+        home.rows(&["usage"]).iter().map(|row| row["bytes_up"].as_u64().unwrap()).sum();
+    for (by, key) in [("day", "day"), ("month", "month"), ("link", "link")] {
+        let row = home.one(&["usage", "--by", by]);
+        assert_eq!((&row["visits"], &row["bytes_up"]), (&2.into(), &bytes.into()), "{row}");
+        assert!(row[key].is_string() && row["cost"]["EUR"].is_string(), "{row}");
+        assert_eq!(row["quota"].is_object(), by == "link", "{row}");
+    }
+    let kinds = home.rows(&["usage", "--by", "kind"]);
+    let of_kinds: u64 = kinds.iter().map(|row| row["bytes_up"].as_u64().unwrap()).sum();
+    assert_eq!((kinds.len(), of_kinds), (3, bytes));
+    let csv = home.run(&["usage", "--csv"]).out;
+    let lines: Vec<_> = csv.split("\r\n").collect();
+    assert!(lines.len() == 4 && lines[0].starts_with("start,end,link"), "{csv}");
+    assert!(lines[1].contains(",stick,metered,"), "{csv}");
+    let days = home.run(&["usage", "--csv", "--by", "day"]).out;
+    assert!(days.starts_with("day,visits,") && days.contains(" EUR\r\n"), "{days}");
+    let shown = home.run(&["usage"]).out;
+    assert!(shown.contains("on the link") && shown.contains("quota of stick: "), "{shown}");
+    assert!(home.rows(&["usage", "--since", "2001-01-01"]).len() == 2);
+    assert_eq!(home.rows(&["usage", "--since", "9000-01-01"]).len(), 0);
+    let wrong = home.run(&["usage", "--since", "yesterday"]);
+    assert!(wrong.code == exit::USAGE && wrong.err.contains("2026-11-01"), "{wrong:?}");
+}
+
+#[test]
+fn a_quota_warns_twice_then_stops_every_call_until_it_is_lifted() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, STICK);
+    spend(&home, 780 << 10);
+    home.one(&["sync"]);
+    home.one(&["sync"]);
+    let told = notices(&home);
+    assert!(told.len() == 1 && told[0].contains("(76 %)"), "{told:?}");
+    spend(&home, 200 << 10);
+    home.one(&["sync"]);
+    assert_eq!(notices(&home).len(), 2, "{:?}", notices(&home));
+    assert_eq!(home.one(&["status"])["quotas"][0]["stopped"], false);
+    spend(&home, 40 << 10);
+    // The last one that was still made finds it used up.
+    let before = home.rows(&["usage"]).len();
+    let refused = home.run(&["sync"]);
+    assert_eq!(refused.code, exit::FAILED, "{refused:?}");
+    assert!(refused.err.contains("mailboat usage --lift-quota stick"), "{refused:?}");
+    assert_eq!(home.rows(&["usage"]).len(), before, "no call was made");
+    let status = home.one(&["status"]);
+    assert_eq!(status["quotas"][0]["stopped"], true, "{status}");
+    assert!(home.run(&["schedule"]).out.contains("calls over it are refused"));
+    let doctor = home.rows_of_any_code(&["doctor"]);
+    let quota = doctor.iter().find(|line| line["check"] == "quota").unwrap();
+    assert_eq!(quota["level"], "warn", "{quota}");
+
+    let wrong = home.run(&["usage", "--lift-quota", "stock"]);
+    assert!(wrong.code == exit::USAGE && wrong.err.contains("stick"), "{wrong:?}");
+    let lifted = home.one(&["usage", "--lift-quota", "stick", "--until", "50KiB"]);
+    assert_eq!((&lifted["lifted"], &lifted["stopped"]), (&true.into(), &false.into()));
+    home.one(&["sync"]);
+    spend(&home, 50 << 10);
+    assert_eq!(home.run(&["sync"]).code, exit::FAILED, "and that is used up as well");
+    home.one(&["usage", "--lift-quota", "stick"]);
+    spend(&home, 50 << 20);
+    home.one(&["sync"]);
+    assert!(home.one(&["status"])["quotas"][0]["left"].is_null());
+}
+
+#[test]
+fn with_an_agent_a_quota_is_lifted_through_it_and_a_held_line_stops_too() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, STICK);
+    spend(&home, 1 << 20);
+    let agent = Resident::start(&home);
+    assert_eq!(home.run(&["sync"]).code, exit::FAILED);
+    home.one(&["usage", "--lift-quota", "stick"]);
+    assert_eq!(home.one(&["sync"])["outcome"], "done");
+    agent.end().unwrap();
+}

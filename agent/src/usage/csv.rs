@@ -1,0 +1,135 @@
+//! The ledger for spreadsheets: comma-separated values by RFC 4180, with a header line. Times are RFC 3339 in UTC.
+
+use super::{By, KINDS, Sum};
+use crate::store::{VisitRow, rfc3339};
+
+/// Each visit.
+#[must_use]
+pub fn visits_csv(visits: &[VisitRow]) -> String {
+    let mut heads: Vec<String> = [
+        "start",
+        "end",
+        "link",
+        "class",
+        "rule",
+        "live",
+        "outcome",
+        "bytes_up",
+        "bytes_down",
+        "ip_bytes_up",
+        "ip_bytes_down",
+        "ip_measured",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let kinds = || KINDS.iter().flat_map(|kind| ["up", "down"].map(|way| format!("{kind}_{way}")));
+    heads.extend(kinds());
+    heads.extend(
+        ["requests", "round_trips", "sent", "received", "cost", "currency", "words"]
+            .map(str::to_owned),
+    );
+    let mut text = line(&heads);
+    for visit in visits {
+        let time = |at: i64| rfc3339(at).to_string();
+        let mut cells = vec![
+            time(visit.start),
+            visit.end.map(time).unwrap_or_default(),
+            visit.link.clone(),
+            visit.class.clone(),
+            visit.rule.clone(),
+            visit.live.to_string(),
+            visit.outcome.clone(),
+            visit.bytes_up.to_string(),
+            visit.bytes_down.to_string(),
+            visit.ip_bytes_up.to_string(),
+            visit.ip_bytes_down.to_string(),
+            visit.ip_measured.to_string(),
+        ];
+        cells.extend(
+            kinds().map(|kind| visit.by_kind.get(&kind).copied().unwrap_or_default().to_string()),
+        );
+        cells.extend([
+            visit.requests.to_string(),
+            visit.round_trips.to_string(),
+            visit.sent.to_string(),
+            visit.received.to_string(),
+            visit.cost.map(|cost| cost.to_string()).unwrap_or_default(),
+            visit.currency.clone(),
+            visit.words.clone(),
+        ]);
+        text.push_str(&line(&cells));
+    }
+    text
+}
+
+/// Sums. Money of several currencies stands in one cell.
+#[must_use]
+pub fn sums_csv(sums: &[Sum], by: By) -> String {
+    let heads = [
+        by.name(),
+        "visits",
+        "not_done",
+        "seconds",
+        "bytes_up",
+        "bytes_down",
+        "ip_bytes_up",
+        "ip_bytes_down",
+        "sent",
+        "received",
+        "cost",
+    ];
+    let mut text = line(&heads.map(str::to_owned));
+    for sum in sums {
+        let figures = [
+            sum.visits,
+            sum.not_done,
+            sum.seconds,
+            sum.bytes_up,
+            sum.bytes_down,
+            sum.ip_bytes_up,
+            sum.ip_bytes_down,
+            sum.sent,
+            sum.received,
+        ];
+        let mut cells = vec![sum.key.clone()];
+        cells.extend(figures.map(|figure| figure.to_string()));
+        cells.push(sum.money());
+        text.push_str(&line(&cells));
+    }
+    text
+}
+
+fn line(cells: &[String]) -> String {
+    let quoted: Vec<_> = cells.iter().map(|cell| quoted(cell)).collect();
+    format!("{}\r\n", quoted.join(","))
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains(['"', ',', '\r', '\n']) || cell.trim() != cell {
+        return format!("\"{}\"", cell.replace('"', "\"\""));
+    }
+    cell.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_break_a_line_is_quoted_and_quotes_are_doubled() {
+        let cells = ["plain", "a,b", "say \"hi\"", "two\r\nlines", " spaced", ""];
+        let expected = "plain,\"a,b\",\"say \"\"hi\"\"\",\"two\r\nlines\",\" spaced\",\r\n";
+        assert_eq!(line(&cells.map(str::to_owned)), expected);
+    }
+
+    #[test]
+    fn every_line_has_as_many_cells_as_the_header() {
+        let visit = VisitRow { link: "stick".to_owned(), ..VisitRow::default() };
+        let text = visits_csv(&[visit.clone(), visit]);
+        let cells: Vec<_> = text.lines().map(|line| line.split(',').count()).collect();
+        assert_eq!(cells, [25, 25, 25]);
+        assert!(text.starts_with("start,end,link,class,"), "{text}");
+        let text = sums_csv(&[Sum::default()], By::Day);
+        assert!(text.lines().all(|line| line.split(',').count() == 11), "{text}");
+    }
+}

@@ -1,0 +1,146 @@
+//! A visit's page in the ledger: begun, noted now and then, ended. The ledger is told, not obeyed: a visit takes place
+//! also where it cannot be written.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::warn;
+
+use super::{
+    call::Call,
+    over::{self, Over},
+};
+use crate::{
+    link::Meter,
+    store::{Store, VisitEnd, VisitId},
+    sync::{Outcome, Progress, by_kind},
+};
+
+/// How often the cost of a held line is written down, if it had any.
+const NOTE_LINE_EVERY: Duration = Duration::from_secs(300);
+/// How often that of a visit is …
+const NOTE_VISIT_EVERY: Duration = Duration::from_secs(10);
+/// … if it was at least so many bytes.
+const NOTE_VISIT_BYTES: u64 = 4 * 1024;
+
+/// One visit's page.
+#[derive(Clone, Debug)]
+pub(super) struct Page {
+    store: Store,
+    id: Option<VisitId>,
+    over: Over,
+    began: Instant,
+    is_live: bool,
+}
+
+impl Page {
+    pub(super) fn begin(store: &Store, call: &Call, over: Over, is_live: bool) -> Self {
+        let id = store
+            .begin_visit(over.begin(call, is_live))
+            .map_err(|err| warn!(error = %err, "the visit is not in the ledger"))
+            .ok();
+        Self { store: store.clone(), id, over, began: Instant::now(), is_live }
+    }
+
+    /// The link turned out to be this one, once it was dialled.
+    pub(super) fn goes_over(&mut self, over: Over) {
+        if let Some(id) = self.id
+            && let Err(err) = self.store.move_visit(id, &over.name, over.metered)
+        {
+            warn!(error = %err, "the visit's link is not in the ledger");
+        }
+        self.over = over;
+    }
+
+    pub(super) fn over(&self) -> &Over {
+        &self.over
+    }
+
+    /// Writes down the cost so far, now and then; ends, with words, when the link's quota is used up.
+    pub(super) async fn note(
+        &self,
+        meter: &Meter,
+        progress: impl Fn() -> Option<Progress>,
+    ) -> String {
+        let every = if self.is_live { NOTE_LINE_EVERY } else { NOTE_VISIT_EVERY };
+        let least = if self.is_live { 1 } else { NOTE_VISIT_BYTES };
+        let mut tick = interval(every);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut noted = 0;
+        loop {
+            tick.tick().await;
+            let moved = meter.up().saturating_add(meter.down());
+            if moved - noted < least {
+                continue;
+            }
+            noted = moved;
+            let progress = progress().unwrap_or_default();
+            let so_far = self.costs(
+                meter,
+                VisitEnd {
+                    by_kind: by_kind((meter.up(), meter.down()), &progress),
+                    ..VisitEnd::default()
+                },
+            );
+            let ip_bytes = so_far.ip_up.saturating_add(so_far.ip_down);
+            self.write(|id, store| store.note_visit(id, &so_far));
+            self.tell_of_quota();
+            if self.over.left().is_some_and(|left| left <= ip_bytes) {
+                return "the quota of this link is used up: what is left waits".to_owned();
+            }
+        }
+    }
+
+    /// Writes down what it came to.
+    pub(super) fn end(
+        self,
+        meter: &Meter,
+        outcome: &Outcome,
+        progress: &Progress,
+        round_trips: u64,
+    ) {
+        let end = self.costs(meter, outcome.ledger(progress, round_trips));
+        self.write(|id, store| store.end_visit(id, &end));
+        self.tell_of_quota();
+    }
+
+    /// With what the link makes of the bytes.
+    fn costs(&self, meter: &Meter, end: VisitEnd) -> VisitEnd {
+        let ip = meter.ip_bytes();
+        let (cost, currency) = self.over.cost(ip.sum(), self.began.elapsed().as_secs());
+        VisitEnd {
+            bytes_up: meter.up(),
+            bytes_down: meter.down(),
+            ip_up: ip.up,
+            ip_down: ip.down,
+            ip_measured: ip.is_measured,
+            cost,
+            currency,
+            ..end
+        }
+    }
+
+    fn write(&self, write: impl FnOnce(VisitId, &Store) -> Result<(), crate::store::StoreError>) {
+        if let Some(Err(err)) = self.id.map(|id| write(id, &self.store)) {
+            warn!(error = %err, "the visit's cost is not in the ledger");
+        }
+    }
+
+    /// Once for each mark that the link's quota has reached.
+    fn tell_of_quota(&self) {
+        let now = self.store.now();
+        let quota = self
+            .over
+            .profile
+            .as_ref()
+            .and_then(|profile| over::quota_of(profile, self.store.reader(), now));
+        let Some(quota) = quota else { return };
+        let Some(mark) = quota.mark() else { return };
+        let words = quota.notice(now, &TimeZone::system());
+        match self.store.tell_of_quota(&quota.link, quota.period.begins, mark, &words) {
+            Ok(_) => {}
+            Err(err) => warn!(error = %err, "the user could not be told of a quota"),
+        }
+    }
+}
