@@ -13,6 +13,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::stored::Stored;
 pub use self::{
     arrival::{Arrival, Sight, calls_needed},
     habit::{Habit, News, Tally},

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod cli;
 pub mod control;
+pub mod estimate;
 pub mod link;
 pub mod notify;
 pub mod orders;

@@ -16,10 +16,12 @@ mod compose;
 mod conversations;
 mod deliver;
 mod fork;
+mod habits;
 mod id;
 mod identity;
 mod inbox;
 mod item;
+mod lapse;
 mod latest;
 mod lock;
 mod merge;
@@ -56,6 +58,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use tokio::sync::broadcast;
 
@@ -67,6 +70,7 @@ pub use self::{
     clock::Clock,
     compose::Compose,
     fork::NewDevice,
+    habits::Reliability,
     id::{ConversationId, IdError, ItemId, MessageId, OutboxId},
     identity::{Identity, Position},
     inbox::Inbox,
@@ -110,6 +114,8 @@ pub enum Change {
 pub struct Options {
     /// Where the time comes from.
     pub clock: Clock,
+    /// Where days begin, as far as people's habits go.
+    pub zone: TimeZone,
     /// How long to wait for another process that holds the store for a moment.
     pub patience: Duration,
     /// Stands for a small disk: the most pages (of 4 KiB) that the file may have.
@@ -122,6 +128,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             clock: Clock::system(),
+            zone: TimeZone::system(),
             patience: Duration::ZERO,
             pages_max: None,
             free_min: space::FREE_MIN,
@@ -156,7 +163,7 @@ impl Store {
     pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
         let lock = lock::StoreLock::take(path, options.patience)?;
         let writer = schema::open_writer(path, &options)?;
-        let reader = Reader::over(schema::open_reader(path)?, path, options.clock.clone());
+        let reader = Reader::over(schema::open_reader(path)?, path, &options);
         let (changes, _) = broadcast::channel(CHANGES_MAX);
         Ok(Self(Arc::new(Inner {
             reader,
@@ -211,6 +218,7 @@ pub struct Reader {
     db: Mutex<Connection>,
     path: PathBuf,
     clock: Clock,
+    zone: TimeZone,
 }
 
 impl Reader {
@@ -223,7 +231,7 @@ impl Reader {
         if !path.exists() {
             return Err(StoreError::Absent { path: path.to_owned() });
         }
-        Ok(Self::over(schema::open_reader(path)?, path, Clock::system()))
+        Ok(Self::over(schema::open_reader(path)?, path, &Options::default()))
     }
 
     /// The file.
@@ -232,8 +240,9 @@ impl Reader {
         &self.path
     }
 
-    fn over(db: Connection, path: &Path, clock: Clock) -> Self {
-        Self { db: Mutex::new(db), path: path.to_owned(), clock }
+    fn over(db: Connection, path: &Path, options: &Options) -> Self {
+        let (clock, zone) = (options.clock.clone(), options.zone.clone());
+        Self { db: Mutex::new(db), path: path.to_owned(), clock, zone }
     }
 
     /// Runs queries that belong together on one snapshot.

@@ -167,6 +167,11 @@ impl Habit {
         self.outside.max(OUTSIDE_LEAST)
     }
 
+    /// When they were heard of last, or had something of ours.
+    pub(crate) fn seen(&self) -> Option<i64> {
+        self.seen
+    }
+
     /// How often intervals were right so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
@@ -216,8 +221,7 @@ impl Habit {
 
     /// One call somewhere in a span: each slot gets what of it falls there, as far as is known.
     fn called_between(&mut self, from: i64, to: i64, zone: &TimeZone) {
-        let spans: Vec<Part> =
-            parts(from.max(to.saturating_sub(BACK_MAX_S)), to, zone).collect();
+        let spans: Vec<Part> = parts(from.max(to.saturating_sub(BACK_MAX_S)), to, zone).collect();
         let mut left = 1.0;
         let shares: Vec<f64> = spans
             .iter()
@@ -298,7 +302,9 @@ impl Habit {
         let all: f64 = self.slots.iter().map(|slot| slot.watched).sum();
         let all = (self.calls() + 0.25) / (all + 24.0);
         let (mut calls, mut watched) = (0.5 * all, 0.5);
-        for (near, share) in [(0, 1.0), (1, 0.5), (DAY_SLOTS - 1, 0.5), (2, 0.25), (DAY_SLOTS - 2, 0.25)] {
+        for (near, share) in
+            [(0, 1.0), (1, 0.5), (DAY_SLOTS - 1, 0.5), (2, 0.25), (DAY_SLOTS - 2, 0.25)]
+        {
             let near = kind / DAY_SLOTS * DAY_SLOTS + (kind + near) % DAY_SLOTS;
             calls += share * self.slots[near].calls;
             watched += share * self.slots[near].watched;

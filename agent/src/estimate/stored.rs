@@ -71,8 +71,10 @@ impl Habit {
             && counts.len() == KINDS * SLOT_LEN
         {
             for (slot, bytes) in habit.slots.iter_mut().zip(counts.chunks_exact(SLOT_LEN)) {
-                let count = |at: usize| f64::from(u16::from_le_bytes([bytes[at], bytes[at + 1]])) / STEP;
-                *slot = Slot { calls: count(0), watched: count(2), open: count(4), looks: count(6) };
+                let count =
+                    |at: usize| f64::from(u16::from_le_bytes([bytes[at], bytes[at + 1]])) / STEP;
+                *slot =
+                    Slot { calls: count(0), watched: count(2), open: count(4), looks: count(6) };
             }
         }
         habit

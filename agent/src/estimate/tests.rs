@@ -100,7 +100,11 @@ fn clocks_that_show_anything_break_nothing() {
             let news = News { seen, holds: true, next_call: seen };
             habit.observe(news, seen, now, &TimeZone::UTC);
             habit.delivered(now, seen.unwrap_or(0), now, &TimeZone::UTC);
-            let _ = habit.arrival(now, Sight { holds_at: seen, waits: seen.zip(Some(now)) }, &TimeZone::UTC);
+            let _ = habit.arrival(
+                now,
+                Sight { holds_at: seen, waits: seen.zip(Some(now)) },
+                &TimeZone::UTC,
+            );
         }
     }
 }

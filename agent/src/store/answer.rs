@@ -183,6 +183,7 @@ impl Tx<'_> {
             )?;
             self.changed(Change::Message(id));
             self.settle_receipts_of(id)?;
+            self.note_relayed(id)?;
         }
         if let Some(id) = item.amendment {
             self.run(

@@ -117,6 +117,13 @@ impl Tx<'_> {
                 AND conversation = (SELECT id FROM conversation WHERE number = ?1)";
             self.run(sql, rusqlite::params![conversation, lane.number(), c])?;
         }
+        if incoming.nothing_held && !has(|frame| matches!(frame, Frame::Held(_))) {
+            let rows = incoming.frames.iter().map(|frame| match frame {
+                Frame::Presence(presence) => presence.rows.len(),
+                _ => 0,
+            });
+            self.settle_estimates(rows.sum())?;
+        }
         self.changed(Change::Visit);
         Ok(())
     }

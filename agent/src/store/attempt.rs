@@ -89,6 +89,7 @@ impl Store {
     ) -> Result<Attempt, E> {
         let mut packing = None;
         let attempt = self.write(|tx| {
+            tx.lapse()?;
             let (draft, drafted) = tx.draft(ask, &self.0.reader.path, self.0.options.free_min)?;
             match pack(&draft) {
                 Ok(packed) => tx.seal(draft, &drafted, packed).map(Some),

@@ -27,8 +27,23 @@ impl Reader {
                 kind::VOID
             );
             let rows = db.all(&sql, [], |row| Ok((item_row(row)?, shown(row)?)))?;
-            rows.into_iter().map(|(item, shown)| describe(db, &item, shown)).collect()
+            let mut rows: Vec<OutboxRow> = rows
+                .into_iter()
+                .map(|(item, shown)| describe(db, &item, shown))
+                .collect::<Result<_, _>>()?;
+            rows.iter_mut().try_for_each(|row| self.expect(db, row))?;
+            Ok(rows)
         })
+    }
+
+    /// When what is at the relay should arrive.
+    fn expect(&self, db: &Connection, row: &mut OutboxRow) -> Result<(), StoreError> {
+        if let (MessageState::Relayed, OutboxId::Message(id)) = (row.state, row.id) {
+            let arrival = self.arrival_of(db, id)?;
+            row.arrives_from = arrival.map(|is| is.from);
+            row.arrives_to = arrival.map(|is| is.to);
+        }
+        Ok(())
     }
 }
 
@@ -66,6 +81,12 @@ fn describe(db: &Connection, item: &ItemRow, shown: Shown) -> Result<OutboxRow, 
         state,
         reason,
         estimate: None,
+        leaves: None,
+        arrives_from: None,
+        arrives_to: None,
+        reliability: None,
+        deliver_before: (item.lifetime_s != 0)
+            .then(|| item.composed_at.saturating_add(item.lifetime_s.into())),
         action: action(item.kind),
         urgent: item.is_urgent,
         on_its_way: item.is_sealed(),
@@ -148,6 +169,10 @@ impl Store {
                 state::ANSWERED => {
                     let words =
                         format!("{id} has expired, and some may have it: write its text anew");
+                    return Err(StoreError::Unfit(words));
+                }
+                state::REFUSED if tx.is_over(&item) => {
+                    let words = format!("the time of {id} is over: write its text anew");
                     return Err(StoreError::Unfit(words));
                 }
                 state::REFUSED => tx.again(&item)?,

@@ -9,6 +9,7 @@ use super::{
     conversations::pair_with,
     write::{Query, Tx},
 };
+use crate::estimate::News;
 
 /// Older news of somebody's being there is no news, in seconds.
 const REACHABLE_FOR_S: i64 = 300;
@@ -21,15 +22,19 @@ impl Reader {
     pub fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
         let now = self.clock.now();
         self.read(|db| {
-            let sql = "SELECT name, presence, seen_at, next_call_at, as_of, is_blocked FROM person
-                WHERE is_contact = 1 AND account <> (SELECT account FROM device) ORDER BY name";
+            // Who is there goes on being there in each later answer that tells nothing else.
+            let sql = "SELECT person.name, presence, seen_at, next_call_at,
+                    CASE WHEN presence = 0 OR as_of = 0 THEN as_of ELSE max(as_of, coalesce(looked_at, 0)) END, is_blocked
+                FROM person, device WHERE is_contact = 1 AND person.account <> device.account ORDER BY person.name";
             let mut rows = db.all(sql, [], |row| {
                 let as_of: i64 = row.get(4)?;
+                let (last_seen, next_call): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
                 Ok(MemberRow {
                     name: row.get(0)?,
                     presence: presence_at(PresenceState::from_number(row.get(1)?), as_of, now),
-                    last_seen: row.get(2)?,
-                    next_call: row.get(3)?,
+                    last_seen,
+                    next_call,
+                    overdue: next_call.is_some_and(|at| at < now && last_seen < Some(at)),
                     as_of: (as_of != 0).then_some(as_of),
                     blocked: row.get(5)?,
                     conversation: None,
@@ -121,11 +126,14 @@ impl Tx<'_> {
         self.run(
             "INSERT INTO person (account, name, presence, seen_at, next_call_at, as_of) VALUES (?1, '', ?2, ?3, ?4, ?5)
             ON CONFLICT (account) DO UPDATE SET presence = excluded.presence,
-                seen_at = coalesce(excluded.seen_at, seen_at), next_call_at = excluded.next_call_at,
-                as_of = excluded.as_of",
+                -- An announced call that has not come stays until they are heard of again.
+                next_call_at = CASE WHEN excluded.seen_at <= seen_at THEN coalesce(excluded.next_call_at, next_call_at)
+                    ELSE excluded.next_call_at END,
+                seen_at = coalesce(excluded.seen_at, seen_at), as_of = excluded.as_of",
             params![row.account, row.state.number(), seen_at, next_call_at, self.now],
         )?;
-        Ok(())
+        let holds = row.state != PresenceState::Hidden;
+        self.learn_presence(row.account, News { seen: seen_at, holds, next_call: next_call_at })
     }
 }
 

@@ -213,7 +213,9 @@ impl Tx<'_> {
         let sql = "UPDATE message SET state = ?3, reason = ?4 WHERE device = ?1 AND n = ?2 AND is_mine = 1
             AND state < ?3 RETURNING id";
         let state = MessageState::Expired.number();
-        let moved = self.all(sql, params![name.device, name.n, state, words], |row| row.get(0))?;
+        let moved: Vec<MessageId> =
+            self.all(sql, params![name.device, name.n, state, words], |row| row.get(0))?;
+        moved.iter().try_for_each(|id| self.tell_lapsed(*id, &words))?;
         self.told_of(moved);
         self.expired_elsewhere(name, &words)
     }

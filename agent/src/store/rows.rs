@@ -6,7 +6,7 @@ use config::Price;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{ConversationId, Kind, MessageId, MessageState, OutboxId, VisitId};
+use super::{ConversationId, Kind, MessageId, MessageState, OutboxId, Reliability, VisitId};
 
 /// The state of a row of the outbox: that of a message, for every kind of item.
 pub type OutboxState = MessageState;
@@ -65,8 +65,22 @@ pub struct OutboxRow {
     pub state: OutboxState,
     /// Why it is held or refused; empty otherwise.
     pub reason: String,
-    /// When it is expected to leave; the store cannot know, the schedule fills it in.
+    /// When it is expected to leave, as text; the store cannot know, the schedule fills it in.
     pub estimate: Option<String>,
+    /// The same, and when it did leave.
+    #[serde(serialize_with = "some_time")]
+    pub leaves: Option<i64>,
+    /// Everyone should have it, hardly before this; none while too little is known of them.
+    #[serde(serialize_with = "some_time")]
+    pub arrives_from: Option<i64>,
+    /// And hardly after this.
+    #[serde(serialize_with = "some_time")]
+    pub arrives_to: Option<i64>,
+    /// How often such estimates were right so far.
+    pub reliability: Option<Reliability>,
+    /// When its time is over, where it has a lifetime of its own.
+    #[serde(serialize_with = "some_time")]
+    pub deliver_before: Option<i64>,
     /// `text`, `reply`, `edit`, `delete`, `request`, `accept` and so on.
     pub action: &'static str,
     /// Whether it goes first.
@@ -162,9 +176,11 @@ pub struct MemberRow {
     /// When the relay last heard of them.
     #[serde(serialize_with = "some_time")]
     pub last_seen: Option<i64>,
-    /// When they are expected to call next.
+    /// When they said that they would call next; also when that has passed and they were not heard of.
     #[serde(serialize_with = "some_time")]
     pub next_call: Option<i64>,
+    /// That time has passed, and they were not heard of since, as far as we know.
+    pub overdue: bool,
     /// When all this was told.
     #[serde(serialize_with = "some_time")]
     pub as_of: Option<i64>,

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_sealed.sql"),
     include_str!("../../migrations/0003_told.sql"),
     include_str!("../../migrations/0004_ledger.sql"),
+    include_str!("../../migrations/0005_estimates.sql"),
 ];
 
 /// How long a statement waits for a lock inside SQLite: readers and the checkpoint are quick.

@@ -4,6 +4,7 @@ mod amending;
 mod answering;
 mod conversing;
 mod durable;
+mod expecting;
 mod outgoing;
 mod quotas;
 mod reading;

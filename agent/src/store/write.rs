@@ -5,6 +5,7 @@ use std::{
     sync::atomic::Ordering::{Relaxed, SeqCst},
 };
 
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior};
 
 use super::{Change, Identity, Store, StoreError, identity};
@@ -14,6 +15,8 @@ pub(crate) struct Tx<'a> {
     db: Transaction<'a>,
     /// Seconds since 1970.
     pub(crate) now: i64,
+    /// Where days begin.
+    pub(crate) zone: TimeZone,
     /// Who this store speaks as.
     pub(crate) me: Identity,
     changes: RefCell<Vec<Change>>,
@@ -42,7 +45,8 @@ impl Store {
         let db = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before = db.total_changes();
         let me = identity::load(&db)?;
-        let tx = Tx { db, now: self.now(), me, changes: RefCell::default() };
+        let zone = self.0.options.zone.clone();
+        let tx = Tx { db, now: self.now(), zone, me, changes: RefCell::default() };
         let value = change(&tx)?;
         let Tx { db, changes, .. } = tx;
         let changes = changes.into_inner();

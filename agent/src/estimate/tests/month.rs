@@ -7,7 +7,7 @@ use super::{
 };
 
 const DAYS: i64 = 30;
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 4;
 
 /// How the agent itself calls.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,9 @@ impl Calls {
     fn new(own: Own, random: &mut Random) -> Self {
         let times: Vec<i64> = match own {
             Own::Often => (0..DAYS * 288).map(|n| n * 300).collect(),
-            Own::Day => (0..DAYS * 12).map(|n| n * 7_200).filter(|at| 8 <= at / 3_600 % 24).collect(),
+            Own::Day => {
+                (0..DAYS * 12).map(|n| n * 7_200).filter(|at| 8 <= at / 3_600 % 24).collect()
+            }
             Own::Twice => (0..DAYS * 2).map(|n| n * 43_200).collect(),
         };
         let planned: Vec<i64> = times.into_iter().map(|at| BEGIN + at).collect();
@@ -146,7 +148,8 @@ impl World {
         let waiting = self.messages.iter().filter(|message| !message.is_judged);
         let since = waiting.filter_map(|message| message.relayed).min();
         let holds = self.told.is_some_and(|(_, holds, _)| holds);
-        self.sight = Sight { holds_at: holds.then_some(now), waits: since.map(|since| (since, now)) };
+        self.sight =
+            Sight { holds_at: holds.then_some(now), waits: since.map(|since| (since, now)) };
     }
 
     fn judge(&mut self, now: i64) {
@@ -213,10 +216,13 @@ fn check(kind: Kind, own: Own, minutes_max: [i64; 2]) {
     let mut scores = [Score::default(), Score::default()];
     let mut judged = Tally::default();
     (0..SEEDS).for_each(|seed| month(kind, own, seed, &mut scores, &mut judged));
-    for ((score, when), minutes_max) in scores.iter_mut().zip(["composed", "relayed"]).zip(minutes_max) {
+    for ((score, when), minutes_max) in
+        scores.iter_mut().zip(["composed", "relayed"]).zip(minutes_max)
+    {
         let (covers, said) = (score.covers(), ratio(score.known, score.all));
         let minutes = score.median() / 60;
-        let words = format!("{kind:?} {own:?} {when}: {covers:.3} inside, {said:.3} said, {minutes} min");
+        let words =
+            format!("{kind:?} {own:?} {when}: {covers:.3} inside, {said:.3} said, {minutes} min");
         println!("{words}; judged {}/{}", judged.inside, judged.total);
         assert!(0.9 <= covers && 0.95 <= said && minutes <= minutes_max, "{words}");
     }

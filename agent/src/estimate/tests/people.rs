@@ -83,7 +83,8 @@ impl Person {
         for quarter in 32..72 {
             let at = day + quarter * 900 + random.below(30);
             let monday = if (day - BEGIN) / DAY_S % 7 == 4 { 3 * DAY_S } else { DAY_S };
-            let next = if quarter == 71 { day + monday + 32 * 900 } else { day + (quarter + 1) * 900 };
+            let next =
+                if quarter == 71 { day + monday + 32 * 900 } else { day + (quarter + 1) * 900 };
             if !random.happens(3) {
                 self.calls.push((at, Some(rounded(next))));
             }
