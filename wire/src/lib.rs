@@ -17,6 +17,7 @@ mod frame_code;
 mod ids;
 mod item;
 pub mod limits;
+mod model;
 
 pub use age::rounded_age;
 pub use body::{BodyReader, BodyWriter, PREAMBLE_LEN, Packet};
