@@ -66,6 +66,8 @@ struct Now {
     start: usize,
     /// The last bytes, the newest lowest.
     bytes: u64,
+    /// The last byte's part in the choice of a correction: one of 16.
+    sort: u8,
     /// Hash of the word so far, of the one before; 0 for none.
     word: u32,
     last_word: u32,
@@ -80,6 +82,8 @@ struct Now {
     inputs: [i32; INPUTS],
     /// The states that the inputs came from.
     states: [u8; HISTORIES],
+    /// In how many of two, three and four bytes something was seen, up to the first where nothing was.
+    known: usize,
     /// The chance given last.
     chance: u16,
     /// Whether run or match had an opinion, and which.
@@ -160,7 +164,6 @@ impl Predictor {
         self.ask_match(bits_read);
         self.now.inputs[INPUTS - 1] = BIAS;
 
-        let known = 1 + self.now.states[2..5].iter().take_while(|state| **state != NEW).count();
         let matched = match (self.now.match_bit, self.now.matched) {
             (None, _) => 0,
             (Some(_), ..8) => 1,
@@ -168,12 +171,12 @@ impl Predictor {
             (Some(_), _) => 3,
         };
         let run = usize::from(self.now.run_bits[0].is_some());
-        let situation = ((run * 4 + known - 1) * 4 + matched) * 8 + bits_read as usize;
+        let situation = ((run * 4 + self.now.known) * 4 + matched) * 8 + bits_read as usize;
         let now = &mut self.now;
         let a = self.by_byte.mix(&now.inputs, now.partial & 0xff);
         let b = self.by_match.mix(&now.inputs, situation);
         let mixed = (a + b) / 2;
-        let context = hash(now.bytes as u32 & 0xffff, now.partial as u32);
+        let context = (now.sort as usize) << 8 | now.partial & 0xff;
         let refined = self.refine.chance(mixed, context);
         let plain = self.tables.logistic.chance(mixed);
         now.chance = u16::midpoint(plain, refined).clamp(1, ONE - 1);
@@ -230,17 +233,23 @@ impl Predictor {
 
     fn ask_histories(&mut self, node: usize) {
         let now = &mut self.now;
-        now.states[0] = self.order0[now.partial & 0xff];
-        now.states[1] = self.order1[order1(now.bytes, now.partial)];
-        for (state, slot) in now.states[2..].iter_mut().zip(now.slots) {
-            *state = self.slots.history(slot, node);
-        }
-        for ((input, state), chances) in
-            now.inputs.iter_mut().zip(now.states).zip(self.chances.iter())
+        // Gathered before they are stored: the processor waits for a byte that was just stored and is read with others.
+        let [a, b, c, d] = now.slots.map(|slot| self.slots.history(slot, node));
+        let states = [
+            self.order0[now.partial & 0xff],
+            self.order1[order1(now.bytes, now.partial)],
+            a,
+            b,
+            c,
+            d,
+        ];
+        for ((input, state), chances) in now.inputs.iter_mut().zip(states).zip(self.chances.iter())
         {
             let logit = self.tables.logistic.logit(chances[usize::from(state)]);
             *input = if state == NEW { 0 } else { logit };
         }
+        now.states = states;
+        now.known = states[2..5].iter().take_while(|state| **state != NEW).count();
     }
 
     fn ask_runs(&mut self, bits_read: u32) {
@@ -320,6 +329,7 @@ impl Predictor {
         now.partial = 1;
         let bytes = now.bytes as u32;
         let older = (now.bytes >> 32) as u32;
+        now.sort = (hash(bytes & 0xff, 0x10) >> 28) as u8;
         now.contexts = [
             hash(bytes & 0xffff, 0x2000_0002),
             hash(bytes & 0xff_ffff, 0x3000_0003),

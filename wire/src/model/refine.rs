@@ -29,11 +29,11 @@ impl Refine {
         self.chances.copy_from_slice(&other.chances);
     }
 
-    /// The chance in 1/4096 that a prediction of `logit` has in this context; of `context` the upper 12 bits count.
-    pub(super) fn chance(&mut self, logit: i32, context: u32) -> u16 {
+    /// The chance in 1/4096 that a prediction of `logit` has in this context, below [`CONTEXTS`].
+    pub(super) fn chance(&mut self, logit: i32, context: usize) -> u16 {
         let place = (logit + 2048) as usize;
         let (knot, behind) = ((place / STEP as usize).min(KNOTS - 2), (place as u32) % STEP as u32);
-        let context = (context >> 20) as usize;
+        let context = context & (CONTEXTS - 1);
         let row = &self.chances[context];
         let between =
             u32::from(row[knot]) * (STEP as u32 - behind) + u32::from(row[knot + 1]) * behind;
