@@ -14,22 +14,33 @@ use wire::{
 };
 
 /// In packing order: what is met most comes last and is remembered best.
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 27] = [
     "ar",
+    "ar-2",
     "zh",
+    "zh-2",
     "ja",
+    "ja-2",
     "ru",
+    "ru-2",
     "it",
     "pt",
+    "pt-2",
     "es",
+    "es-2",
     "fr",
+    "fr-2",
     "de",
+    "de-2",
     "en-7-common",
     "en-6-phrases",
     "en-3-news",
+    "en-9-office",
+    "en-8-away",
     "en-1-work",
     "en-2-home",
     "en-5-more",
+    "en-10-days",
     "en-4-talk",
 ];
 const PRIMER_LEN_MAX: usize = 256 * 1024;

@@ -6,7 +6,8 @@ use super::history::{Histories, NEW};
 /// Bit histories of one context and half a byte: a check, then the nodes of a binary tree of depth four, from 1.
 pub(super) type Slot = [u8; 16];
 
-const SLOT_BITS: u32 = 17;
+/// Slots: three megabytes of them.
+const SLOTS: usize = 3 << 16;
 const RUN_BITS: u32 = 16;
 /// Neighbours among which a context is looked for: one cache line of slots.
 const WAYS: usize = 4;
@@ -24,7 +25,7 @@ pub(super) struct Slots(Box<[Slot]>);
 
 impl Slots {
     pub(super) fn new() -> Self {
-        Self(vec![[0; 16]; 1 << SLOT_BITS].into_boxed_slice())
+        Self(vec![[NEW; 16]; SLOTS].into_boxed_slice())
     }
 
     pub(super) fn copy_from(&mut self, other: &Self) {
@@ -33,9 +34,9 @@ impl Slots {
 
     /// The place of a context; a new one where it has none.
     pub(super) fn find(&mut self, context: u32, histories: &Histories) -> usize {
-        let home = context as usize & ((1 << SLOT_BITS) - 1);
-        // Never 0, which is the check of an empty slot.
-        let check = (context >> 24) as u8 | 1;
+        let home = ((u64::from(context) * SLOTS as u64) >> 32) as usize;
+        // Of the bits that say least about the place. Never 0, which is the check of an empty slot.
+        let check = context as u8 | 1;
         let mut least = (home, u8::MAX);
         for way in 0..WAYS {
             let slot = &self.0[home ^ way];
