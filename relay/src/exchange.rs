@@ -29,8 +29,9 @@ mod visit;
 
 use std::{fmt, sync::Arc};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use wire::{AccountId, DecodeError, DeviceId, EncodeError};
+use wire::{AccountId, Codec, DecodeError, DeviceId, EncodeError};
 
 pub use self::{
     answer::Answer,
@@ -64,6 +65,22 @@ struct Core {
     seats: Seats,
     presence: Arc<Presence>,
     contacts: Contacts,
+    /// Turns of answers to be packed with the text model.
+    model_turns: Arc<Semaphore>,
+}
+
+impl Core {
+    /// The codec of an answer to a request in `asked`, and the turn that it needs: while too many answers take the text
+    /// model, further ones are told in zstd, which everybody reads.
+    fn codec_of_answer(&self, asked: Codec) -> (Codec, Option<OwnedSemaphorePermit>) {
+        if asked != Codec::Model {
+            return (asked, None);
+        }
+        match self.model_turns.clone().try_acquire_owned() {
+            Ok(turn) => (Codec::Model, Some(turn)),
+            Err(_) => (Codec::Zstd, None),
+        }
+    }
 }
 
 impl fmt::Debug for Core {
@@ -127,6 +144,7 @@ impl Exchange {
             seats: Seats::default(),
             presence,
             contacts: Contacts::default(),
+            model_turns: Arc::new(Semaphore::new(settings.limits.model_answers_max as usize)),
             clock,
         }))
     }

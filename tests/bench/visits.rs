@@ -94,7 +94,7 @@ fn print_metadata(page: &Page, corpus: &Corpus, plain: Visits) -> anyhow::Result
         ("  metadata a message down", &corpus.down, plain.batch.down, plain.idle.down),
         ("  metadata a message up", &corpus.up, plain.batch.up, plain.idle.up),
     ] {
-        let bare = wire_figures::bare_packets(lines)? as f64;
+        let bare = wire_figures::bare_packets(wire::Codec::Zstd, lines)? as f64;
         let each = (weight as f64 - idle as f64 - bare) / lines.len() as f64;
         page.row(&Row::new(what, (each * 100.0).round() / 100.0, "B").at_most(4.0));
     }

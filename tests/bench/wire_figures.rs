@@ -21,29 +21,39 @@ const NOW_S: u64 = 1_795_000_000;
 
 /// Writes the figures.
 pub(crate) fn print(page: &Page, corpus: &Corpus) -> anyhow::Result<()> {
-    page.section("The wire: bodies, zstd with the primer");
-    let down = body(Codec::Zstd, corpus.down.len(), |from, to| {
-        vec![deliveries(&corpus.down[from..to], from, 1)]
-    })?;
-    let several = body(Codec::Zstd, corpus.down.len(), |from, to| {
-        vec![deliveries(&corpus.down[from..to], from, 4)]
-    })?;
-    let up =
-        body(Codec::Zstd, corpus.up.len(), |from, to| vec![submits(&corpus.up[from..to], from)])?;
-    let answer = down + head_len(&answer_head())? + head_len(&[Frame::Done])?;
-    page.row(&beside_text("100 down, one author", down, &corpus.down)?);
-    page.row(&beside_text("100 down, four authors in three places", several, &corpus.down)?);
-    page.row(&beside_text("20 up", up, &corpus.up)?);
-    page.row(&Row::count("the whole answer: Welcome, Answered, 100, Done", answer, "B"));
-    let single = body(Codec::Zstd, 1, |from, to| vec![submits(&corpus.up[from..to], from)])?;
-    page.row(&beside_text("one up", single, &corpus.up[..1])?);
-    print_metadata(page, corpus, [down, several, up])?;
+    for (codec, name) in [(Codec::Zstd, "zstd with the primer"), (Codec::Model, "the text model")] {
+        page.section(&format!("The wire: bodies, {name}"));
+        print_bodies(page, corpus, codec)?;
+    }
     page.row(&Row::count("nothing new: both bodies", idle()?, "B"));
     Ok(())
 }
 
+fn print_bodies(page: &Page, corpus: &Corpus, codec: Codec) -> anyhow::Result<()> {
+    let down = body(codec, corpus.down.len(), |from, to| {
+        vec![deliveries(&corpus.down[from..to], from, 1)]
+    })?;
+    let several = body(codec, corpus.down.len(), |from, to| {
+        vec![deliveries(&corpus.down[from..to], from, 4)]
+    })?;
+    let up = body(codec, corpus.up.len(), |from, to| vec![submits(&corpus.up[from..to], from)])?;
+    let answer = down + head_len(codec, &answer_head())? + head_len(codec, &[Frame::Done])?;
+    page.row(&beside_text("100 down, one author", down, &corpus.down)?);
+    page.row(&beside_text("100 down, four authors in three places", several, &corpus.down)?);
+    page.row(&beside_text("20 up", up, &corpus.up)?);
+    page.row(&Row::count("the whole answer: Welcome, Answered, 100, Done", answer, "B"));
+    let single = body(codec, 1, |from, to| vec![submits(&corpus.up[from..to], from)])?;
+    page.row(&beside_text("one up", single, &corpus.up[..1])?);
+    print_metadata(page, corpus, codec, [down, several, up])
+}
+
 /// Metadata is what a body weighs beyond packets of the same lines with nothing but line ends.
-fn print_metadata(page: &Page, corpus: &Corpus, bodies: [u64; 3]) -> anyhow::Result<()> {
+fn print_metadata(
+    page: &Page,
+    corpus: &Corpus,
+    codec: Codec,
+    bodies: [u64; 3],
+) -> anyhow::Result<()> {
     let [down, several, up] = bodies;
     let rows = [
         ("metadata a message down, one author", down, &corpus.down),
@@ -51,15 +61,15 @@ fn print_metadata(page: &Page, corpus: &Corpus, bodies: [u64; 3]) -> anyhow::Res
         ("metadata a message up", up, &corpus.up),
     ];
     for (what, weight, lines) in rows {
-        let each = (weight as f64 - bare_packets(lines)? as f64) / lines.len() as f64;
+        let each = (weight as f64 - bare_packets(codec, lines)? as f64) / lines.len() as f64;
         page.row(&Row::new(what, (each * 100.0).round() / 100.0, "B").at_most(4.0));
     }
     Ok(())
 }
 
 /// Bytes of a body that holds the lines and nothing about them.
-pub(crate) fn bare_packets(lines: &[String]) -> anyhow::Result<u64> {
-    body(Codec::Zstd, lines.len(), |from, to| {
+pub(crate) fn bare_packets(codec: Codec, lines: &[String]) -> anyhow::Result<u64> {
+    body(codec, lines.len(), |from, to| {
         let payload = lines[from..to].join("\n").into_bytes();
         vec![Frame::Unknown { kind: 200, payload }]
     })
@@ -92,8 +102,8 @@ fn body(
 }
 
 /// Bytes of one packet.
-fn head_len(frames: &[Frame]) -> anyhow::Result<u64> {
-    Ok(BodyWriter::new(Codec::Zstd).packet(frames)?.len() as u64)
+fn head_len(codec: Codec, frames: &[Frame]) -> anyhow::Result<u64> {
+    Ok(BodyWriter::new(codec).packet(frames)?.len() as u64)
 }
 
 fn answer_head() -> Vec<Frame> {
@@ -117,8 +127,8 @@ fn idle() -> anyhow::Result<u64> {
         ..Hello::default()
     };
     let welcome = Welcome { x: 321, now_s: NOW_S, k: 120, limits: None };
-    let up = head_len(&[Frame::Hello(hello), Frame::End])?;
-    let down = head_len(&[Frame::Welcome(welcome), Frame::Done])?;
+    let up = head_len(Codec::Zstd, &[Frame::Hello(hello), Frame::End])?;
+    let down = head_len(Codec::Zstd, &[Frame::Welcome(welcome), Frame::Done])?;
     Ok(up + down + 2 * wire::PREAMBLE_LEN as u64)
 }
 

@@ -186,10 +186,14 @@ impl BodyReader {
         self.failed.is_none() && self.codec.is_some() && self.read == self.buffer.len()
     }
 
-    /// The codec of the body, once its preamble has been read.
+    /// The codec of the body, once its preamble has arrived.
     #[must_use]
     pub fn codec(&self) -> Option<Codec> {
-        self.codec
+        let arrived = || {
+            let [_, _, codec, _] = self.buffer[self.read..].first_chunk::<PREAMBLE_LEN>()?;
+            Codec::from_number(*codec)
+        };
+        self.codec.or_else(arrived)
     }
 
     /// The next whole packet, or `None` until more bytes arrive.

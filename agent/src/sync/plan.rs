@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use wire::{
-    BodyWriter, EncodeError, Frame, Hello, LaneMask, PREAMBLE_LEN, Submits, kind,
+    BodyWriter, Codec, EncodeError, Frame, Hello, LaneMask, Limits, PREAMBLE_LEN, Submits, kind,
     limits::REQUEST_TARGET,
 };
 
@@ -128,7 +128,7 @@ fn pack_with(
     take: u32,
 ) -> Result<Packed, EncodeError> {
     let marks = draft.marks.len().min(MARKS_MAX);
-    let writer = BodyWriter::new(terms.codec);
+    let writer = BodyWriter::new(allowed(terms.codec, &draft.position.limits));
     let mut body = Body { bytes: writer.preamble().to_vec(), writer, draft, room, taken: 0 };
     let mut first = vec![Frame::Hello(hello(draft, terms, greeting, take))];
     if 0 < marks {
@@ -136,6 +136,12 @@ fn pack_with(
     }
     body.fill(&first)?;
     Ok(Packed { taken: body.taken, body: Bytes::from(body.bytes), marks })
+}
+
+/// The codec that a request may use: what the relay is not known to read gives way to what all read.
+fn allowed(codec: Codec, limits: &Limits) -> Codec {
+    let is_read = codec != Codec::Model || limits.codecs.contains(&codec.number());
+    if is_read { codec } else { Codec::Zstd }
 }
 
 fn hello(draft: &Draft, terms: &Terms, greeting: Greeting, take: u32) -> Hello {

@@ -44,6 +44,8 @@ pub struct Limits {
     pub connections_per_address_without_login: u32,
     /// Bytes of one request's body; carries at least one envelope.
     pub request_body_max: Size,
+    /// Answers that are packed with the text model at a time; further ones take zstd. 0: no device is offered the model.
+    pub model_answers_max: u32,
     /// The longest that a request may wait for news; up to 300 s.
     pub hold_max: Span,
 }
@@ -65,6 +67,7 @@ impl Default for Limits {
             connections_per_device: 2,
             connections_per_address_without_login: 64,
             request_body_max: Size::from_kib(64),
+            model_answers_max: 64,
             hold_max: Span::from_seconds(300),
         }
     }
@@ -120,6 +123,7 @@ impl Limits {
             ("chat_requests_per_day", self.chat_requests_per_day, 1, 1_000_000_000),
             ("submits_per_minute", self.submits_per_minute, 1, 1_000_000_000),
             ("devices_max", self.devices_max, 1, 1_024),
+            ("model_answers_max", self.model_answers_max, 0, 1_000_000),
             // A live hold and one exchange beside it: fewer than two and `live` could not work.
             ("connections_per_device", self.connections_per_device, 2, 64),
             (

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use wire::{
     BodyWriter, Codec, Forked, Frame, Run, Stop, StopReason, Welcome, limits::HOLD_SECONDS_MAX,
@@ -41,6 +42,8 @@ pub(super) struct Plan {
     pub(super) login: Login,
     pub(super) closing: CancellationToken,
     pub(super) codec: Codec,
+    /// The turn that the codec needs.
+    pub(super) turn: Option<OwnedSemaphorePermit>,
     pub(super) open: Open,
 }
 

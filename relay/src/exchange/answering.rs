@@ -3,14 +3,14 @@
 
 use std::{fmt, sync::Arc};
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use wire::{BodyWriter, Frame, Hello, LaneMask, LinkClass, Stop, StopReason, Welcome};
 
 use super::{
     Core, ExchangeError,
     answer::Plan,
-    bulk::{self, BULK_MIN},
-    held,
+    bulk, held,
     hold::{Event, Hold, arrival},
     mail::Mail,
     pack::{Packed, Packer},
@@ -37,6 +37,10 @@ pub(super) struct Answering {
     opening: Vec<Frame>,
     mail: Mail,
     packer: Packer,
+    /// What it packs until it has no more to do, or waits for news, is bulk from so many bytes on.
+    bulk_min: usize,
+    /// The turn that the codec needs.
+    turn: Option<OwnedSemaphorePermit>,
     stop: Option<Stop>,
     /// The frames of the end, once they are known.
     end: Option<Vec<Frame>>,
@@ -69,7 +73,7 @@ impl Answering {
         runs: Vec<Unit>,
         hold_s: u16,
     ) -> Self {
-        let Plan { core, login, closing, codec, open } = plan;
+        let Plan { core, login, closing, codec, turn, open } = plan;
         let hello = open.hello;
         let mut packer = Packer::new(codec, hello.link.packet_target(), hello.take);
         let (stop, repeats) = match open.mode {
@@ -100,6 +104,8 @@ impl Answering {
             closing,
             mail,
             packer,
+            bulk_min: bulk::min(codec),
+            turn,
             stop,
             hold_s,
             over,
@@ -117,6 +123,8 @@ impl Answering {
         match self.over.clone() {
             Some(over) if 0 < *hold_s => {
                 self.hold = Some(Hold::begin(core, *login, hello, *hold_s, over).await?);
+                // What comes one by one is little; the turn is for others.
+                self.turn = None;
             }
             Some(_) => drop(core.presence.arrive(&arrival(*login, hello, false))),
             None => {}
@@ -290,7 +298,7 @@ impl Answering {
         let count = units.len();
         let size_max: usize = units.iter().map(Unit::size_max).sum();
         let mut pack = || self.packer.pack(&self.opening, units, end, spare);
-        let packed = if size_max < BULK_MIN { pack() } else { bulk::apart(pack).await }?;
+        let packed = if size_max < self.bulk_min { pack() } else { bulk::apart(pack).await }?;
         let (packet, rows) = match packed {
             Packed::Some(rows, packet) => (packet, rows),
             Packed::Last(packet) => {

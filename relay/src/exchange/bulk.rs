@@ -10,9 +10,15 @@ use tokio::{
     sync::Semaphore,
     task::block_in_place,
 };
+use wire::Codec;
 
 /// What is less, before compression, in bytes, is packed where it is: to move it would take longer.
-pub(super) const BULK_MIN: usize = 8 * 1024;
+pub(super) fn min(codec: Codec) -> usize {
+    match codec {
+        Codec::None | Codec::Zstd => 8 * 1024,
+        Codec::Model => 512,
+    }
+}
 
 /// Half of the machine's threads at most do this at a time; the others wait, without a thread.
 static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {

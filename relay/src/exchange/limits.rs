@@ -17,7 +17,7 @@ pub(super) fn of(settings: &RelaySettings, incarnation: u64) -> Limits {
     let hold_max_s = u16::try_from(limits.hold_max.seconds()).unwrap_or(HOLD_SECONDS_MAX);
     let untagged = Limits {
         tag: 0,
-        codecs: Codec::ALL.iter().map(|codec| codec.number()).collect(),
+        codecs: codecs(limits.model_answers_max),
         envelope_max: u32::try_from(limits.envelope_max.bytes()).unwrap_or(u32::MAX),
         request_max: u32::try_from(limits.request_body_max.bytes()).unwrap_or(u32::MAX),
         lifetime_default_s: u32::try_from(LIFETIME_DEFAULT_S).unwrap_or(u32::MAX).min(lifetime_s),
@@ -26,6 +26,12 @@ pub(super) fn of(settings: &RelaySettings, incarnation: u64) -> Limits {
         hold_max_s: hold_max_s.min(HOLD_SECONDS_MAX),
     };
     Limits { tag: tag(&untagged, incarnation), ..untagged }
+}
+
+/// The codecs that a device may use upward. All are read whatever this says.
+fn codecs(model_answers_max: u32) -> Vec<u8> {
+    let offered = |codec: &Codec| *codec != Codec::Model || 0 < model_answers_max;
+    Codec::ALL.into_iter().filter(offered).map(Codec::number).collect()
 }
 
 fn tag(limits: &Limits, incarnation: u64) -> u16 {
@@ -59,6 +65,9 @@ mod tests {
         let again = of(&settings, 2);
         assert_ne!(again.tag, first.tag);
         assert_eq!(Limits { tag: first.tag, ..again }, first);
+        assert_eq!(first.codecs, [0, 1, 2]);
+        settings.limits.model_answers_max = 0;
+        assert_eq!(of(&settings, 1).codecs, [0, 1]);
         settings.limits.envelope_max = config::Size::from_kib(16);
         assert_ne!(of(&settings, 1).tag, first.tag);
     }

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use wire::{BodyReader, DeviceId, ForkWhy, Frame, Hello, Lane, Stop};
+use wire::{BodyReader, Codec, DecodeError, DeviceId, ForkWhy, Frame, Hello, Lane, Packet, Stop};
 
 use super::{
     Core, ExchangeError,
     answer::{Answer, Plan},
-    only,
+    bulk, only,
     seat::{Arrival, Seat, Taking},
     take::{Brought, Mode, Open},
 };
@@ -99,15 +99,23 @@ impl Visit {
         if !open.is_ended() {
             return Err(ExchangeError::Cut);
         }
-        let codec = reader.codec().unwrap_or_default();
-        Plan { core, login, closing, codec, open: *open }.answer().await
+        let (codec, turn) = core.codec_of_answer(reader.codec().unwrap_or_default());
+        Plan { core, login, closing, codec, turn, open: *open }.answer().await
     }
 
     async fn take_packets(&mut self) -> Result<(), ExchangeError> {
-        while let Some(packet) = self.reader.next()? {
+        while let Some(packet) = self.next_packet().await? {
             self.take_packet(packet.frames).await?;
         }
         Ok(())
+    }
+
+    /// The next whole packet. The text model takes its time over one, and need not keep others waiting.
+    async fn next_packet(&mut self) -> Result<Option<Packet>, DecodeError> {
+        if self.reader.codec() == Some(Codec::Model) {
+            return bulk::apart(|| self.reader.next()).await;
+        }
+        self.reader.next()
     }
 
     async fn take_packet(&mut self, frames: Vec<Frame>) -> Result<(), ExchangeError> {

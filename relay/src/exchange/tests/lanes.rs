@@ -217,6 +217,22 @@ async fn an_answer_comes_in_the_codec_of_its_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_has_no_turn_left_for_the_text_model_answers_in_zstd() {
+    let world = World::with(|settings| settings.limits.model_answers_max = 1);
+    let (mut ann, mut bob) = world.pair().await;
+    ann.codec = wire::Codec::Model;
+    let sent = ann.sync(&world, vec![ann.text("hello hello hello hello")]).await;
+    assert_eq!(sent.body[2], wire::Codec::Model.number());
+    bob.codec = wire::Codec::Model;
+    let busy = world.exchange.0.model_turns.clone().try_acquire_owned().unwrap();
+    let reply = bob.ask(&world, vec![]).await.unwrap();
+    assert_eq!((reply.body[2], reply.mail().len()), (wire::Codec::Zstd.number(), 1));
+    drop(busy);
+    let reply = bob.ask(&world, vec![]).await.unwrap();
+    assert_eq!((reply.body[2], reply.mail().len()), (wire::Codec::Model.number(), 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_very_long_answer_is_streamed_and_complete() {
     let world = World::with(|settings| {
         settings.limits.submits_per_minute = 1_000_000;
