@@ -253,7 +253,7 @@ fn measure(dir: &Path) -> io::Result<()> {
 /// Says how fast packets of these lines, and packets of nothing, are written and read: the best of many rounds.
 fn speed(codec: Codec, lines: &[&str]) {
     codec.ready();
-    let frames = vec![Frame::Deliveries(deliveries(&mut Rng(7), lines, 446_400_112, 27_900_000))];
+    let frames = [Frame::Deliveries(deliveries(&mut Rng(7), lines, 446_400_112, 27_900_000))];
     for (what, frames) in [("all lines", &frames[..]), ("nothing new", &[Frame::Done][..])] {
         let (mut write, mut read) = (Duration::MAX, Duration::MAX);
         let (mut packet, mut raw) = (Vec::new(), 0);
