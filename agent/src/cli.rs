@@ -177,12 +177,22 @@ impl Session<'_> {
 
     /// The settings: defaults, the file, the environment, flags.
     fn settings(&self) -> Result<AgentSettings, Failure> {
+        self.sources()?.load().map_err(|err| Failure::chain("config", &err))
+    }
+
+    /// Where the settings come from.
+    fn sources(&self) -> Result<Sources, Failure> {
         let sources = match self.named_config() {
             Some(file) => Sources::new().file(file),
             None => Sources::new().usual_file(self.paths()?.config),
         };
-        let sources = sources.env(self.env).flag("--log", "log", self.global.log.as_deref());
-        sources.load().map_err(|err| Failure::chain("config", &err))
+        Ok(sources.env(self.env).flag("--log", "log", self.global.log.as_deref()))
+    }
+
+    /// Who is asked for the link: the bus that the environment names, or the system's.
+    fn link_sources(&self) -> crate::link::Sources {
+        let bus = self.env.get("DBUS_SYSTEM_BUS_ADDRESS").map(str::to_owned);
+        crate::link::Sources { bus }
     }
 
     /// The settings' file that the user named.

@@ -21,5 +21,5 @@ pub use self::{
     line::LINE_MAX,
     order::{Event, Hello, Order, VERSION},
     place::{Listener, bind},
-    server::{CONNECTIONS_MAX, Handed, ORDERS_MAX, serve},
+    server::{CONNECTIONS_MAX, Handed, ORDERS_MAX, State, Told, serve},
 };

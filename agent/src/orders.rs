@@ -14,8 +14,8 @@ use crate::{
 /// Carries out one order that needs no link.
 ///
 /// # Errors
-/// What the store refuses, in words; [`Order::Sync`], [`Order::Status`] and [`Order::Watch`] are not
-/// for the store and are refused too.
+/// What the store refuses, in words. Orders that only a running agent can carry out, such as [`Order::Sync`], are refused
+/// too.
 pub fn carry_out(store: &Store, settings: &AgentSettings, order: Order) -> Result<Value, Failure> {
     let request = |target: &str| Ok::<_, Failure>(store.reader().find_request(target)?);
     let chat = |words: &str| Ok::<_, Failure>(store.reader().find(words)?);
@@ -58,9 +58,12 @@ pub fn carry_out(store: &Store, settings: &AgentSettings, order: Order) -> Resul
             Ok(json!({ "id": target, "state": "cancelled" }))
         }
         Order::LiftQuota { link, bytes } => lift_quota(store, settings, &link, bytes),
-        Order::Sync { .. } | Order::Status | Order::Watch => {
-            Err(Failure::new("needs_agent", "only a running agent can do this"))
-        }
+        Order::Sync { .. }
+        | Order::Stop
+        | Order::Reload
+        | Order::Status
+        | Order::Watch
+        | Order::Follow => Err(Failure::new("needs_agent", "only a running agent can do this")),
     }
 }
 

@@ -7,35 +7,49 @@
 //! by looking). What the link monitor tells wakes it as well.
 
 mod events;
+mod follow;
+mod hooks;
+mod reload;
+mod service;
+mod signals;
+mod status;
 mod trouble;
 mod urgent;
+mod visits;
+mod way_out;
 
 use std::{sync::Arc, time::Duration};
 
-use config::{AgentPaths, AgentSettings, Size};
+use config::{AgentPaths, AgentSettings, Env, Size};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
-    task::JoinHandle,
-    time::sleep,
+    time::{Interval, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
-use self::{trouble::Trouble, urgent::Urgent};
+pub use self::signals::{Signal, listen as listen_to_signals};
+use self::{
+    events::Arrived,
+    follow::Follow,
+    hooks::Hooks,
+    service::Service,
+    trouble::Trouble,
+    urgent::Urgent,
+    visits::Running,
+    way_out::{LinkWatch, Portal},
+};
 use crate::{
     cli::ask,
     control::{self, Event, Failure, Handed, Order},
-    link::{
-        monitor::{Monitor, Sources},
-        state::{LinkState, Reach},
-    },
+    link::{monitor::Sources, state::LinkState},
     notify::Notifier,
     orders::carry_out,
-    schedule::{Due, Ending, Line, Moment, Schedule, Scope},
-    store::{Clock, Options, Store, StoreError, rfc3339},
-    sync::{Outcome, OutcomeKind},
+    schedule::{Line, Moment, Schedule},
+    store::{Clock, Options, Store, StoreError},
+    sync::Outcome,
     visit::{Call, Report, Visitor},
 };
 
@@ -45,6 +59,10 @@ const NAP_MAX: Duration = Duration::from_secs(15 * 60);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Events that a watcher may lag behind before it is told to read the store again.
 const EVENTS_MAX: usize = 256;
+/// How long programs of `[hooks]` that are due may take when the agent ends …
+const HOOKS_END: Duration = Duration::from_secs(5);
+/// … and after a single visit.
+const HOOKS_RUN: Duration = Duration::from_secs(60);
 /// Who waits for the end of one visit.
 const WAITERS_MAX: usize = 64;
 
@@ -60,27 +78,41 @@ pub enum Mode {
     },
 }
 
+/// What an agent runs with.
+#[derive(Debug)]
+pub struct Setup {
+    /// Where its files are.
+    pub paths: AgentPaths,
+    /// How it is set up.
+    pub settings: AgentSettings,
+    /// Where the settings are read again from.
+    pub sources: config::Sources,
+    /// Who may know a proxy.
+    pub env: Env,
+    /// How long it runs.
+    pub mode: Mode,
+    /// Who is asked for the link.
+    pub link: Sources,
+    /// What the system asks for; see [`listen_to_signals`]. Nothing comes any more where its sender is gone.
+    pub signals: mpsc::Receiver<Signal>,
+}
+
 /// Runs until `stop` (or, with [`Mode::Once`], until the visit is over, whose outcome it gives).
 /// `ready` is called once the socket is bound.
 ///
 /// # Errors
 /// When nobody is logged in, another agent has the store, or the socket cannot be made.
 pub async fn run(
-    paths: &AgentPaths,
-    settings: AgentSettings,
-    mode: Mode,
+    setup: Setup,
     stop: CancellationToken,
     ready: impl FnOnce(),
 ) -> Result<Option<Outcome>, Failure> {
-    let account = crate::cli::account::load(paths)?;
-    let client = crate::cli::account::client(&account, &settings, &config::Env::of_process())?;
+    let Setup { paths, settings, sources, env, mode, link, signals } = setup;
+    let account = crate::cli::account::load(&paths)?;
+    let client = crate::cli::account::client(&account, &settings, &env)?;
     let (store, link) = match mode {
-        Mode::Stay => tokio::join!(open(paths, &account), LinkWatch::start()),
-        // One visit is over before it would be of use, but for what it costs and may cost by the link's profile.
-        Mode::Once { .. } if settings.link.is_empty() => {
-            (open(paths, &account).await, LinkWatch::none())
-        }
-        Mode::Once { .. } => tokio::join!(open(paths, &account), LinkWatch::start()),
+        Mode::Stay => tokio::join!(open(&paths, &account), LinkWatch::start(link)),
+        Mode::Once { .. } => tokio::join!(open(&paths, &account), LinkWatch::look(link)),
     };
     let store = store?;
     let listener = control::bind(&paths.socket).map_err(|err| {
@@ -92,12 +124,18 @@ pub async fn run(
     let (orders_in, orders) = mpsc::channel(control::ORDERS_MAX);
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let stop_serving = CancellationToken::new();
-    let serving = control::serve(listener, orders_in, events.clone(), stop_serving.clone());
+    let states = watch::Sender::new(control::State::default());
+    let told = control::Told { events: events.clone(), states: states.clone() };
+    let serving = control::serve(listener, orders_in, told, stop_serving.clone());
     let serving = AbortOnDropHandle::new(tokio::spawn(serving));
-    let telling = AbortOnDropHandle::new(tokio::spawn(events::tell(store.clone(), events.clone())));
-    let notifier =
-        (mode == Mode::Stay).then(|| Notifier::start(&store, Arc::new(settings.clone())));
-    let rules = if mode == Mode::Stay { &settings.connect[..] } else { &[] };
+    let arrived = Arrived::default();
+    let telling = events::tell(store.clone(), events.clone(), arrived.clone());
+    let telling = AbortOnDropHandle::new(tokio::spawn(telling));
+    let settings = Arc::new(settings);
+    let stays = mode == Mode::Stay;
+    let hooks = Hooks::start(&store, settings.clone());
+    let notifier = stays.then(|| Notifier::start(&store, settings.clone()));
+    let rules = if stays { &settings.connect[..] } else { &[] };
     let clock = Clock::system();
     let seed = getrandom::u64().unwrap_or(0);
     let schedule =
@@ -110,15 +148,22 @@ pub async fn run(
         store.clone(),
         link.state.clone(),
     );
+    let service = Service::new(stays);
+    service.ready();
     let resident = Resident {
         urgent: Urgent::of(&store, schedule.wants_urgent()),
         schedule,
         clock,
         visitor: Arc::new(visitor),
-        settings: Arc::new(settings),
+        settings,
+        sources,
+        env,
         store,
         events,
+        follow: Follow::new(states),
+        arrived,
         orders,
+        signals,
         mode,
         stop,
         visit: None,
@@ -126,11 +171,17 @@ pub async fn run(
         reached: Reached::Unknown,
         link_was: LinkState::default(),
         link,
+        comes_up: false,
+        portal: None,
+        veto: None,
         trouble: Trouble::default(),
+        service,
+        notifier,
+        hooks: Some(hooks),
     };
     ready();
     let outcome = resident.run(stop_serving, serving).await;
-    drop((telling, notifier));
+    drop(telling);
     Ok(outcome)
 }
 
@@ -160,71 +211,21 @@ enum Reached {
     Live,
 }
 
-/// What the system tells of the link.
-struct LinkWatch {
-    state: watch::Receiver<LinkState>,
-    wakes: watch::Receiver<u64>,
-    /// Who tells. Where nobody does, these keep the channels open.
-    _source: LinkSource,
-}
-
-#[allow(dead_code, reason = "held for their drop")]
-enum LinkSource {
-    Monitor(Monitor),
-    Nobody(watch::Sender<LinkState>, watch::Sender<u64>),
-}
-
-impl LinkWatch {
-    async fn start() -> Self {
-        let monitor = Monitor::start(Sources::default()).await;
-        let (state, wakes) = (monitor.state(), monitor.wakes());
-        Self { state, wakes, _source: LinkSource::Monitor(monitor) }
-    }
-
-    fn none() -> Self {
-        let (told, state) = watch::channel(LinkState::default());
-        let (woke, wakes) = watch::channel(0);
-        Self { state, wakes, _source: LinkSource::Nobody(told, woke) }
-    }
-
-    /// Waits for news; for ever where nobody tells any more.
-    async fn changed(&mut self) -> News {
-        tokio::select! {
-            Ok(()) = self.state.changed() => News::State,
-            Ok(()) = self.wakes.changed() => News::Woke,
-            else => std::future::pending().await,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum News {
-    State,
-    Woke,
-}
-
-/// A visit, or a line that is held.
-struct Running {
-    task: AbortOnDropHandle<Report>,
-    call: Call,
-    is_live: bool,
-    end: CancellationToken,
-    /// Somebody asked after it began: what was queued since has to go too.
-    asked_again: bool,
-    /// What whoever asked allows.
-    asked_budget: Option<Size>,
-    /// A line that is taken up again at once, because the link is another.
-    gives_way: bool,
-}
-
 struct Resident {
     schedule: Schedule,
     clock: Clock,
     visitor: Arc<Visitor>,
     settings: Arc<AgentSettings>,
+    /// Where the settings come from.
+    sources: config::Sources,
+    env: Env,
     store: Store,
     events: broadcast::Sender<Event>,
+    follow: Follow,
+    /// How many messages came.
+    arrived: Arrived,
     orders: mpsc::Receiver<Handed>,
+    signals: mpsc::Receiver<Signal>,
     mode: Mode,
     stop: CancellationToken,
     visit: Option<Running>,
@@ -233,8 +234,17 @@ struct Resident {
     link: LinkWatch,
     /// The link when it was looked at last.
     link_was: LinkState,
+    /// The link came up, and nobody has called over it yet.
+    comes_up: bool,
+    portal: Option<Portal>,
+    /// Why the user's own program would have no call.
+    veto: Option<String>,
     urgent: Urgent,
     trouble: Trouble,
+    service: Service,
+    notifier: Option<Notifier>,
+    /// Until the agent ends.
+    hooks: Option<Hooks>,
 }
 
 impl Resident {
@@ -246,30 +256,39 @@ impl Resident {
         let mut last = None;
         match self.mode {
             Mode::Once { budget } => {
-                self.link_was = self.link.state.borrow_and_update().clone();
+                self.look_at_link();
                 self.begin(Call::asked(budget), None);
             }
             Mode::Stay => self.begin_day(),
         }
         let stop = self.stop.clone();
+        let mut watchdog = self.service.alive_every().map(steady);
         loop {
             self.keep_schedule();
-            let nap = self.nap();
+            self.show_status();
+            self.show_followers();
+            let (nap, is_visiting) = (self.nap(), self.visit.is_some());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 report = ended(&mut self.visit) => {
                     last = Some(self.ended(report));
-                    if self.mode != Mode::Stay && self.visit.is_none() {
+                    if self.is_done() {
                         break;
                     }
                 }
                 Some(handed) = self.orders.recv() => self.take(handed).await,
+                Some(signal) = self.signals.recv() => self.signalled(signal),
                 news = self.link.changed() => self.link_changed(news),
                 () = self.urgent.queued(&self.store) => self.schedule.urgent_queued(self.now()),
+                () = beat(&mut watchdog) => self.service.alive(),
+                () = self.follow.stirs(is_visiting) => {}
                 () = sleep(nap.unwrap_or(NAP_MAX)), if nap.is_some() => {}
             }
         }
+        self.service.stopping();
+        self.end_visit().await;
+        self.end_hooks().await;
         self.shut_down(&stop_serving, &mut serving).await;
         last
     }
@@ -279,46 +298,17 @@ impl Resident {
     }
 
     fn line(&self) -> Line {
-        Line::of(&self.link_was, &self.settings.link)
-    }
-
-    /// A link that is there from the beginning came up, for whoever waits for that; so it did where nobody can tell.
-    fn begin_day(&mut self) {
-        self.link_was = self.link.state.borrow_and_update().clone();
-        if matches!(self.link_was.up, Reach::Up | Reach::Unknown) {
-            self.schedule.link_up(self.now(), &self.line());
-        }
-    }
-
-    fn link_changed(&mut self, news: News) {
-        let is = self.link.state.borrow_and_update().clone();
-        let was = std::mem::replace(&mut self.link_was, is);
-        let (now, line) = (self.now(), self.line());
-        let woke = news == News::Woke && matches!(self.link_was.up, Reach::Up | Reach::Unknown);
-        if woke || self.link_was.came_up_since(&was) {
-            info!(profile = line.profile, "link up");
-            self.schedule.look(now, &TimeZone::system());
-            self.schedule.link_up(now, &line);
-            self.let_go_of_line();
-        } else if self.link_was.up == Reach::Down {
-            self.schedule.link_down();
-        }
-        if self.schedule.live_rule(&line).is_none() {
-            self.let_go_of_line();
-        }
-    }
-
-    /// A line over a link that is gone, or that no rule allows any more, is not worth waiting for its end.
-    fn let_go_of_line(&mut self) {
-        if let Some(running) = self.visit.as_mut().filter(|running| running.is_live) {
-            running.gives_way = true;
-            running.end.cancel();
-        }
+        let line = Line::of(&self.link_was, &self.settings.link);
+        Line { is_portal: line.is_portal || self.portal.is_some(), ..line }
     }
 
     /// Starts what is due. A held line stands in for all visits.
     fn keep_schedule(&mut self) {
-        let (now, line) = (self.now(), self.line());
+        let now = self.now();
+        if self.portal.is_some_and(|portal| portal.until <= now.up) {
+            self.portal = None;
+        }
+        let line = self.line();
         self.schedule.look(now, &TimeZone::system());
         if self.visit.is_some() {
             return;
@@ -336,132 +326,22 @@ impl Resident {
         if self.visit.is_some() {
             return None;
         }
-        let next = self.schedule.next(self.now(), &self.line())?;
-        Some(Duration::from_secs(next.wait_s.unsigned_abs()).min(NAP_MAX))
-    }
-
-    fn begin_due(&mut self, due: &Due) {
-        let Some(rule) = self.settings.connect.get(due.rule) else { return };
-        let call = Call::of(rule, rule.label(due.rule), due);
-        self.begin(call, Some(due.rule));
-    }
-
-    /// Begins a visit.
-    fn begin(&mut self, call: Call, rule: Option<usize>) {
-        let (now, line) = (self.now(), self.line());
-        self.schedule.began(now, rule, call.scope);
-        let next_call_at = self.schedule.next(now, &line).map(|next| next.at);
-        let call = Call { next_call_at, ..call.over(line.profile, line.metered) };
-        info!(rule = call.rule, link = call.link, "visit began");
-        let (visitor, end) = (self.visitor.clone(), self.stop.child_token());
-        let task = tokio::spawn(visitor.visit(call.clone(), end.clone()));
-        self.started(task, call, end, false);
-    }
-
-    /// Holds the line, until it is lost or `stop`.
-    fn hold_line(&mut self, rule: usize) {
-        let Some(settings) = self.settings.connect.get(rule) else { return };
-        let line = self.line();
-        let call = Call::for_rule(settings, settings.label(rule)).over(line.profile, line.metered);
-        self.schedule.began(self.now(), None, Scope::default());
-        let (visitor, end) = (self.visitor.clone(), self.stop.child_token());
-        let task = tokio::spawn(visitor.live(call.clone(), end.clone()));
-        self.reached = Reached::Live;
-        self.started(task, call, end, true);
-    }
-
-    fn started(
-        &mut self,
-        task: JoinHandle<Report>,
-        call: Call,
-        end: CancellationToken,
-        is_live: bool,
-    ) {
-        let task = AbortOnDropHandle::new(task);
-        self.visit = Some(Running {
-            task,
-            call,
-            is_live,
-            end,
-            asked_again: false,
-            asked_budget: None,
-            gives_way: false,
-        });
-        self.tell(Event::Visit { began: true, outcome: None });
-    }
-
-    /// Notes the end of a visit, and tells who waited for it.
-    fn ended(&mut self, report: Report) -> Outcome {
-        let Some(running) = self.visit.take() else { return report.outcome };
-        let outcome = report.outcome.clone();
-        let Outcome { bytes_up, bytes_down, .. } = outcome;
-        info!(
-            rule = running.call.rule,
-            outcome = outcome.outcome.name(),
-            bytes_up,
-            bytes_down,
-            "visit ended"
-        );
-        self.reached =
-            if outcome.outcome == OutcomeKind::NoLink { Reached::Down } else { Reached::Up };
-        let ending = outcome.outcome.name().to_owned();
-        self.tell(Event::Visit { began: false, outcome: Some(ending) });
-        if running.is_live {
-            self.line_ended(&running, &report);
-        } else {
-            self.visit_ended(&running, &report);
-        }
-        self.note_trouble(&running.call, &report);
-        outcome
-    }
-
-    /// A line that was good for something is dialled again soon, others later and later.
-    fn line_ended(&mut self, running: &Running, report: &Report) {
         let now = self.now();
-        if !self.waiters.is_empty() {
-            // Somebody asked for a visit, and the line gave way to it.
-            self.schedule.line_gave_way(now);
-            self.begin(Call::asked(running.asked_budget), None);
-        } else if running.gives_way {
-            self.schedule.line_gave_way(now);
-        } else {
-            let was_good = 1 < report.outcome.requests;
-            self.schedule.line_lost(now, was_good, report.outcome.retry_after_s);
-        }
+        let next = self.schedule.next(now, &self.line()).map(|next| next.wait_s);
+        let portal = self.portal.map(|portal| portal.until.saturating_sub(now.up).max(0));
+        let wait_s = next.into_iter().chain(portal).min()?;
+        Some(Duration::from_secs(wait_s.unsigned_abs()).min(NAP_MAX))
     }
 
-    fn visit_ended(&mut self, running: &Running, report: &Report) {
-        let (now, line) = (self.now(), self.line());
-        self.schedule.ended(now, &line, report.ending, report.cost);
-        // Who asked meanwhile asked for everything, and for what was queued until then.
-        let is_less = running.call.scope != Scope::default() || self.has_more();
-        if report.ending == Ending::Done && running.asked_again && is_less {
-            let call = Call::asked(running.asked_budget.or(running.call.budget));
-            return self.begin(call, None);
+    fn signalled(&mut self, signal: Signal) {
+        match signal {
+            Signal::Sync => {
+                info!("a visit was asked for by a signal");
+                self.want_visit(None);
+            }
+            // What is wrong is in the log and the status.
+            Signal::Reload => _ = self.reload(),
         }
-        self.answer_waiters(&report.outcome);
-    }
-
-    fn note_trouble(&mut self, call: &Call, report: &Report) {
-        let Some(why) = self.trouble.note(call, report) else { return };
-        let next = self.schedule.next(self.now(), &self.line());
-        let words = trouble::words(&call.rule, &why, next.map(|next| next.at), &TimeZone::system());
-        warn!("{words}");
-        if let Err(err) = self.store.notice(&words) {
-            warn!(error = %err, "the user could not be told");
-        }
-    }
-
-    fn answer_waiters(&mut self, outcome: &Outcome) {
-        let told = serde_json::to_value(outcome).map_err(|err| Failure::chain("internal", &err));
-        for waiter in self.waiters.drain(..) {
-            // Who asked may have gone away meanwhile.
-            let _ = waiter.send(told.clone());
-        }
-    }
-
-    fn has_more(&self) -> bool {
-        self.store.reader().counters().is_ok_and(|counters| 0 < counters.waiting_here)
     }
 
     async fn take(&mut self, Handed { order, reply }: Handed) {
@@ -469,6 +349,16 @@ impl Resident {
             Order::Sync { budget } => self.ask_visit(budget.map(Size::from_bytes), reply),
             Order::Status => {
                 let _ = reply.send(Ok(self.status()));
+            }
+            Order::Follow => {
+                self.show_newcomer();
+                let _ = reply.send(Ok(json!({})));
+            }
+            Order::Reload => {
+                let _ = reply.send(self.reload());
+            }
+            Order::Stop => {
+                let _ = reply.send(Ok(json!({ "stopped": self.stop_visit() })));
             }
             order => {
                 let (store, settings) = (self.store.clone(), self.settings.clone());
@@ -479,69 +369,18 @@ impl Resident {
         }
     }
 
-    fn ask_visit(&mut self, budget: Option<Size>, reply: oneshot::Sender<Result<Value, Failure>>) {
-        if let Err(invalid) = config::agent::check_budget("--budget", budget) {
-            let _ = reply.send(Err(Failure::usage(invalid)));
-            return;
-        }
-        if WAITERS_MAX <= self.waiters.len() {
-            let _ = reply.send(Err(Failure::later("busy", "too many wait for this visit already")));
-            return;
-        }
-        self.waiters.push(reply);
-        match &mut self.visit {
-            None => self.begin(Call::asked(budget), None),
-            // The held line gives way to the visit, which carries everything, and is taken up again after it.
-            Some(running) if running.is_live => {
-                running.asked_budget = budget;
-                running.end.cancel();
-            }
-            Some(running) => {
-                running.asked_again = true;
-                running.asked_budget = budget;
-            }
-        }
-    }
-
-    fn status(&self) -> Value {
-        let is_live = self.visit.as_ref().is_some_and(|running| running.is_live);
-        let link = match (&self.visit, self.reached) {
-            _ if is_live => "live",
-            (Some(_), _) => "calling",
-            (None, Reached::Up | Reached::Live) => "up",
-            (None, Reached::Down) => "down",
-            (None, Reached::Unknown) => "unknown",
-        };
-        // A line that is held is a call that goes on.
-        let next = self.schedule.next(self.now(), &self.line()).filter(|_| !is_live);
-        let rule = next.and_then(|next| {
-            self.settings.connect.get(next.rule).map(|rule| rule.label(next.rule))
-        });
-        json!({
-            "pid": std::process::id(),
-            "link": link,
-            "next_call": next.map(|next| rfc3339(next.at).to_string()),
-            "next_rule": rule,
-            "profile": self.line().profile,
-            "trouble": self.trouble.all(),
-        })
-    }
-
     fn tell(&self, event: Event) {
         // Nobody may be watching.
         let _ = self.events.send(event);
     }
 
-    /// Ends the visit where it stands (what was received is committed), answers what was taken, says goodbye.
-    async fn shut_down(
-        &mut self,
-        stop_serving: &CancellationToken,
-        serving: &mut AbortOnDropHandle<()>,
-    ) {
+    /// Ends the visit at the edge of its packet.
+    async fn end_visit(&mut self) {
         if let Some(running) = self.visit.take() {
             running.end.cancel();
-            if let Err(err) = running.task.await {
-                warn!(error = %err, "the visit failed");
+            match running.task.await {
+                Ok(report) => self.tell_hooks(&running.call, &report),
+                Err(err) => warn!(error = %err, "the visit failed"),
             }
         }
         for waiter in self.waiters.drain(..) {
@@ -550,19 +389,46 @@ impl Resident {
                 "the agent was stopped before the visit was over",
             )));
         }
+    }
+
+    /// Lets programs of `[hooks]` run that are due. Others may use the store meanwhile.
+    async fn end_hooks(&mut self) {
+        let Some(hooks) = self.hooks.take() else { return };
+        let patience = if self.mode == Mode::Stay { HOOKS_END } else { HOOKS_RUN };
+        let mut ending = std::pin::pin!(hooks.end(patience));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut ending => return,
+                Some(handed) = self.orders.recv() => self.take_last(handed).await,
+            }
+        }
+    }
+
+    /// Answers what was taken, says goodbye.
+    async fn shut_down(
+        &mut self,
+        stop_serving: &CancellationToken,
+        serving: &mut AbortOnDropHandle<()>,
+    ) {
         stop_serving.cancel();
         loop {
             tokio::select! {
                 biased;
-                Some(handed) = self.orders.recv() => match handed.order {
-                    Order::Sync { .. } => {
-                        let failure = Failure::later("agent_stopped", "the agent is stopping");
-                        let _ = handed.reply.send(Err(failure));
-                    }
-                    _ => self.take(handed).await,
-                },
+                Some(handed) = self.orders.recv() => self.take_last(handed).await,
                 _ = &mut *serving => break,
             }
+        }
+    }
+
+    /// As [`Resident::take`], but nothing begins any more.
+    async fn take_last(&mut self, handed: Handed) {
+        match handed.order {
+            Order::Sync { .. } => {
+                let failure = Failure::later("agent_stopped", "the agent is stopping");
+                let _ = handed.reply.send(Err(failure));
+            }
+            _ => self.take(handed).await,
         }
     }
 }
@@ -577,6 +443,21 @@ async fn ended(visit: &mut Option<Running>) -> Report {
                 Report::broken()
             }
         },
+        None => std::future::pending().await,
+    }
+}
+
+/// Ticks that come no closer together when one was late.
+fn steady(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// The next tick; never where there is no clock.
+async fn beat(clock: &mut Option<Interval>) {
+    match clock {
+        Some(clock) => _ = clock.tick().await,
         None => std::future::pending().await,
     }
 }

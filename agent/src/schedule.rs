@@ -72,6 +72,8 @@ pub enum Ending {
         /// What the relay asked for.
         wait_s: Option<u32>,
     },
+    /// It was not made: the user's own program said not now. That is no failure.
+    NotNow,
 }
 
 /// What a visit cost, in bytes.
@@ -126,6 +128,49 @@ impl Schedule {
         schedule.set_clock(now);
         schedule.look(now, zone);
         schedule
+    }
+
+    /// Other rules hold from now on. One that calls as a rule before it did goes on where that stood; a new one begins as
+    /// in [`Schedule::new`]. `old` are the rules of now, `budget` is that of visits without one of their own. A visit that
+    /// is being made is not touched.
+    pub fn change(
+        &mut self,
+        old: &[Rule],
+        new: &[Rule],
+        budget: Option<Size>,
+        now: Moment,
+        zone: &TimeZone,
+    ) {
+        let budget = budget.map(Size::bytes);
+        let before = std::mem::take(&mut self.rules);
+        let mut is_taken = vec![false; before.len()];
+        let origin = self.running.and_then(|running| running.rule);
+        let mut moved_to = None;
+        for rule in new {
+            let Some(mut timed) = Timed::new(rule, budget, now) else { continue };
+            let calls_alike = |other: &Rule| trigger(other) == trigger(rule);
+            let twin = [&|other: &Rule| other == rule, &calls_alike as &dyn Fn(&Rule) -> bool]
+                .into_iter()
+                .find_map(|is_twin| {
+                    (0..before.len().min(old.len()))
+                        .find(|index| !is_taken[*index] && is_twin(&old[*index]))
+                });
+            match twin {
+                Some(index) => {
+                    is_taken[index] = true;
+                    timed.go_on(&before[index]);
+                    if origin == Some(index) {
+                        moved_to = Some(self.rules.len());
+                    }
+                }
+                None => timed.set_clock(now, zone, self.random()),
+            }
+            self.rules.push(timed);
+        }
+        if let Some(running) = &mut self.running {
+            running.rule = moved_to;
+        }
+        self.look(now, zone);
     }
 
     /// Notes the time: what has come since the last look is due. Cheap; to be called whenever something happened.
@@ -265,6 +310,7 @@ impl Schedule {
         }
         let wait_s = match ending {
             Ending::Failed { wait_s } => Some(self.wait_s(origin, wait_s)),
+            Ending::NotNow => Some(backoff::MAX_S),
             _ => None,
         };
         for rule in self.rules.iter_mut().filter(|rule| scope.covers(rule.scope)) {
@@ -272,7 +318,7 @@ impl Schedule {
             match (ending, wait_s) {
                 (Ending::Done, _) => rule.succeeded(),
                 (Ending::Bounded, _) if is_tried => rule.succeeded(),
-                (Ending::Failed { .. }, Some(wait_s)) if is_tried => {
+                (Ending::Failed { .. } | Ending::NotNow, Some(wait_s)) if is_tried => {
                     let base = base(rule, line);
                     rule.put_off(now, wait_s, base);
                 }
@@ -321,6 +367,12 @@ impl Schedule {
         self.redial_at = now.up.saturating_add(wait.max(backoff::asked_s(wait_s)));
     }
 
+    /// The line was not to be held for now, as the user's own program said.
+    pub fn line_not_now(&mut self, now: Moment) {
+        self.running = None;
+        self.redial_at = now.up.saturating_add(backoff::MAX_S);
+    }
+
     /// The line gave way to a visit, and is taken up again after it.
     pub fn line_gave_way(&mut self, now: Moment) {
         self.running = None;
@@ -347,6 +399,11 @@ fn ready_up(rule: &Timed, now: Moment, line: &Line) -> Option<i64> {
         false => pending.not_before.max(window.began.saturating_add(backoff::WINDOW_MAX_S)),
     };
     Some(begins.max(now.up))
+}
+
+/// What makes a rule call, as it is written.
+fn trigger(rule: &Rule) -> Option<String> {
+    rule.trigger().map(|trigger| trigger.to_string())
 }
 
 /// What 5 % are taken of.

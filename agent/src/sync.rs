@@ -16,7 +16,8 @@ mod transport;
 #[cfg(test)]
 mod tests;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use wire::{Codec, LaneMask, LinkKind, PresenceState, Stop, StopReason};
 
 use crate::store::{Store, Submits};
@@ -30,7 +31,7 @@ pub use self::{
 };
 
 /// What an exchange tells the relay beside what the store holds, and its bounds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Terms {
     /// Lanes wanted.
     pub lanes: LaneMask,
@@ -50,6 +51,8 @@ pub struct Terms {
     pub requests_max: u32,
     /// No further request begins after this, and an answer ends at the edge of its packet.
     pub until: Option<Instant>,
+    /// The same from the moment on that this is cancelled.
+    pub stop: CancellationToken,
     /// Bytes of one answer after which it is given up as endless; what came is kept.
     pub answer_max: u64,
     /// The same, of bytes in a row that bring nothing new: neither an outcome nor an entry behind the cursors.
@@ -77,10 +80,36 @@ impl Default for Terms {
             packet_max: wire::limits::PACKET_TARGET,
             requests_max: 64,
             until: None,
+            stop: CancellationToken::new(),
             answer_max: ANSWER_MAX,
             idle_max: IDLE_MAX,
             items: Items::All,
             asks_first: false,
+        }
+    }
+}
+
+impl Terms {
+    /// Why no further request begins, where its time is over or somebody stopped it.
+    #[must_use]
+    pub fn over(&self) -> Option<&'static str> {
+        if self.stop.is_cancelled() {
+            return Some(STOPPED);
+        }
+        self.until.is_some_and(|until| until <= Instant::now()).then_some(TIME_IS_OVER)
+    }
+
+    /// Waits until that is so.
+    async fn becomes_over(&self) {
+        let time = async {
+            match self.until {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = time => {}
+            () = self.stop.cancelled() => {}
         }
     }
 }
@@ -145,7 +174,7 @@ pub async fn run<T: Transport>(
             }
         };
         let exchanged = exchange.carry_out(transport, &attempt, progress).await?;
-        if let Some(ended) = run.after(store, transport, &exchanged, &attempt).await? {
+        if let Some(ended) = run.after(store, transport, terms, &exchanged, &attempt).await? {
             return Ok(ended);
         }
     }
@@ -153,6 +182,8 @@ pub async fn run<T: Transport>(
 
 /// Why a visit ends that was given so much time and no more.
 const TIME_IS_OVER: &str = "the time for this visit is over: what is left goes with the next";
+/// Why a visit ends that somebody stopped.
+pub(crate) const STOPPED: &str = "the visit was stopped: what is left goes with the next";
 /// A store that forks again and again is at odds with its relay.
 const FORKS_MAX: u32 = 3;
 /// So does one whose numbers leave gaps, or were used before.
@@ -182,8 +213,7 @@ impl Run {
                     .to_owned(),
             );
         }
-        let is_late = terms.until.is_some_and(|until| until <= Instant::now());
-        is_late.then(|| TIME_IS_OVER.to_owned())
+        terms.over().map(str::to_owned)
     }
 
     fn mode<T: Transport>(
@@ -213,6 +243,7 @@ impl Run {
         &mut self,
         store: &Store,
         transport: &mut T,
+        terms: &Terms,
         exchanged: &Exchanged,
         attempt: &crate::store::Attempt,
     ) -> Result<Option<Ended>, SyncError> {
@@ -246,7 +277,7 @@ impl Run {
             None => {}
         }
         if exchanged.is_late {
-            return Ok(Some(Ended::Partial(TIME_IS_OVER.to_owned())));
+            return Ok(Some(Ended::Partial(terms.over().unwrap_or(TIME_IS_OVER).to_owned())));
         }
         if !attempt.has_room {
             return Ok(Some(Ended::Partial(

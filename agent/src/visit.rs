@@ -5,11 +5,12 @@
 //! (`visit_retries`). Where nobody answers at all there is no second attempt: the schedule has its own
 //! patience.
 
+mod before;
 mod call;
 mod dialled;
+mod glance;
 mod ledger;
 pub(crate) mod over;
-mod program;
 mod rate;
 mod report;
 mod way;
@@ -25,15 +26,25 @@ use config::{
 };
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, warn};
 use wire::{Codec, Lane, LaneMask, LinkClass, LinkKind, PresenceState};
 
-pub(crate) use self::call::Call;
-pub(crate) use self::report::Report;
-use self::{dialled::Dialled, ledger::Page, over::Over, report::ending, way::Way};
+use self::{
+    before::Asked,
+    dialled::Dialled,
+    ledger::Page,
+    over::Over,
+    report::{ending, portal},
+    way::Way,
+};
+pub(crate) use self::{
+    call::Call,
+    glance::{Glance, Phase, Sight},
+    report::Report,
+};
 use crate::{
     link::{
         Client, LinkError, Meter,
@@ -50,24 +61,29 @@ const RATE_DAYS: i64 = 30;
 const COMING_UP: Duration = Duration::from_secs(2);
 /// A visit whose time is over has this much more to come to the edge of a packet.
 const OVERTIME: Duration = Duration::from_secs(15);
+/// One that was stopped has this much.
+const STOP_OVERTIME: Duration = Duration::from_secs(10);
 
 /// Makes the visits of one store. One at a time: [`crate::resident`] sees to that.
 #[derive(Debug)]
 pub(crate) struct Visitor {
     store: Store,
     client: Client,
-    settings: AgentSettings,
+    settings: Arc<AgentSettings>,
     /// Who we are; a fork puts another device in its place.
     account: Arc<Mutex<Account>>,
     paths: AgentPaths,
     /// What the system says of the link.
     link: watch::Receiver<LinkState>,
+    glance: Arc<Glance>,
 }
 
 /// A visit while it is made.
 struct Making<'v> {
     call: &'v Call,
     meter: Meter,
+    /// What it counted before the first connection.
+    before: u64,
     progress: Progress,
     /// Bytes that came to nothing, the first attempt that cost anything aside.
     wasted: u64,
@@ -79,7 +95,7 @@ struct Making<'v> {
 
 impl Making<'_> {
     fn moved(&self) -> u64 {
-        self.meter.up().saturating_add(self.meter.down())
+        self.meter.up().saturating_add(self.meter.down()).saturating_sub(self.before)
     }
 
     fn waste_left(&self) -> Option<u64> {
@@ -95,27 +111,57 @@ impl Making<'_> {
 impl Visitor {
     pub(crate) fn new(
         paths: AgentPaths,
-        settings: AgentSettings,
+        settings: Arc<AgentSettings>,
         account: Account,
         client: Client,
         store: Store,
         link: watch::Receiver<LinkState>,
     ) -> Self {
         let account = Arc::new(Mutex::new(account));
-        Self { store, client, settings, account, paths, link }
+        Self { store, client, settings, account, paths, link, glance: Arc::default() }
+    }
+
+    /// The same with other settings, and a client that was made from them. A visit that is being made is not touched.
+    pub(crate) fn with(&self, settings: Arc<AgentSettings>, client: Client) -> Self {
+        Self {
+            store: self.store.clone(),
+            client,
+            settings,
+            account: self.account.clone(),
+            paths: self.paths.clone(),
+            link: self.link.clone(),
+            glance: self.glance.clone(),
+        }
+    }
+
+    /// What connects to the relay; clones share its TLS sessions.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Who we are.
+    pub(crate) fn account(&self) -> Account {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How far the visit has come that is being made.
+    pub(crate) fn look(&self) -> Sight {
+        self.glance.look()
     }
 
     /// One visit: dials, exchanges until everything is done, its bounds are reached or `cancel`, and hangs up.
+    /// Cancelled it ends at the edge of the packet that is on its way, 10 s later at the latest.
     pub(crate) async fn visit(self: Arc<Self>, call: Call, cancel: CancellationToken) -> Report {
-        if let Some(why) = self.refusal(&call) {
-            return Report::refused(why);
+        if let Some(report) = self.not_made(&call, &cancel).await {
+            return report;
         }
         let page = self.page(&call, false);
         let began = Instant::now();
+        self.glance.enter(Phase::Dialling);
         let (dialled, dialling) = Dialled::dial(&call, &cancel).await;
         if let Err(why) = dialling {
             let report = self.not_dialled(page, why);
-            dialled.hang_up(report.outcome.outcome.name()).await;
+            self.hang_up(dialled, &report).await;
             return report;
         }
         let (visitor, link_call) = (self.clone(), call.clone());
@@ -128,15 +174,36 @@ impl Visitor {
             warn!(error = %err, "the visit failed");
             Report::broken()
         });
-        dialled.hang_up(report.outcome.outcome.name()).await;
+        self.hang_up(dialled, &report).await;
         report
+    }
+
+    async fn hang_up(&self, dialled: Dialled, report: &Report) {
+        self.glance.enter(Phase::HangingUp);
+        dialled.hang_up(report.outcome.outcome.name()).await;
+    }
+
+    /// What a call comes to that is not made, because a quota, the user's program or a stop is before it.
+    async fn not_made(&self, call: &Call, cancel: &CancellationToken) -> Option<Report> {
+        self.glance.begin();
+        if let Some(why) = self.refusal(call) {
+            return Some(Report::refused(why));
+        }
+        let words = match self.ask_program(call, cancel).await {
+            Asked::Agreed => return None,
+            Asked::NotNow(words) => words,
+            Asked::Stopped => sync::STOPPED.to_owned(),
+        };
+        let held = self.store.reader().counters().map(|counters| counters.waiting_there);
+        Some(Report::not_now(words, held.unwrap_or_default()))
     }
 
     /// The same for a line that is held until it is lost, the relay ends it or `cancel`.
     pub(crate) async fn live(self: Arc<Self>, call: Call, cancel: CancellationToken) -> Report {
-        if let Some(why) = self.refusal(&call) {
-            return Report::refused(why);
+        if let Some(report) = self.not_made(&call, &cancel).await {
+            return report;
         }
+        self.glance.enter(Phase::Dialling);
         let (dialled, dialling) = Dialled::dial(&call, &cancel).await;
         let report = match dialling {
             Err(why) => self.not_dialled(self.page(&call, true), why),
@@ -149,7 +216,7 @@ impl Visitor {
                 })
             }
         };
-        dialled.hang_up(report.outcome.outcome.name()).await;
+        self.hang_up(dialled, &report).await;
         report
     }
 
@@ -181,7 +248,7 @@ impl Visitor {
         };
         page.end(&meter, &outcome, &Progress::default(), 0);
         let ending = Ending::Failed { wait_s: None };
-        Report { outcome, ending, cost: Cost::default(), trouble: Some(why) }
+        Report { trouble: Some(why), ..Report::of(outcome, ending, Cost::default()) }
     }
 
     async fn exchange(
@@ -211,30 +278,21 @@ impl Visitor {
         let meter = Meter::within(budget, page.over().left());
         let mut way = self.way(&meter, page.over());
         let until = call.max_time.map(|max_time| Instant::now() + max_time);
-        let terms = Terms { until, ..self.terms(call, page.over()) };
+        let terms = Terms { until, stop: cancel.clone(), ..self.terms(call, page.over()) };
         let mut making = Making {
             call,
             meter: meter.clone(),
+            before: 0,
             progress: Progress::default(),
             wasted: 0,
             counts: call.counts_from_start,
             comes_up_until,
         };
-        let end = {
-            let attempts = self.attempts(&mut way, terms, &mut making);
-            let attempts = async {
-                tokio::select! {
-                    ended = cancel.run_until_cancelled(attempts) => ended,
-                    why = page.note(&meter, || None) => Some(Ok(Ended::Partial(why))),
-                }
-            };
-            match until {
-                None => attempts.await.unwrap_or_else(stopped),
-                Some(until) => match timeout_at(until + OVERTIME, attempts).await {
-                    Ok(ended) => ended.unwrap_or_else(stopped),
-                    Err(_) => Ok(Ended::Partial("the time for this visit is over".to_owned())),
-                },
-            }
+        let end = tokio::select! {
+            biased;
+            end = self.reach_and_exchange(&mut way, terms, &mut making) => end,
+            end = give_up(until, cancel, &meter) => end,
+            why = page.note(&meter, || None) => Ok(Ended::Partial(why)),
         };
         let round_trips = way.round_trips() + u64::from(making.progress.requests);
         way.hang_up();
@@ -248,12 +306,23 @@ impl Visitor {
                 call.dial[0], outcome.words
             )
         });
-        Report {
-            ending: ending(&end, may_cost_more),
-            cost: Cost { spent: making.moved(), wasted: making.wasted },
-            outcome,
-            trouble,
-        }
+        let cost = Cost { spent: making.moved(), wasted: making.wasted };
+        let portal = portal(&end).then(|| outcome.words.clone());
+        Report { trouble, portal, ..Report::of(outcome, ending(&end, may_cost_more), cost) }
+    }
+
+    async fn reach_and_exchange(
+        &self,
+        way: &mut Way,
+        terms: Terms,
+        making: &mut Making<'_>,
+    ) -> Result<Ended, SyncError> {
+        self.glance.counts(&making.meter);
+        self.glance.enter(Phase::Reaching);
+        self.reach(making.call, way.client(), &making.meter).await?;
+        making.before = making.meter.up().saturating_add(making.meter.down());
+        self.glance.enter(Phase::Exchanging);
+        self.attempts(way, terms, making).await
     }
 
     async fn hold(&self, call: &Call, cancel: &CancellationToken) -> Report {
@@ -267,6 +336,7 @@ impl Visitor {
         let meter = Meter::within(None, page.over().left());
         let way = || self.way(&meter, page.over());
         let (mut down, mut up) = (way().for_holding(), way());
+        let client = up.client().clone();
         let progress = Mutex::new(Progress::default());
         let terms = || {
             self.terms(
@@ -275,7 +345,13 @@ impl Visitor {
             )
         };
         let end = {
-            let line = sync::live(&self.store, &mut down, &mut up, terms, &progress);
+            let line = async {
+                self.glance.counts(&meter);
+                self.glance.enter(Phase::Reaching);
+                self.reach(call, &client, &meter).await?;
+                self.glance.enter(Phase::Holding);
+                sync::live(&self.store, &mut down, &mut up, terms, &progress).await
+            };
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => stopped(),
@@ -288,7 +364,8 @@ impl Visitor {
         let outcome = self.outcome(&progress, &end, &meter);
         page.end(&meter, &outcome, &progress, round_trips);
         let cost = Cost { spent: meter.up().saturating_add(meter.down()), wasted: 0 };
-        Report { ending: ending(&end, true), outcome, cost, trouble: None }
+        let portal = portal(&end).then(|| outcome.words.clone());
+        Report { portal, ..Report::of(outcome, ending(&end, true), cost) }
     }
 
     async fn attempts(
@@ -323,7 +400,7 @@ impl Visitor {
                 || nobody_there
                 || matches!(err, SyncError::Link(LinkError::Stalled { .. }))
                 || making.waste_left().is_some_and(|left| left < TRY_LEAST)
-                || terms.until.is_some_and(|until| until <= Instant::now())
+                || terms.over().is_some()
             {
                 return Err(err);
             }
@@ -417,7 +494,32 @@ fn counted(progress: &Mutex<Progress>) -> Progress {
 }
 
 fn stopped() -> Result<Ended, SyncError> {
-    Ok(Ended::Partial("the visit was stopped: what is left goes with the next".to_owned()))
+    Ok(Ended::Partial(sync::STOPPED.to_owned()))
+}
+
+/// Waits until a visit that should have come to the edge of a packet has not; gives its end. Where nothing has come there
+/// is no edge to wait for.
+async fn give_up(
+    until: Option<Instant>,
+    stop: &CancellationToken,
+    meter: &Meter,
+) -> Result<Ended, SyncError> {
+    let time = async {
+        match until {
+            Some(until) => sleep_until(until + OVERTIME).await,
+            None => std::future::pending().await,
+        }
+    };
+    let stopping = async {
+        stop.cancelled().await;
+        if meter.down() != 0 {
+            sleep(STOP_OVERTIME).await;
+        }
+    };
+    tokio::select! {
+        () = time => Ok(Ended::Partial("the time for this visit is over".to_owned())),
+        () = stopping => stopped(),
+    }
 }
 
 /// What the relay is told of a link.

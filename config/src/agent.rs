@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 mod connect;
 mod cron;
+mod hooks;
 mod link;
 mod notify;
 mod proxy;
@@ -17,6 +18,7 @@ use crate::{
 };
 pub use connect::{Direction, Priority, Rule, Trigger, When, WhenError};
 pub use cron::{Cron, CronError};
+pub use hooks::Hooks;
 pub use link::{Link, MEGABYTE};
 pub use notify::{MinPriority, Notify, Preview, QuietHours, QuietHoursError, Source};
 pub use proxy::{Login, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
@@ -50,6 +52,8 @@ pub struct Settings {
     pub proxy: Proxy,
     /// What is shown on the desktop.
     pub notify: Notify,
+    /// Programs that run when something happens.
+    pub hooks: Hooks,
     /// When the agent calls by itself. Without a rule it calls only when asked.
     pub connect: Vec<Rule>,
     /// What is known of ways out. The first that matches holds.
@@ -66,6 +70,7 @@ impl Default for Settings {
             sync: Sync::default(),
             proxy: Proxy::default(),
             notify: Notify::default(),
+            hooks: Hooks::default(),
             connect: Vec::new(),
             link: Vec::new(),
         }
@@ -80,6 +85,7 @@ impl crate::Settings for Settings {
         self.proxy.check()?;
         link::check(&self.link)?;
         self.notify.check()?;
+        self.hooks.check()?;
         let profiles: Vec<&str> = self.link.iter().map(|link| link.name.as_str()).collect();
         let mut rules = self.connect.iter().enumerate();
         rules.try_for_each(|(index, rule)| rule.check(index, &profiles))

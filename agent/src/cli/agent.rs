@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use config::{AgentSettings, Size};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     control::{AskError, Client, Failure, Order, exit},
-    resident::{self, Mode},
+    resident::{self, Mode, Setup},
 };
 
 /// How long `sync` waits for who has the store and does not listen yet.
@@ -22,12 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Session<'_> {
     /// Runs the resident agent until a signal ends it.
     pub(super) fn agent(&mut self) -> Result<(), Failure> {
-        let (paths, settings) = (self.paths()?, self.settings()?);
-        log_to_stderr(&settings);
+        let setup = self.setup(Mode::Stay)?;
+        log_to_stderr(&setup.settings);
         let out = &mut self.out;
         block_on(async {
             let stop = CancellationToken::new();
-            let signal = tokio::spawn(cancel_on_signal(stop.clone()));
+            let signals = resident::listen_to_signals(stop.clone())
+                .map_err(|err| Failure::chain("signals", &err))?;
             let mut told = Ok(());
             let ready = || {
                 told = if out.json {
@@ -36,10 +38,21 @@ impl Session<'_> {
                     out.line("ready")
                 };
             };
-            let ended = resident::run(&paths, settings, Mode::Stay, stop, ready).await;
-            signal.abort();
-            ended?;
+            resident::run(Setup { signals, ..setup }, stop, ready).await?;
             told
+        })
+    }
+
+    /// What an agent runs with, without signals.
+    fn setup(&self, mode: Mode) -> Result<Setup, Failure> {
+        Ok(Setup {
+            paths: self.paths()?,
+            settings: self.settings()?,
+            sources: self.sources()?,
+            env: self.env.clone(),
+            mode,
+            link: self.link_sources(),
+            signals: mpsc::channel(1).1,
         })
     }
 
@@ -63,9 +76,8 @@ impl Session<'_> {
                 // No agent: this process is one for the time of the visit, so others can write meanwhile.
                 let stop = CancellationToken::new();
                 let signal = tokio::spawn(cancel_on_signal(stop.clone()));
-                let ended =
-                    resident::run(&paths, settings.clone(), Mode::Once { budget }, stop, || {})
-                        .await;
+                let setup = self.setup(Mode::Once { budget })?;
+                let ended = resident::run(setup, stop, || {}).await;
                 signal.abort();
                 match ended {
                     Ok(Some(outcome)) => {
@@ -110,6 +122,7 @@ fn visit_words(outcome: &Value) -> String {
         "done" => "done",
         "partial" => "not finished",
         "no_link" => "no link",
+        "not_now" => "not now",
         _ => "refused",
     };
     let moved = format!(

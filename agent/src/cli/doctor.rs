@@ -71,7 +71,7 @@ impl Session<'_> {
         lines.push(config_line(&paths, &settings));
         let mut link = Vec::new();
         if let Ok(settings) = &settings {
-            lines.extend(way_out(settings));
+            lines.extend(way_out(settings, self.link_sources()));
             lines.extend(quota_lines(&paths, settings));
         }
         if let (Ok(settings), Ok(Some(account))) = (&settings, &account) {
@@ -173,9 +173,9 @@ fn config_line(paths: &AgentPaths, settings: &Result<AgentSettings, Failure>) ->
 }
 
 /// What the system says of the link, and which profile holds; asked anew, whether an agent runs or not.
-fn way_out(settings: &AgentSettings) -> Option<Line> {
+fn way_out(settings: &AgentSettings, sources: Sources) -> Option<Line> {
     let asked = block_on(async {
-        let monitor = Monitor::start(Sources::default()).await;
+        let monitor = Monitor::start(sources).await;
         let state = monitor.state().borrow().clone();
         Ok(state)
     });

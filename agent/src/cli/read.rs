@@ -169,6 +169,7 @@ impl Session<'_> {
         let reader = self.reader()?;
         let (identity, counters) = (reader.identity()?, reader.counters()?);
         let agent = self.agent_status()?;
+        let of_agent = |key: &str| agent.as_ref().map_or(Value::Null, |agent| agent[key].clone());
         let mut status = json!({
             "account": if identity.domain.is_empty() { account.name }
                 else { format!("{}@{}", account.name, identity.domain) },
@@ -176,10 +177,17 @@ impl Session<'_> {
             "device": account.device,
             "agent": agent.is_some(),
             "link": agent.as_ref().map_or(json!("unknown"), |agent| agent["link"].clone()),
-            "next_call": agent.as_ref().map_or(Value::Null, |agent| agent["next_call"].clone()),
-            "next_rule": agent.as_ref().map_or(Value::Null, |agent| agent["next_rule"].clone()),
+            "next_call": of_agent("next_call"),
+            "next_rule": of_agent("next_rule"),
             "trouble": agent.as_ref().map_or(json!([]), |agent| agent["trouble"].clone()),
-            "pid": agent.as_ref().map_or(Value::Null, |agent| agent["pid"].clone()),
+            "pid": of_agent("pid"),
+            "profile": of_agent("profile"),
+            "metered": of_agent("metered"),
+            "interface": of_agent("interface"),
+            "connection": of_agent("connection"),
+            "ssid": of_agent("ssid"),
+            "network": of_agent("network"),
+            "not_now": of_agent("not_now"),
         });
         let quotas = self.quotas(&reader)?;
         status["quotas"] = quotas.iter().map(|quota| json!(quota.row())).collect();
@@ -219,7 +227,7 @@ impl Session<'_> {
             ("account", text("account")),
             ("relay", text("relay")),
             ("agent", agent),
-            ("link", text("link")),
+            ("link", link_words(&status)),
             ("next call", next),
             ("waits here", here),
             ("waits there", format!("{} ({})", count(there.count, "item"), bytes(there.bytes))),
@@ -228,6 +236,9 @@ impl Session<'_> {
             ("last visit", last),
         ];
         rows.iter().try_for_each(|(name, is)| self.out.line(&format!("{name:<12}{is}")))?;
+        if let Some(why) = status["not_now"].as_str() {
+            self.out.line(&format!("{:<12}{}", "not now", safe(why, false)))?;
+        }
         let trouble = status["trouble"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for why in trouble {
             self.out.line(&format!("{:<12}{}", "trouble", safe(why, false)))?;
@@ -254,4 +265,26 @@ impl Session<'_> {
             }
         })
     }
+}
+
+/// The link as the agent sees it: how far it got, by which interface, what its bytes are.
+fn link_words(status: &Value) -> String {
+    let text = |key: &str| status[key].as_str().map(|text| safe(text, false));
+    let mut words = vec![text("link").unwrap_or_default()];
+    match status["network"].as_str() {
+        Some("down") => words.push("nothing leads out of this computer".to_owned()),
+        Some("portal") => words.push("a login page stands before it".to_owned()),
+        _ => {}
+    }
+    let named = [
+        ("by", "interface"),
+        ("connection", "connection"),
+        ("wireless network", "ssid"),
+        ("profile", "profile"),
+    ];
+    words.extend(named.iter().filter_map(|(name, key)| Some(format!("{name} {}", text(key)?))));
+    words.extend(
+        status["metered"].as_bool().map(|is| if is { "metered" } else { "unmetered" }.to_owned()),
+    );
+    words.join(", ")
 }

@@ -5,7 +5,12 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::resident::{self, Mode};
+use crate::resident::{self, Mode, Setup, Signal};
+
+/// An environment in which this machine's buses are not found.
+fn nobody() -> Env {
+    [("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")].into_iter().collect()
+}
 
 /// One user's folder.
 struct Home {
@@ -54,7 +59,7 @@ impl Home {
     }
 
     fn run(&self, args: &[&str]) -> Ran {
-        self.run_with(args, "", &Env::default())
+        self.run_with(args, "", &nobody())
     }
 
     fn run_with(&self, args: &[&str], stdin: &str, env: &Env) -> Ran {
@@ -171,11 +176,11 @@ fn what_has_not_left_is_edited_held_released_and_cancelled() {
 fn a_text_comes_from_standard_input_without_its_last_line_break() {
     let home = Home::of("ann");
     home.one(&["chat", "bob"]);
-    let ran = home.run_with(&["send", "bob", "-m", "-", "--json"], "two\nlines\n", &Env::default());
+    let ran = home.run_with(&["send", "bob", "-m", "-", "--json"], "two\nlines\n", &nobody());
     assert_eq!(ran.rows().len(), 1);
     assert_eq!(home.rows(&["inbox", "--all"]).last().unwrap()["text"], "two\nlines");
     let too_long = "x".repeat(300 << 10);
-    let ran = home.run_with(&["send", "bob", "-m", "-"], &too_long, &Env::default());
+    let ran = home.run_with(&["send", "bob", "-m", "-"], &too_long, &nobody());
     assert_eq!(ran.code, exit::FAILED);
     assert!(ran.err.contains("too long"), "{ran:?}");
 }
@@ -373,24 +378,38 @@ fn manual_pages_are_written_for_each_command() {
 /// A resident agent in this process.
 struct Resident {
     stop: CancellationToken,
+    signals: tokio::sync::mpsc::Sender<Signal>,
     task: std::thread::JoinHandle<Result<(), Failure>>,
 }
 
 impl Resident {
     fn start(home: &Home) -> Self {
-        let paths = AgentPaths::new(Some(home.path()), &Env::default()).unwrap();
-        let settings: AgentSettings = Sources::new().usual_file(&paths.config).load().unwrap();
+        Self::on(home, "unix:path=/nonexistent")
+    }
+
+    /// One that asks the bus at this address for the link.
+    fn on(home: &Home, bus: &str) -> Self {
+        let paths = AgentPaths::new(Some(home.path()), &nobody()).unwrap();
+        let sources = Sources::new().usual_file(&paths.config);
         let stop = CancellationToken::new();
         let ending = stop.clone();
+        let (signals, signalled) = tokio::sync::mpsc::channel(4);
+        let setup = Setup {
+            paths,
+            settings: sources.load().unwrap(),
+            sources,
+            env: nobody(),
+            mode: Mode::Stay,
+            link: crate::link::Sources { bus: Some(bus.to_owned()) },
+            signals: signalled,
+        };
         let (ready, is_ready) = std::sync::mpsc::channel();
         let task = std::thread::spawn(move || {
             let ready = move || ready.send(()).unwrap();
-            block_on(async {
-                resident::run(&paths, settings, Mode::Stay, ending, ready).await.map(drop)
-            })
+            block_on(async { resident::run(setup, ending, ready).await.map(drop) })
         });
         is_ready.recv().unwrap();
-        Self { stop, task }
+        Self { stop, signals, task }
     }
 
     fn end(self) -> Result<(), Failure> {
@@ -459,17 +478,16 @@ fn what_is_kept_here_is_for_its_owner_alone() {
 }
 
 mod relay;
+mod running;
+mod units;
 
 use relay::Polite;
 
 /// A folder that is logged in at a relay that runs here.
 fn home_at(relay: &Polite) -> Home {
     let home = Home::new();
-    let ran = home.run_with(
-        &["login", &relay.url, "ann", "--password-stdin"],
-        "secret\n",
-        &Env::default(),
-    );
+    let ran =
+        home.run_with(&["login", &relay.url, "ann", "--password-stdin"], "secret\n", &nobody());
     assert_eq!(ran.code, exit::DONE, "{ran:?}");
     home
 }
@@ -489,24 +507,18 @@ fn a_login_writes_the_account_and_a_second_one_makes_no_second_device() {
         (login.0.as_str(), &login.1["token"]),
         ("POST /v1/login", &account.token.expose().into())
     );
-    let again = home.run_with(
-        &["login", &relay.url, "ann", "--password-stdin"],
-        "secret\n",
-        &Env::default(),
-    );
+    let again =
+        home.run_with(&["login", &relay.url, "ann", "--password-stdin"], "secret\n", &nobody());
     assert_eq!(again.code, exit::DONE, "{again:?}");
     assert_eq!(Account::load(&path).unwrap().unwrap(), account);
     assert_eq!(relay.asked().iter().filter(|(what, _)| what == "POST /v1/login").count(), 1);
-    let other = home.run_with(
-        &["login", &relay.url, "bob", "--password-stdin"],
-        "secret\n",
-        &Env::default(),
-    );
+    let other =
+        home.run_with(&["login", &relay.url, "bob", "--password-stdin"], "secret\n", &nobody());
     assert_eq!(other.code, exit::FAILED);
     assert!(other.err.contains("belongs to ann"), "{other:?}");
     // Shut out: now the password counts again.
     relay.revoke_all();
-    home.run_with(&["login", &relay.url, "ann", "--password-stdin"], "secret\n", &Env::default());
+    home.run_with(&["login", &relay.url, "ann", "--password-stdin"], "secret\n", &nobody());
     let logins: Vec<_> =
         relay.asked().into_iter().filter(|(what, _)| what == "POST /v1/login").collect();
     assert_eq!(logins.len(), 2);
@@ -766,7 +778,7 @@ fn watch_shows_what_comes_until_nobody_reads_any_more() {
             out_is_terminal: false,
         };
         let args = ["mailboat", "--home", &path, "watch", "--all", "--json"].map(OsString::from);
-        let code = run(args, &Env::default(), io);
+        let code = run(args, &nobody(), io);
         (code, String::from_utf8(out.0).unwrap())
     });
     // Whenever it begins to watch, something comes after that.

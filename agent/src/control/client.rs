@@ -121,6 +121,15 @@ impl Client {
         self.ask(&Order::Watch).await?;
         Ok(Events { lines: self.lines, _out: self.out })
     }
+
+    /// Turns the connection into a stream of what the agent does: [`Event::Agent`] only.
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub async fn follow(mut self) -> Result<Events, AskError> {
+        self.ask(&Order::Follow).await?;
+        Ok(Events { lines: self.lines, _out: self.out })
+    }
 }
 
 /// What happens at the agent, as it happens.

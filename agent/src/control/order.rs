@@ -137,10 +137,16 @@ pub enum Order {
         #[serde(default)]
         bytes: Option<u64>,
     },
+    /// Ends the visit that is being made, at the edge of a packet; nothing is lost by it.
+    Stop,
+    /// Reads the settings again, as SIGHUP does; a failure leaves those from before.
+    Reload,
     /// What the agent is doing.
     Status,
     /// Answers at once, then sends events until the connection is closed.
     Watch,
+    /// Answers at once, then shows what the agent does until the connection is closed.
+    Follow,
 }
 
 /// The server's first line.
@@ -186,6 +192,14 @@ pub enum Event {
     Presence,
     /// Events were lost because they were not read in time: read the store again.
     Missed,
+    /// What the agent does, to who follows: the first time all of it, then what changed.
+    Agent {
+        /// Whether this is all; else the fields that are not there are as they were.
+        whole: bool,
+        /// See the documentation of the control socket.
+        #[serde(flatten)]
+        fields: Map<String, Value>,
+    },
     /// The last line of every connection: what was asked and not answered was not taken.
     Bye,
 }

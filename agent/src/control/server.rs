@@ -3,14 +3,14 @@
 //! A connection's orders are handed on one by one and answered in order; nothing is read while one is
 //! under way. When the server stops, what was taken is still answered, then `bye` is said.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use interprocess::local_socket::{tokio::Stream, traits::tokio::Listener as _};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::{
     io::{AsyncWriteExt, BufReader, ReadHalf, WriteHalf, split},
-    sync::{broadcast, mpsc, oneshot},
+    sync::{broadcast, mpsc, oneshot, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -41,11 +41,24 @@ pub struct Handed {
     pub reply: oneshot::Sender<Result<Value, Failure>>,
 }
 
+/// What the agent does, by name; see [`Event::Agent`].
+pub type State = Arc<Map<String, Value>>;
+
+/// What those hear who watch or follow.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// What happens.
+    pub events: broadcast::Sender<Event>,
+    /// What the agent does. It has receivers only where somebody follows; the agent brings it up to date when
+    /// [`Order::Follow`] is handed to it.
+    pub states: watch::Sender<State>,
+}
+
 /// Serves until `stop`, then until what was taken is answered.
 pub async fn serve(
     listener: Listener,
     orders: mpsc::Sender<Handed>,
-    events: broadcast::Sender<Event>,
+    told: Told,
     stop: CancellationToken,
 ) {
     let mut connections = JoinSet::new();
@@ -60,8 +73,9 @@ pub async fn serve(
             }
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok(stream) => {
-                    let connection = Connection::new(stream, orders.clone(), stop.clone());
-                    connections.spawn(connection.run(events.subscribe()));
+                    let states = told.states.clone();
+                    let connection = Connection::new(stream, orders.clone(), states, stop.clone());
+                    connections.spawn(connection.run(told.events.subscribe()));
                 }
                 Err(err) => {
                     warn!(error = %err, "no control connection could be accepted");
@@ -80,13 +94,19 @@ struct Connection {
     lines: Lines<BufReader<ReadHalf<Stream>>>,
     out: WriteHalf<Stream>,
     orders: mpsc::Sender<Handed>,
+    states: watch::Sender<State>,
     stop: CancellationToken,
 }
 
 impl Connection {
-    fn new(stream: Stream, orders: mpsc::Sender<Handed>, stop: CancellationToken) -> Self {
+    fn new(
+        stream: Stream,
+        orders: mpsc::Sender<Handed>,
+        states: watch::Sender<State>,
+        stop: CancellationToken,
+    ) -> Self {
         let (reader, out) = split(stream);
-        Self { lines: Lines::new(BufReader::new(reader)), out, orders, stop }
+        Self { lines: Lines::new(BufReader::new(reader)), out, orders, states, stop }
     }
 
     async fn run(mut self, events: broadcast::Receiver<Event>) {
@@ -117,6 +137,17 @@ impl Connection {
                     self.watch(events).await?;
                     break;
                 }
+                (id, Ok(Order::Follow)) => {
+                    // Before it is handed on: the agent shows something only where somebody looks.
+                    let states = self.states.subscribe();
+                    let result = self.hand_on(Order::Follow).await;
+                    let is_shown = result.is_ok();
+                    self.write(&Answer::new(id, result)).await?;
+                    if is_shown {
+                        self.follow(states).await?;
+                        break;
+                    }
+                }
                 (id, Ok(order)) => {
                     let result = self.hand_on(order).await;
                     self.write(&Answer::new(id, result)).await?;
@@ -132,6 +163,44 @@ impl Connection {
         let gone = || Failure::later("agent_stopped", "the agent stopped; ask again");
         self.orders.send(Handed { order, reply }).await.map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Shows what the agent does until the peer goes away or the server stops: all of it, then what is not as it was
+    /// shown last. So nobody misses the end of anything by reading slowly.
+    async fn follow(&mut self, mut states: watch::Receiver<State>) -> io::Result<()> {
+        let stop = self.stop.clone();
+        let mut shown: Option<State> = None;
+        loop {
+            let state = states.borrow_and_update().clone();
+            let fields: Map<String, Value> = state
+                .iter()
+                .filter(|(key, value)| {
+                    shown.as_ref().is_none_or(|shown| shown.get(*key) != Some(*value))
+                })
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+            let event = Event::Agent { whole: shown.is_none(), fields };
+            match stop.run_until_cancelled(self.write(&event)).await {
+                Some(written) => written?,
+                // Half a line may be out: nothing more can be said.
+                None => return Err(io::ErrorKind::Interrupted.into()),
+            }
+            shown = Some(state);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return Ok(()),
+                    changed = states.changed() => match changed {
+                        Ok(()) => break,
+                        Err(_) => return Ok(()),
+                    },
+                    said = self.lines.next() => match said? {
+                        Some(_) => {}
+                        None => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    },
+                }
+            }
+        }
     }
 
     /// Sends events until the peer goes away or the server stops. What the peer still says is not heard.

@@ -30,7 +30,8 @@ impl Served {
         let (orders_in, orders) = mpsc::channel(ORDERS_MAX);
         let (events, _) = broadcast::channel(4);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, orders_in, events.clone(), stop.clone()));
+        let told = Told { events: events.clone(), states: tokio::sync::watch::Sender::default() };
+        let task = tokio::spawn(serve(listener, orders_in, told, stop.clone()));
         Self { dir, orders, events, stop, task }
     }
 

@@ -129,6 +129,12 @@ impl Meter {
         self.0.trial.store(most, Relaxed);
     }
 
+    /// Counts bytes of IP packets that went beside its sockets, such as those of an attempt to reach the relay, as written.
+    pub(crate) fn charge(&self, bytes: u64) {
+        self.connections().gone.up += bytes;
+        self.0.tally.up.fetch_add(bytes, Relaxed);
+    }
+
     /// How long ago the last byte passed (or the meter was made).
     #[must_use]
     pub fn idle(&self) -> Duration {

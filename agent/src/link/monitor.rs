@@ -19,7 +19,7 @@ mod sleep;
 
 #[cfg(test)]
 #[cfg(target_os = "linux")]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::Duration;
 

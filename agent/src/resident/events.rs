@@ -1,5 +1,10 @@
 //! Tells watchers what the store committed.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
 use serde_json::Value;
 use tokio::sync::broadcast::{Sender, error::RecvError};
 
@@ -8,8 +13,18 @@ use crate::{
     store::{Change, MessageId, Store},
 };
 
+/// Counts messages and requests that came since the agent began.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Arrived(Arc<AtomicU64>);
+
+impl Arrived {
+    pub(super) fn count(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
 /// Tells until the store is gone.
-pub(super) async fn tell(store: Store, events: Sender<Event>) {
+pub(super) async fn tell(store: Store, events: Sender<Event>, arrived: Arrived) {
     let mut changes = store.changes();
     loop {
         let change = match changes.recv().await {
@@ -20,6 +35,9 @@ pub(super) async fn tell(store: Store, events: Sender<Event>) {
             }
             Err(RecvError::Closed) => return,
         };
+        if matches!(change, Change::Arrived(_)) {
+            arrived.0.fetch_add(1, Relaxed);
+        }
         if events.receiver_count() == 0 {
             continue;
         }

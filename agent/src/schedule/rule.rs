@@ -96,6 +96,14 @@ impl Timed {
         })
     }
 
+    /// Takes up what `before`, which called at the same times, still had to do.
+    pub(super) fn go_on(&mut self, before: &Self) {
+        self.timer = before.timer.clone();
+        self.pending = before.pending;
+        self.window = before.window;
+        self.failures = before.failures;
+    }
+
     pub(super) fn is_live(&self) -> bool {
         matches!(self.timer, Timer::Live)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout;
 use wire::{BodyReader, Frame, HeldRow, LaneMask, Packet, Stop};
 
 use super::{
@@ -119,16 +119,17 @@ impl<'s> Exchange<'s> {
             return Err(refusal(&mut answer).await);
         }
         let mut reading = self.reading(attempt);
-        match self.terms.until {
-            None => reading.read_all(&mut answer, progress).await?,
-            Some(until) => match timeout_at(until, reading.read_all(&mut answer, progress)).await {
-                Ok(read) => read?,
-                Err(_) => {
-                    // The packet that is on its way is waited for, but not for ever.
-                    let _ = timeout(EDGE_MAX, reading.read_packet(&mut answer, progress)).await;
-                    reading.exchanged.is_late = !reading.is_done;
-                }
-            },
+        let in_time = tokio::select! {
+            biased;
+            read = reading.read_all(&mut answer, progress) => Some(read),
+            () = self.terms.becomes_over() => None,
+        };
+        if let Some(read) = in_time {
+            read?;
+        } else {
+            // The packet that is on its way is waited for, but not for ever.
+            let _ = timeout(EDGE_MAX, reading.read_packet(&mut answer, progress)).await;
+            reading.exchanged.is_late = !reading.is_done;
         }
         if reading.exchanged.is_late {
             return Ok(reading.exchanged);

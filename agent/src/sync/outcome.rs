@@ -60,6 +60,8 @@ pub enum OutcomeKind {
     NoLink,
     /// The relay, or this computer, would not.
     Refused,
+    /// The call was not made: the user's own program said not now.
+    NotNow,
 }
 
 impl OutcomeKind {
@@ -71,6 +73,7 @@ impl OutcomeKind {
             Self::Partial => "partial",
             Self::NoLink => "no_link",
             Self::Refused => "refused",
+            Self::NotNow => "not_now",
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) dial_timeout: Duration,
     /// How long hanging up may take.
     pub(crate) hangup_timeout: Duration,
+    /// The link came up a moment ago: the relay is waited for before anything is sent.
+    pub(crate) comes_up: bool,
     /// When the agent calls next, in seconds since 1970, for those who may know.
     pub(crate) next_call_at: Option<i64>,
 }

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    call::Call,
-    program::{self, Program, Unwell},
-};
+use super::call::Call;
+use crate::program::{self, Program};
 
 /// A link that was dialled, or on which somebody tried to. Who drops it without [`Dialled::hang_up`] (a runtime that
 /// ends) starts the program that takes it down and does not wait.
@@ -35,13 +33,13 @@ impl Dialled {
         if call.dial.is_empty() {
             return (dialled, Ok(()));
         }
-        let dialling = program::run(&call.dial, &dialled.env, call.dial_timeout, cancel).await;
+        let dialling = program::run(&call.dial, &dialled.env, "", call.dial_timeout, cancel).await;
         let outcome = match dialling {
             Ok(program) => {
                 dialled.dialler = Some(program);
                 Ok(())
             }
-            Err(Unwell(why)) => Err(format!("the dial program {} {why}", call.dial[0])),
+            Err(unwell) => Err(format!("the dial program {} {}", call.dial[0], unwell.words)),
         };
         (dialled, outcome)
     }
@@ -54,7 +52,7 @@ impl Dialled {
         }
         self.env.push(("MAILBOAT_OUTCOME", outcome.to_owned()));
         // What went wrong is in the log; there is nothing to be done about it.
-        let _ = program::run(&hangup, &self.env, self.limit, &CancellationToken::new()).await;
+        let _ = program::run(&hangup, &self.env, "", self.limit, &CancellationToken::new()).await;
     }
 }
 

@@ -19,13 +19,28 @@ pub(crate) struct Report {
     /// What its own link could not be used for, in words for the user: the dial program failed, or nobody answered
     /// behind it. `None` where that went well, or there is no such program.
     pub(crate) trouble: Option<String>,
+    /// Somebody else answered, who wants a login first: what was found, in words.
+    pub(crate) portal: Option<String>,
+    /// The call was not made: the user's program said why.
+    pub(crate) veto: Option<String>,
 }
 
 impl Report {
     /// Of a visit that was not made, because something forbids it.
     pub(crate) fn refused(words: String) -> Self {
         let Self { outcome, cost, .. } = Self::broken();
-        Self { outcome: Outcome { words, ..outcome }, ending: Ending::Bounded, cost, trouble: None }
+        Self::of(Outcome { words, ..outcome }, Ending::Bounded, cost)
+    }
+
+    pub(super) fn of(outcome: Outcome, ending: Ending, cost: Cost) -> Self {
+        Self { outcome, ending, cost, trouble: None, portal: None, veto: None }
+    }
+
+    /// Of a call that was not made. `held` is what waits at the relay.
+    pub(super) fn not_now(words: String, held: Waiting) -> Self {
+        let outcome = Outcome { outcome: OutcomeKind::NotNow, held, ..Self::broken().outcome };
+        let outcome = Outcome { words: words.clone(), ..outcome };
+        Self { veto: Some(words), ..Self::of(outcome, Ending::NotNow, Cost::default()) }
     }
 
     /// Of a visit that panicked: a fault of ours, but not the end of the agent.
@@ -42,9 +57,13 @@ impl Report {
             words: words.to_owned(),
             retry_after_s: None,
         };
-        let (ending, cost) = (Ending::Failed { wait_s: None }, Cost::default());
-        Self { outcome, ending, cost, trouble: None }
+        Self::of(outcome, Ending::Failed { wait_s: None }, Cost::default())
     }
+}
+
+/// Whether the answer was that of a login page: a redirection, or a page where a relay's answer should be.
+pub(super) fn portal(end: &Result<Ended, SyncError>) -> bool {
+    matches!(end, Err(SyncError::Link(LinkError::NotARelay { status: Some(200..=399 | 511), .. })))
 }
 
 /// How the timetable has to take the end of a visit's last run.

@@ -50,6 +50,11 @@ impl Way {
         Self { client: self.client.for_holding(), ..self }
     }
 
+    /// What it connects with.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Round trips that connecting took.
     pub(super) fn round_trips(&self) -> u64 {
         self.round_trips

@@ -22,6 +22,7 @@ pub(super) struct Seen {
     pub(super) hold_s: u16,
     pub(super) items: usize,
     pub(super) next_call_s: u32,
+    pub(super) lanes: wire::LaneMask,
 }
 
 /// Serves until the process ends.
@@ -157,7 +158,8 @@ fn exchange(body: &[u8], seen: &mpsc::Sender<Seen>) -> Vec<u8> {
         frames.push(Frame::Answered(Answered { first: hello.told + 1, runs }));
     }
     // Nobody may be listening any more.
-    let _ = seen.send(Seen { hold_s: hello.hold_s, items, next_call_s: hello.next_call_s });
+    let (hold_s, next_call_s, lanes) = (hello.hold_s, hello.next_call_s, hello.lanes);
+    let _ = seen.send(Seen { hold_s, items, next_call_s, lanes });
     let mut writer = BodyWriter::new(Codec::None);
     let mut answer = writer.preamble().to_vec();
     if 0 < hello.hold_s {

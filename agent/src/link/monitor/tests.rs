@@ -1,6 +1,6 @@
 //! Against a bus of one's own and simulated services on it (dbusmock's templates).
 
-mod services;
+pub(crate) mod services;
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const NETWORK: &str = "Caf\u{e9} 3";
 const MANAGER_PATH: &str = "/org/freedesktop/NetworkManager";
 
 /// NetworkManager with a wireless network that is its way out.
-async fn wireless(bus: &PrivateBus) -> Mock {
+pub(crate) async fn wireless(bus: &PrivateBus) -> Mock {
     let mock = bus.mock("networkmanager", NETWORK_MANAGER).await;
     let device: String = mock.ask("AddWiFiDevice", &("w0", "wlan0", 100_i32)).await;
     let point = (&*device, "point", NETWORK, "00:23:f8:7e:12:bb", 2_u32, 2425_u32, 5400_u32);

@@ -165,7 +165,7 @@ async fn a_cloned_home_becomes_a_new_device_and_both_messages_arrive_once() {
         store: open(&elsewhere, Options { free_min: 0, ..Options::default() }),
         dir: elsewhere,
         relay: world.relay.clone(),
-        terms: world.terms,
+        terms: world.terms.clone(),
         device: Arc::new(AtomicU64::new(MY_DEVICE)),
     };
     world.bob_says("hello");
@@ -196,7 +196,7 @@ fn twin_of(world: &World) -> World {
         store: open(&elsewhere, Options { free_min: 0, ..Options::default() }),
         dir: elsewhere,
         relay: world.relay.clone(),
-        terms: world.terms,
+        terms: world.terms.clone(),
         device: Arc::new(AtomicU64::new(MY_DEVICE)),
     }
 }
@@ -268,7 +268,7 @@ async fn twins_in_step_are_told_apart_by_what_they_say() {
         store: open(&elsewhere, Options { free_min: 0, ..Options::default() }),
         dir: elsewhere,
         relay: world.relay.clone(),
-        terms: world.terms,
+        terms: world.terms.clone(),
         device: Arc::new(AtomicU64::new(MY_DEVICE)),
     };
     world.send("from the one");

@@ -174,7 +174,7 @@ impl Held {
         let (mut down, mut up) = (self.line(buffers), self.line(false));
         let progress = Mutex::new(Progress::default());
         tokio::select! {
-            ended = live(&self.world.store, &mut down, &mut up, || self.world.terms, &progress) => {
+            ended = live(&self.world.store, &mut down, &mut up, || self.world.terms.clone(), &progress) => {
                 panic!("the line was let go: {ended:?}");
             }
             () = meanwhile => {}

@@ -50,14 +50,14 @@ fn run(command: &mut Command, package: &str) -> Running {
 }
 
 /// A bus.
-pub(super) struct PrivateBus {
-    pub(super) address: String,
+pub(crate) struct PrivateBus {
+    pub(crate) address: String,
     _daemon: Running,
     _dir: TempDir,
 }
 
 impl PrivateBus {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("bus.conf");
         let socket = dir.path().join("bus");
@@ -103,7 +103,7 @@ impl PrivateBus {
 }
 
 /// A simulated service.
-pub(super) struct Mock {
+pub(crate) struct Mock {
     name: &'static str,
     path: String,
     connection: Connection,
@@ -132,7 +132,7 @@ impl Mock {
     }
 
     /// Changes a property and tells of it.
-    pub(super) async fn set(&self, property: &str, value: Variant<'_>) {
+    pub(crate) async fn set(&self, property: &str, value: Variant<'_>) {
         let changed = std::collections::HashMap::from([(property, value)]);
         self.call(super::MANAGER_PATH, "UpdateProperties", &(self.name, changed)).await;
     }

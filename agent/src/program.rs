@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader},
     process::{Child, Command},
     task::JoinSet,
     time::timeout,
@@ -27,30 +27,50 @@ const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// A program that was run. What it left running may go on printing: that is read until this is dropped.
 #[derive(Debug)]
-pub(super) struct Program {
+pub(crate) struct Program {
     _readers: JoinSet<()>,
 }
 
-/// Why a program did not do its work, in words that follow its name.
+/// Why a program did not do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unwell(pub(super) String);
+pub(crate) struct Unwell {
+    /// In words that follow its name, with the last that it said.
+    pub(crate) words: String,
+    /// What it exited with; `None` where it did not end by itself.
+    pub(crate) code: Option<i32>,
+    /// The last line that it printed; empty for none.
+    pub(crate) said: String,
+}
 
-/// Runs `argv` until it ends well. `cancel` stops it.
-pub(super) async fn run(
+impl Unwell {
+    fn started(err: &std::io::Error) -> Self {
+        Self { words: format!("could not be started: {err}"), code: None, said: String::new() }
+    }
+}
+
+/// Runs `argv` until it ends well, with `input` on its standard input. `cancel` stops it.
+pub(crate) async fn run(
     argv: &[String],
     env: &[(&str, String)],
+    input: &str,
     limit: Duration,
     cancel: &CancellationToken,
 ) -> Result<Program, Unwell> {
     let name = argv.first().map_or("", String::as_str);
-    let mut child = command(argv, env)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|err| Unwell(format!("could not be started: {err}")))?;
+    let mut command = command(argv, env);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    if !input.is_empty() {
+        command.stdin(Stdio::piped());
+    }
+    let mut child = command.spawn().map_err(|err| Unwell::started(&err))?;
     info!(program = name, "started");
     let last = Arc::new(Mutex::new(String::new()));
     let mut readers = JoinSet::new();
+    if let Some(mut stdin) = child.stdin.take() {
+        let input = input.to_owned();
+        // A program that does not read its input is right to do so.
+        readers.spawn(async move { _ = stdin.write_all(input.as_bytes()).await });
+    }
     if let Some(out) = child.stdout.take() {
         readers.spawn(log(out, name.to_owned(), last.clone()));
     }
@@ -62,9 +82,13 @@ pub(super) async fn run(
         () = cancel.cancelled() => None,
         ended = timeout(limit, child.wait()) => Some(ended),
     };
+    let mut code = None;
     let unwell = match ended {
         Some(Ok(Ok(status))) if status.success() => None,
-        Some(Ok(Ok(status))) => Some(format!("failed ({status})")),
+        Some(Ok(Ok(status))) => {
+            code = status.code();
+            Some(format!("failed ({status})"))
+        }
         Some(Ok(Err(err))) => Some(format!("got lost: {err}")),
         Some(Err(_)) => {
             stop(&mut child).await;
@@ -72,23 +96,24 @@ pub(super) async fn run(
         }
         None => {
             stop(&mut child).await;
-            Some("was stopped, because the agent was".to_owned())
+            Some("was stopped, because the visit or the agent was".to_owned())
         }
     };
     // A program that stays in the background may hold its output open: then nobody waits for its end.
     let _ = timeout(LAST_LINES, async { while readers.join_next().await.is_some() {} }).await;
     let Some(unwell) = unwell else { return Ok(Program { _readers: readers }) };
-    let last = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let said = if last.is_empty() { String::new() } else { format!(", and said: {last}") };
-    warn!(program = name, "{unwell}{said}");
-    Err(Unwell(format!("{unwell}{said}")))
+    let said = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let words = if said.is_empty() { unwell } else { format!("{unwell}, and said: {said}") };
+    warn!(program = name, "{words}");
+    Err(Unwell { words, code, said })
 }
 
 /// Starts `argv` and leaves it alone: for an end that cannot wait.
-pub(super) fn start_and_forget(argv: &[String], env: &[(&str, String)]) {
+pub(crate) fn start_and_forget(argv: &[String], env: &[(&str, String)]) {
     let mut command = std::process::Command::new(argv.first().map_or("", String::as_str));
     command.args(&argv[1.min(argv.len())..]).envs(env.iter().map(|(name, value)| (*name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.env_remove("NOTIFY_SOCKET");
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     match command.spawn() {
@@ -101,6 +126,8 @@ fn command(argv: &[String], env: &[(&str, String)]) -> Command {
     let mut command = Command::new(argv.first().map_or("", String::as_str));
     command.args(&argv[1.min(argv.len())..]).envs(env.iter().map(|(name, value)| (*name, value)));
     command.stdin(Stdio::null()).kill_on_drop(true);
+    // The service manager listens to the agent, not to what it starts.
+    command.env_remove("NOTIFY_SOCKET");
     #[cfg(unix)]
     command.process_group(0);
     command

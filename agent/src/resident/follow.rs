@@ -1,0 +1,168 @@
+//! The stream that shows what the agent does, for a window or a script: all of it first, then what changes.
+//!
+//! Only the newest state is kept. Who reads slowly misses steps in between, never the end of them, and costs nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value, json};
+use tokio::{
+    sync::{
+        broadcast::{Receiver, error::RecvError},
+        watch,
+    },
+    time::{Instant, sleep_until},
+};
+
+use super::Resident;
+use crate::{
+    control::State,
+    store::{Change, Store, rfc3339},
+};
+
+/// Between two looks at what goes on, where something happened …
+const GAP: Duration = Duration::from_millis(250);
+/// … and while a visit is made.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Who follows, and what they were shown.
+#[derive(Debug)]
+pub(super) struct Follow {
+    states: watch::Sender<State>,
+    /// What the store tells, while somebody follows.
+    changes: Option<Receiver<Change>>,
+    shown_at: Option<Instant>,
+    /// Something may have happened since.
+    is_stale: bool,
+}
+
+impl Follow {
+    pub(super) fn new(states: watch::Sender<State>) -> Self {
+        Self { states, changes: None, shown_at: None, is_stale: false }
+    }
+
+    /// Waits until it is worth looking again; for ever while nobody follows. Cancel safe.
+    pub(super) async fn stirs(&mut self, is_visiting: bool) {
+        let Some(changes) = &mut self.changes else { return std::future::pending().await };
+        let shown_at = self.shown_at.unwrap_or_else(Instant::now);
+        if self.is_stale {
+            return sleep_until(shown_at + GAP).await;
+        }
+        let tick = async {
+            match is_visiting {
+                true => sleep_until(shown_at + TICK).await,
+                false => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tick => {}
+            change = changes.recv() => if let Err(RecvError::Closed) = change {
+                self.changes = None;
+            },
+        }
+    }
+
+    /// Whether it is time to show what goes on.
+    fn is_due(&mut self, store: &Store) -> bool {
+        if self.states.receiver_count() == 0 {
+            (self.changes, self.shown_at) = (None, None);
+            return false;
+        }
+        self.changes.get_or_insert_with(|| store.changes());
+        self.is_stale = self.shown_at.is_some_and(|at| at.elapsed() < GAP);
+        !self.is_stale
+    }
+
+    fn show(&mut self, state: Map<String, Value>) {
+        self.shown_at = Some(Instant::now());
+        let state = Arc::new(state);
+        self.states.send_if_modified(|shown| {
+            let is_news = *shown != state;
+            *shown = state;
+            is_news
+        });
+    }
+}
+
+impl Resident {
+    /// Shows what goes on to who follows, if anybody does and it is time.
+    pub(super) fn show_followers(&mut self) {
+        if self.follow.is_due(&self.store) {
+            let state = self.whole_state();
+            self.follow.show(state);
+        }
+    }
+
+    /// The same for somebody who begins to follow: now.
+    pub(super) fn show_newcomer(&mut self) {
+        self.follow.shown_at = None;
+        self.show_followers();
+    }
+
+    fn whole_state(&self) -> Map<String, Value> {
+        let (next, line) = (self.next_call(), self.line());
+        let next = next.map(|next| {
+            let rule = self.settings.connect.get(next.rule);
+            let why = rule.and_then(|rule| rule.trigger()).map(|trigger| trigger.to_string());
+            json!({
+                "at": rfc3339(next.at).to_string(),
+                "rule": self.label(next.rule),
+                "why": why,
+            })
+        });
+        let link = json!({
+            "state": self.link_word(),
+            "network": self.network(),
+            "interface": self.link_was.interface,
+            "connection": self.link_was.connection,
+            "ssid": self.link_was.ssid,
+            "profile": line.profile,
+            "metered": line.metered,
+        });
+        let fields = [
+            ("pid", json!(std::process::id())),
+            ("link", link),
+            ("next", json!(next)),
+            ("not_now", json!(self.veto)),
+            ("visit", self.visit_state()),
+            ("waits", self.waits()),
+            ("trouble", json!(self.trouble.all())),
+        ];
+        fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    fn visit_state(&self) -> Value {
+        let Some(running) = &self.visit else { return Value::Null };
+        let sight = self.visitor.look();
+        json!({
+            "rule": running.call.rule,
+            "link": running.call.link,
+            "is_line": running.is_live,
+            "phase": sight.phase,
+            "seconds": sight.seconds,
+            "bytes_up": sight.bytes_up,
+            "bytes_down": sight.bytes_down,
+            "budget": running.call.budget.or(self.settings.sync.budget).map(config::Size::bytes),
+            "received": self.arrived.count().saturating_sub(running.arrived_before),
+            "stopping": running.end.is_cancelled(),
+        })
+    }
+
+    /// What waits here and at the relay; `null` where the store cannot be read.
+    fn waits(&self) -> Value {
+        let Ok(counters) = self.store.reader().counters() else { return Value::Null };
+        let profile = self.link_was.profile(&self.settings.link);
+        let bytes = counters.waiting_there.bytes;
+        let price = profile.and_then(|profile| Some((profile.cost(bytes, 0)?, &profile.currency)));
+        json!({
+            "here": { "count": counters.waiting_here, "held": counters.held_here, "refused": counters.refused },
+            "there": {
+                "count": counters.waiting_there.count,
+                "bytes": bytes,
+                "by_kind": counters.waiting_there.by_kind,
+                "price": price.map(|(price, currency)| json!({ "amount": price.to_string(), "currency": currency })),
+            },
+            "unread": counters.unread,
+            "requests": counters.requests,
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! Visits from their beginning to their end.
+
+use config::Size;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use tokio::{sync::oneshot, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::{info, warn};
+
+use super::{Mode, Reached, Resident, WAITERS_MAX, trouble};
+use crate::{
+    control::{Event, Failure},
+    schedule::{Due, Ending, Scope},
+    sync::{Outcome, OutcomeKind},
+    visit::{Call, Report},
+};
+
+/// A visit, or a line that is held.
+pub(super) struct Running {
+    pub(super) task: AbortOnDropHandle<Report>,
+    pub(super) call: Call,
+    pub(super) is_live: bool,
+    pub(super) end: CancellationToken,
+    /// Somebody asked after it began: what was queued since has to go too.
+    pub(super) asked_again: bool,
+    /// What whoever asked allows.
+    pub(super) asked_budget: Option<Size>,
+    /// A line that is taken up again at once, because the link is another.
+    pub(super) gives_way: bool,
+    /// Somebody ended it: nothing follows at once.
+    pub(super) is_stopped: bool,
+    /// Messages that had come before it.
+    pub(super) arrived_before: u64,
+}
+
+impl Resident {
+    pub(super) fn begin_due(&mut self, due: &Due) {
+        let Some(rule) = self.settings.connect.get(due.rule) else { return };
+        let call = Call::of(rule, rule.label(due.rule), due);
+        // Who tries again does not wait for the relay again: an attempt that nobody answers costs as little.
+        let comes_up = self.comes_up && !due.is_retry && call.dial.is_empty();
+        self.begin(Call { comes_up, ..call }, Some(due.rule));
+    }
+
+    /// Begins a visit.
+    pub(super) fn begin(&mut self, call: Call, rule: Option<usize>) {
+        let (now, line) = (self.now(), self.line());
+        self.comes_up = false;
+        self.schedule.began(now, rule, call.scope);
+        let next_call_at = self.schedule.next(now, &line).map(|next| next.at);
+        let call = Call { next_call_at, ..call.over(line.profile, line.metered) };
+        info!(rule = call.rule, link = call.link, "visit began");
+        let (visitor, end) = (self.visitor.clone(), self.stop.child_token());
+        let task = tokio::spawn(visitor.visit(call.clone(), end.clone()));
+        self.started(task, call, end, false);
+    }
+
+    /// Holds the line, until it is lost or `stop`.
+    pub(super) fn hold_line(&mut self, rule: usize) {
+        let Some(settings) = self.settings.connect.get(rule) else { return };
+        let line = self.line();
+        let call = Call::for_rule(settings, settings.label(rule)).over(line.profile, line.metered);
+        let comes_up = std::mem::take(&mut self.comes_up) && call.dial.is_empty();
+        let call = Call { comes_up, ..call };
+        self.schedule.began(self.now(), None, Scope::default());
+        let (visitor, end) = (self.visitor.clone(), self.stop.child_token());
+        let task = tokio::spawn(visitor.live(call.clone(), end.clone()));
+        self.reached = Reached::Live;
+        self.started(task, call, end, true);
+    }
+
+    fn started(
+        &mut self,
+        task: JoinHandle<Report>,
+        call: Call,
+        end: CancellationToken,
+        is_live: bool,
+    ) {
+        let task = AbortOnDropHandle::new(task);
+        self.visit = Some(Running {
+            task,
+            call,
+            is_live,
+            end,
+            asked_again: false,
+            asked_budget: None,
+            gives_way: false,
+            is_stopped: false,
+            arrived_before: self.arrived.count(),
+        });
+        self.tell(Event::Visit { began: true, outcome: None });
+    }
+
+    /// Notes the end of a visit, and tells who waited for it.
+    pub(super) fn ended(&mut self, report: Report) -> Outcome {
+        let Some(running) = self.visit.take() else { return report.outcome };
+        let outcome = report.outcome.clone();
+        let Outcome { bytes_up, bytes_down, .. } = outcome;
+        info!(
+            rule = running.call.rule,
+            outcome = outcome.outcome.name(),
+            bytes_up,
+            bytes_down,
+            "visit ended"
+        );
+        self.reached = match outcome.outcome {
+            OutcomeKind::NoLink => Reached::Down,
+            OutcomeKind::NotNow if self.reached == Reached::Live => Reached::Unknown,
+            OutcomeKind::NotNow => self.reached,
+            _ => Reached::Up,
+        };
+        let ending = outcome.outcome.name().to_owned();
+        self.tell(Event::Visit { began: false, outcome: Some(ending) });
+        self.tell_hooks(&running.call, &report);
+        self.note_what_stands_in_the_way(&report);
+        if running.is_live {
+            self.line_ended(&running, &report);
+        } else {
+            self.visit_ended(&running, &report);
+        }
+        self.note_trouble(&running.call, &report);
+        outcome
+    }
+
+    pub(super) fn tell_hooks(&self, call: &Call, report: &Report) {
+        // What was not made has no end.
+        if let Some(hooks) = self.hooks.as_ref().filter(|_| report.veto.is_none()) {
+            hooks.visit_ended(call, &report.outcome);
+        }
+    }
+
+    fn note_what_stands_in_the_way(&mut self, report: &Report) {
+        self.veto.clone_from(&report.veto);
+        match &report.portal {
+            Some(words) => self.note_portal(words),
+            None if matches!(report.outcome.outcome, OutcomeKind::Done | OutcomeKind::Partial) => {
+                self.forget_portal();
+            }
+            None => {}
+        }
+    }
+
+    /// A line that was good for something is dialled again soon, others later and later.
+    fn line_ended(&mut self, running: &Running, report: &Report) {
+        let now = self.now();
+        if !self.waiters.is_empty() {
+            // Somebody asked for a visit, and the line gave way to it.
+            self.schedule.line_gave_way(now);
+            self.begin(Call::asked(running.asked_budget), None);
+        } else if running.gives_way {
+            self.schedule.line_gave_way(now);
+        } else if running.is_stopped || report.veto.is_some() {
+            self.schedule.line_not_now(now);
+        } else {
+            let was_good = 1 < report.outcome.requests;
+            self.schedule.line_lost(now, was_good, report.outcome.retry_after_s);
+        }
+    }
+
+    fn visit_ended(&mut self, running: &Running, report: &Report) {
+        let (now, line) = (self.now(), self.line());
+        self.schedule.ended(now, &line, report.ending, report.cost);
+        // Who asked meanwhile asked for everything, and for what was queued until then.
+        let is_less = running.call.scope != Scope::default() || self.has_more();
+        if report.ending == Ending::Done && running.asked_again && is_less {
+            let call = Call::asked(running.asked_budget.or(running.call.budget));
+            return self.begin(call, None);
+        }
+        self.answer_waiters(&report.outcome);
+    }
+
+    fn note_trouble(&mut self, call: &Call, report: &Report) {
+        let Some(why) = self.trouble.note(call, report) else { return };
+        let next = self.schedule.next(self.now(), &self.line());
+        let words = trouble::words(&call.rule, &why, next.map(|next| next.at), &TimeZone::system());
+        self.tell_user(&words);
+    }
+
+    pub(super) fn tell_user(&self, words: &str) {
+        warn!("{words}");
+        if let Err(err) = self.store.notice(words) {
+            warn!(error = %err, "the user could not be told");
+        }
+    }
+
+    fn answer_waiters(&mut self, outcome: &Outcome) {
+        let told = serde_json::to_value(outcome).map_err(|err| Failure::chain("internal", &err));
+        for waiter in self.waiters.drain(..) {
+            // Who asked may have gone away meanwhile.
+            let _ = waiter.send(told.clone());
+        }
+    }
+
+    fn has_more(&self) -> bool {
+        self.store.reader().counters().is_ok_and(|counters| 0 < counters.waiting_here)
+    }
+
+    pub(super) fn ask_visit(
+        &mut self,
+        budget: Option<Size>,
+        reply: oneshot::Sender<Result<Value, Failure>>,
+    ) {
+        if let Err(invalid) = config::agent::check_budget("--budget", budget) {
+            let _ = reply.send(Err(Failure::usage(invalid)));
+            return;
+        }
+        if WAITERS_MAX <= self.waiters.len() {
+            let _ = reply.send(Err(Failure::later("busy", "too many wait for this visit already")));
+            return;
+        }
+        self.waiters.push(reply);
+        self.want_visit(budget);
+    }
+
+    /// Makes a visit now, or sees that the one under way carries what was queued until now.
+    pub(super) fn want_visit(&mut self, budget: Option<Size>) {
+        match &mut self.visit {
+            None => self.begin(Call::asked(budget), None),
+            // The held line gives way to the visit, which carries everything, and is taken up again after it.
+            Some(running) if running.is_live => {
+                running.asked_budget = budget;
+                running.gives_way = true;
+                running.end.cancel();
+            }
+            Some(running) => {
+                running.asked_again = true;
+                running.asked_budget = budget;
+            }
+        }
+    }
+
+    /// Ends the visit that is being made, at the edge of a packet. Whether there was one.
+    pub(super) fn stop_visit(&mut self) -> bool {
+        let Some(running) = &mut self.visit else { return false };
+        running.is_stopped = true;
+        running.asked_again = false;
+        running.end.cancel();
+        true
+    }
+
+    /// Whether it ends with the visit that ended last.
+    pub(super) fn is_done(&self) -> bool {
+        self.mode != Mode::Stay && self.visit.is_none()
+    }
+}
