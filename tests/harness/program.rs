@@ -42,7 +42,8 @@ pub fn command(program: &Path, home: &Path) -> Command {
         .env("HOME", home)
         .env("LC_ALL", "C.UTF-8")
         .env("TZ", "UTC")
-        // Not the desktop of whoever runs the tests.
+        // Neither the desktop nor the network of whoever runs the tests.
+        .env("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent")
         .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
         .kill_on_drop(true);
     for kept in ["PATH", "RUST_BACKTRACE", "LLVM_PROFILE_FILE", "SYSTEMROOT"] {
