@@ -227,7 +227,7 @@ impl Session<'_> {
             ("account", text("account")),
             ("relay", text("relay")),
             ("agent", agent),
-            ("link", link_words(&status)),
+            ("link", link_words(status)),
             ("next call", next),
             ("waits here", here),
             ("waits there", format!("{} ({})", count(there.count, "item"), bytes(there.bytes))),

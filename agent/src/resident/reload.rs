@@ -19,7 +19,7 @@ impl Resident {
         let answer = match read {
             Ok((settings, client)) => {
                 self.trouble.settings(None);
-                self.use_settings(Arc::new(settings), client);
+                self.use_settings(&Arc::new(settings), client);
                 info!("the settings were read again");
                 Ok(json!({ "reloaded": true }))
             }
@@ -50,7 +50,7 @@ impl Resident {
         Ok((settings, client))
     }
 
-    fn use_settings(&mut self, settings: Arc<AgentSettings>, client: Client) {
+    fn use_settings(&mut self, settings: &Arc<AgentSettings>, client: Client) {
         let held = self.schedule.live_rule(&self.line());
         let held = held.and_then(|rule| self.settings.connect.get(rule).cloned());
         let old = std::mem::replace(&mut self.settings, settings.clone());
