@@ -5,6 +5,7 @@
 //! listeners hear of a [`Change`] after its commit, never before. Calls block for a disk's write and no longer: no
 //! transaction is open across a network read.
 
+mod alias;
 mod amend;
 mod answer;
 mod apply;

@@ -65,7 +65,7 @@ impl World {
             .messages
             .iter()
             .filter(|row| row.is_here)
-            .filter_map(|row| Some((row.name?, row)))
+            .flat_map(|row| row.name.iter().chain(&row.aliases).map(move |name| (*name, row)))
             .collect();
         let here: BTreeSet<Name> = probe.names.iter().copied().collect();
         let mut missing = Vec::new();
@@ -138,6 +138,10 @@ impl World {
         received: &[&Message],
         probe: &Probe,
     ) -> Option<String> {
+        let former = match &message.item {
+            Item::Again { former, .. } => Some(*former),
+            _ => None,
+        };
         let changes = |other: &&&Message| {
             let target = match &other.item {
                 Item::Edit { target, .. } | Item::Delete { target } => *target,
@@ -146,7 +150,7 @@ impl World {
             // What is missing is said elsewhere; here it counts what is shown of the rest.
             let is_here = probe.names.contains(&other.name);
             is_here
-                && target == message.name
+                && (target == message.name || Some(target) == former)
                 && other.account == message.account
                 && other.conversation == message.conversation
         };
@@ -158,7 +162,7 @@ impl World {
         });
         let (base, reply) = match &message.item {
             Item::Text(text) => (text.as_str(), None),
-            Item::Message { reply_to, content, .. } => {
+            Item::Message { reply_to, content, .. } | Item::Again { reply_to, content, .. } => {
                 (std::str::from_utf8(content).unwrap_or("?"), *reply_to)
             }
             _ => return None,
@@ -291,7 +295,9 @@ impl World {
         for message in reference.messages.iter().filter(|message| is_base(&message.item)) {
             let text = match &message.item {
                 Item::Text(text) => text,
-                Item::Message { content, .. } => std::str::from_utf8(content).unwrap_or("?"),
+                Item::Message { content, .. } | Item::Again { content, .. } => {
+                    std::str::from_utf8(content).unwrap_or("?")
+                }
                 _ => continue,
             };
             *commits.entry(word_of(text)).or_default() += 1;

@@ -12,6 +12,8 @@ pub(crate) struct Row1 {
     pub(crate) conversation: i64,
     /// None while it has none.
     pub(crate) name: Option<Name>,
+    /// Further names.
+    pub(crate) aliases: Vec<Name>,
     pub(crate) is_mine: bool,
     pub(crate) author: String,
     pub(crate) lane: u8,
@@ -70,8 +72,20 @@ pub(crate) fn names(path: &Path) -> Vec<Name> {
 
 fn names_of(db: &Connection) -> Vec<Name> {
     let sql = "SELECT device, n FROM message WHERE device IS NOT NULL AND is_here = 1
-        UNION ALL SELECT device, n FROM amendment WHERE device IS NOT NULL UNION ALL SELECT device, n FROM gone";
+        UNION ALL SELECT device, n FROM amendment WHERE device IS NOT NULL UNION ALL SELECT device, n FROM gone
+        UNION SELECT device, n FROM alias";
     all(db, sql, |row| Ok(Name { device: row.get(0)?, n: row.get(1)? }))
+}
+
+/// Further names of messages, by their ids.
+fn aliases(db: &Connection) -> BTreeMap<i64, Vec<Name>> {
+    let mut aliases: BTreeMap<i64, Vec<Name>> = BTreeMap::new();
+    for (id, name) in all(db, "SELECT message, device, n FROM alias", |row| {
+        Ok((row.get(0)?, Name { device: row.get(1)?, n: row.get(2)? }))
+    }) {
+        aliases.entry(id).or_default().push(name);
+    }
+    aliases
 }
 
 /// Own messages that were said to be delivered or more: name, state.
@@ -92,12 +106,15 @@ impl Probe {
         let device = all(&db, "SELECT device FROM device", |row| row.get(0))[0];
         let sql = "SELECT coalesce(conversation, 0), device, n, is_mine, author, lane, coalesce(c, 0), is_here, base, text, is_edited,
             is_deleted, state, reason, coalesce(reply_device, (SELECT device FROM message r WHERE r.id = m.reply_to)),
-            coalesce(reply_n, (SELECT n FROM message r WHERE r.id = m.reply_to))
-            FROM message m WHERE shown_as = 1 ORDER BY id";
+            coalesce(reply_n, (SELECT n FROM message r WHERE r.id = m.reply_to)),
+            id FROM message m WHERE shown_as = 1 ORDER BY id";
+        let aliases = aliases(&db);
         let messages = all(&db, sql, |row| {
+            let id: i64 = row.get(16)?;
             Ok(Row1 {
                 conversation: row.get(0)?,
                 name: name(row.get(1)?, row.get(2)?),
+                aliases: aliases.get(&id).cloned().unwrap_or_default(),
                 is_mine: row.get(3)?,
                 author: row.get(4)?,
                 lane: row.get(5)?,

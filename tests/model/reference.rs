@@ -385,5 +385,5 @@ fn singles(run: &Run) -> Vec<Run> {
 
 /// Whether an item is a message of its own rather than a change of one.
 pub(crate) fn is_base(item: &Item) -> bool {
-    kind::TEXT == item.kind() || kind::MESSAGE == item.kind()
+    matches!(item.kind(), kind::TEXT | kind::MESSAGE | kind::AGAIN)
 }

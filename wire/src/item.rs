@@ -41,6 +41,8 @@ pub mod kind {
     pub const BLOCK: u8 = 13;
     /// The first kind whose bodies are opaque content, known or not.
     pub const OPAQUE: u8 = 64;
+    /// A message that may have gone before, under another name. To a relay it is opaque.
+    pub const AGAIN: u8 = 64;
 }
 
 /// One item, read or to be written.
@@ -108,6 +110,18 @@ pub enum Item {
         /// Whether it is blocked from now on.
         on: bool,
     },
+    /// A message that may have gone before under another name, to a relay that was put back since:
+    /// who has it under that name drops it.
+    Again {
+        /// The name under which it went first.
+        former: Name,
+        /// The message that it answers.
+        reply_to: Option<Name>,
+        /// As in [`Item::Message`].
+        format: u8,
+        /// The content.
+        content: Vec<u8>,
+    },
     /// Content of a kind that this build does not know.
     Opaque {
         /// Its kind.
@@ -172,6 +186,7 @@ impl Item {
             Self::Rename { .. } => kind::RENAME,
             Self::Void => kind::VOID,
             Self::Block { .. } => kind::BLOCK,
+            Self::Again { .. } => kind::AGAIN,
             Self::Opaque { kind, .. } => *kind,
         }
     }
@@ -192,6 +207,10 @@ impl Item {
             Self::Message { reply_to, format, content } => {
                 let header = MessageHeader { reply_to: *reply_to, format: *format };
                 [bin::encode(&header), content.clone()].concat()
+            }
+            Self::Again { former, reply_to, format, content } => {
+                let header = MessageHeader { reply_to: *reply_to, format: *format };
+                [bin::encode(former), bin::encode(&header), content.clone()].concat()
             }
             Self::Edit { target, text } => [&bin::encode(target)[..], text.as_bytes()].concat(),
             Self::Delete { target } => bin::encode(target),
@@ -250,6 +269,12 @@ impl Item {
                 check_names(std::slice::from_ref(&account))?;
                 Self::Block { account, on }
             }
+            kind::AGAIN => {
+                let ((former, header), content): ((Name, MessageHeader), _) =
+                    bin::decode_prefix(body).map_err(|_| unreadable())?;
+                let MessageHeader { reply_to, format } = header;
+                Self::Again { former, reply_to, format, content: content.to_vec() }
+            }
             kind::ACCEPT => empty(Self::Accept)?,
             kind::DECLINE => empty(Self::Decline)?,
             kind::WITHDRAW => empty(Self::Withdraw)?,
@@ -306,6 +331,7 @@ mod tests {
             Item::Rename { title: "Crew".into() },
             Item::Void,
             Item::Block { account: "mallory".into(), on: true },
+            Item::Again { former: name, reply_to: None, format: 0, content: b"Yes.".to_vec() },
             Item::Opaque { kind: 99, body: vec![1, 2, 3] },
         ]
     }

@@ -89,6 +89,15 @@ fn up() -> Vec<Vec<Frame>> {
     ]
 }
 
+#[test]
+fn what_goes_again_says_its_first_name_and_then_what_a_message_says() {
+    let former = Name { device: 28_000_003, n: 2 };
+    let item = Item::Again { former, reply_to: None, format: 0, content: b"Hi".to_vec() };
+    let body = [&[0xfc, 0x03, 0x3f, 0xab, 0x01, 2][..], &[0, 0][..], b"Hi"].concat();
+    assert_eq!((item.kind(), item.body()), (64, body.clone()));
+    assert_eq!(Item::read(64, &body), Ok(item));
+}
+
 fn down() -> Vec<Vec<Frame>> {
     let limits = Limits {
         tag: 60_001,

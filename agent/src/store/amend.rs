@@ -98,6 +98,9 @@ impl Tx<'_> {
         if let Some(id) = self.first(sql, params![target.device, target.n], |row| row.get(0))? {
             return Ok(Some(id));
         }
+        if let Some(id) = self.by_alias(*target, *account)? {
+            return Ok(Some(id));
+        }
         // Of our own nothing is still to come.
         if target.device == self.me.device || self.is_gone(*target)? {
             return Ok(None);

@@ -62,11 +62,15 @@ impl Tx<'_> {
     }
 
     /// The relay's store was opened anew since it was heard of, perhaps from a copy that does not know what had come:
-    /// what earlier attempts carried may have arrived, and others may have it. It keeps its number and bytes.
+    /// what earlier attempts carried may have arrived, and others may have it. It keeps its number and bytes; what was
+    /// answered with this Welcome has only to remember it.
     fn keep_in_doubt(&self, x: u64) -> Result<(), StoreError> {
         let sql = "UPDATE item SET is_fixed = 2, named_device = NULL, named_n = NULL
             WHERE device = ?1 AND state = 2 AND is_fixed = 0 AND first_x < ?2
                 AND (SELECT max(k, told) FROM device) < n";
+        self.run(sql, [self.me.device, x])?;
+        let sql = "UPDATE item SET is_fixed = 2
+            WHERE device = ?1 AND state = 2 AND is_fixed = 0 AND first_x < ?2 AND (SELECT told FROM device) < n";
         self.run(sql, [self.me.device, x])?;
         Ok(())
     }

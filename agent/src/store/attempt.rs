@@ -247,10 +247,15 @@ impl Tx<'_> {
                 named_n = ?7 WHERE id = ?1",
             params![item.id, device, n, x, submit.body, named_device, named_n],
         )?;
-        self.run(
-            "UPDATE message SET device = ?2, n = ?3 WHERE id = ?1",
-            params![item.message, device, n],
-        )?;
+        match item.message {
+            Some(message) if item.kind == kind::AGAIN => {
+                self.add_alias(Name { device, n: *n }, message, false)?;
+            }
+            message => {
+                let sql = "UPDATE message SET device = ?2, n = ?3 WHERE id = ?1";
+                self.run(sql, params![message, device, n])?;
+            }
+        }
         self.run(
             "UPDATE amendment SET device = ?2, n = ?3 WHERE id = ?1",
             params![item.amendment, device, n],
@@ -281,7 +286,16 @@ impl Tx<'_> {
                 // It changes what was put away meanwhile.
                 self.run("DELETE FROM item WHERE id = ?1", [id])?;
             }
-            self.run("UPDATE message SET device = NULL, n = NULL WHERE id = ?1", [message])?;
+            match *kind {
+                kind::AGAIN => {
+                    let sql = "DELETE FROM alias WHERE message = ?1 AND device = ?2 AND ?3 < n";
+                    self.run(sql, params![message, device, k])?;
+                }
+                _ => {
+                    let sql = "UPDATE message SET device = NULL, n = NULL WHERE id = ?1";
+                    self.run(sql, [message])?;
+                }
+            }
             self.run("UPDATE amendment SET device = NULL, n = NULL WHERE id = ?1", [amendment])?;
         }
         if opened.iter().any(|(.., kind)| *kind == kind::REQUEST) {

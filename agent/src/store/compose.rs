@@ -6,7 +6,6 @@ use wire::{Item, Lane, kind, limits::ENVELOPE_DEFAULT};
 use super::{
     Change, ConversationId, MessageId, MessageState, OutboxId, Sent, Store, StoreError,
     conversations::{self, Chat},
-    item::state,
     queue::{NewItem, why_target_waits},
     write::{Query, Tx},
 };
@@ -21,7 +20,7 @@ pub struct Compose {
 }
 
 /// What the store needs of a message to answer, edit or delete it.
-struct Written {
+pub(crate) struct Written {
     conversation: ConversationId,
     is_mine: bool,
     lane: u8,
@@ -60,9 +59,7 @@ impl Store {
         self.write(|tx| {
             let target = tx.own(id)?;
             match tx.item_of(id)? {
-                Some(item) if matches!(item.state, state::HELD | state::QUEUED) => {
-                    tx.rewrite(id, text)
-                }
+                Some(item) if item.is_ours_alone() => tx.rewrite(id, text),
                 _ => tx.amend(id, &target, kind::EDIT, text),
             }
         })
@@ -76,7 +73,7 @@ impl Store {
         self.write(|tx| {
             let target = tx.own(id)?;
             match tx.item_of(id)? {
-                Some(item) if matches!(item.state, state::HELD | state::QUEUED) => {
+                Some(item) if item.is_ours_alone() => {
                     tx.drop_message(id)?;
                     Ok(None)
                 }
@@ -111,13 +108,19 @@ impl Tx<'_> {
             waits,
             ..NewItem::default()
         };
-        let mut sent = self.enqueue(&item)?;
+        let sent = self.enqueue_behind(&item)?;
+        self.changed(Change::Arrived(message));
+        Ok(sent)
+    }
+
+    /// Puts an item in the queue; it waits for what it refers to.
+    fn enqueue_behind(&self, item: &NewItem<'_>) -> Result<Sent, StoreError> {
+        let mut sent = self.enqueue(item)?;
         if let (MessageState::Queued, Some(reason)) =
-            (sent.state, why_target_waits(self, reply_to)?)
+            (sent.state, why_target_waits(self, item.target)?)
         {
             (sent.state, sent.reason) = (MessageState::Held, reason);
         }
-        self.changed(Change::Arrived(message));
         Ok(sent)
     }
 
@@ -170,7 +173,7 @@ impl Tx<'_> {
     }
 
     /// An edit or deletion that follows its message; it shows at once.
-    fn amend(
+    pub(crate) fn amend(
         &self,
         id: MessageId,
         target: &Written,
@@ -192,7 +195,7 @@ impl Tx<'_> {
         )?;
         self.show_amended(id)?;
         let chat = conversations::load(self, target.conversation)?;
-        self.enqueue(&NewItem {
+        self.enqueue_behind(&NewItem {
             conversation: Some(chat.id),
             amendment: Some(amendment),
             kind,
@@ -206,8 +209,8 @@ impl Tx<'_> {
     }
 
     pub(crate) fn check_text(&self, text: &str) -> Result<(), StoreError> {
-        /// What an edit's or a reply's header takes at most.
-        const HEADER_MAX: usize = 24;
+        /// What the header of an edit, or of a reply that goes again, takes at most.
+        const HEADER_MAX: usize = 40;
         if text.trim().is_empty() {
             return Err(StoreError::Empty { what: "the message" });
         }
@@ -249,7 +252,7 @@ impl Tx<'_> {
         written.ok_or_else(|| StoreError::NoSuchId(id.to_string()))
     }
 
-    fn own(&self, id: MessageId) -> Result<Written, StoreError> {
+    pub(crate) fn own(&self, id: MessageId) -> Result<Written, StoreError> {
         self.logged_in()?;
         match self.written(id)? {
             written if !written.is_mine => Err(StoreError::NotYours(id.to_string())),
@@ -269,6 +272,7 @@ impl Tx<'_> {
         self.run("DELETE FROM item WHERE message = ?1 OR target = ?1", [id])?;
         self.run("DELETE FROM amendment WHERE message = ?1", [id])?;
         self.run("UPDATE message SET reply_to = NULL WHERE reply_to = ?1", [id])?;
+        self.run("DELETE FROM alias WHERE message = ?1", [id])?;
         self.run("DELETE FROM message WHERE id = ?1", [id])?;
         self.changed(Change::Message(id));
         self.changed(Change::Outbox);

@@ -5,6 +5,7 @@ use wire::{Delivery, Item, Lane, Name};
 
 use super::{
     Change, ConversationId, Kind, MessageId, MessageState, StoreError,
+    alias::is_name,
     amend::Amendment,
     apply::is_storable,
     people,
@@ -16,6 +17,8 @@ struct Content<'a> {
     shown_as: Kind,
     text: String,
     reply_to: Option<Name>,
+    /// The name under which it went first.
+    former: Option<Name>,
     /// As it came, where it could not be read.
     body: Option<&'a [u8]>,
 }
@@ -33,8 +36,9 @@ impl Tx<'_> {
             self.oddity(*kind, true, body)?;
             return Ok(false);
         }
+        let item = Item::read(*kind, body).ok();
         // No relay sends us our own back, and what stands under our numbers is ours alone to say.
-        if *author == self.me.device || self.is_known(delivery)? {
+        if *author == self.me.device || self.is_known(delivery, item.as_ref())? {
             return Ok(false);
         }
         let id = self.conversation_of(*conversation)?;
@@ -43,15 +47,16 @@ impl Tx<'_> {
             0 => self.now,
             age => welcomed_at.saturating_sub(i64::from(age)),
         };
-        match Item::read(*kind, body) {
-            Ok(Item::Edit { target, text }) if is_name(target) => {
+        match item {
+            Some(Item::Edit { target, text }) if is_name(target) => {
                 self.amendment(lane, delivery, id, target, &text, sent_at)?;
             }
-            Ok(Item::Delete { target }) if is_name(target) => {
+            Some(Item::Delete { target }) if is_name(target) => {
                 self.amendment(lane, delivery, id, target, "", sent_at)?;
             }
             item => {
-                self.insert_delivered(lane, delivery, id, &content(item.ok(), delivery), sent_at)?;
+                let content = content(item, delivery);
+                self.insert_delivered(lane, delivery, id, &content, sent_at)?;
             }
         }
         Ok(true)
@@ -59,7 +64,7 @@ impl Tx<'_> {
 
     /// A name that was here before is dropped; only its place may have become another (the relay was put back, and the
     /// author sent it again), of which the larger holds.
-    fn is_known(&self, delivery: &Delivery) -> Result<bool, StoreError> {
+    fn is_known(&self, delivery: &Delivery, item: Option<&Item>) -> Result<bool, StoreError> {
         let (device, n, c) = (delivery.author, delivery.n, delivery.c);
         let sql = "SELECT id, coalesce(c, 0) < ?3 FROM message WHERE device = ?1 AND n = ?2 AND is_here = 1";
         let known = self.first(sql, params![device, n, c], |row| {
@@ -77,7 +82,7 @@ impl Tx<'_> {
             self.show_amended(message)?;
             return Ok(true);
         }
-        self.is_gone(delivery.name())
+        Ok(self.is_gone(delivery.name())? || self.is_here_otherwise(delivery, item)?)
     }
 
     fn amendment(
@@ -152,6 +157,10 @@ impl Tx<'_> {
         let id = self
             .first(sql, params![delivery.author, delivery.n], |row| row.get::<_, MessageId>(0))?;
         let Some(id) = id else { return Ok(()) };
+        if let Some(former) = content.former {
+            self.add_alias(former, id, true)?;
+            self.absorb(former, delivery, id)?;
+        }
         self.show_amended(id)?;
         if is_mine {
             self.settle_receipts(conversation, lane)?;
@@ -175,14 +184,21 @@ impl Tx<'_> {
     }
 }
 
-fn is_name(name: Name) -> bool {
-    is_storable(name.device) && is_storable(name.n)
-}
-
 fn content(item: Option<Item>, delivery: &Delivery) -> Content<'_> {
-    let text =
-        |text: String, reply_to| Content { shown_as: Kind::Message, text, reply_to, body: None };
+    let text = |text: String, reply_to| Content {
+        shown_as: Kind::Message,
+        text,
+        reply_to,
+        former: None,
+        body: None,
+    };
     match item {
+        Some(Item::Again { former, reply_to, format, content: said })
+            if is_name(former) && former != delivery.name() =>
+        {
+            let message = Item::Message { reply_to, format, content: said };
+            Content { former: Some(former), ..content(Some(message), delivery) }
+        }
         Some(Item::Text(said)) => text(said, None),
         // Its author took it back before it was fetched, and the word of that may be for others only.
         Some(Item::Void) => text(String::new(), None),
@@ -201,5 +217,6 @@ fn unreadable(delivery: &Delivery) -> Content<'_> {
         delivery.kind,
         delivery.body.len()
     );
-    Content { shown_as: Kind::Message, text, reply_to: None, body: Some(&delivery.body) }
+    let body = Some(&delivery.body[..]);
+    Content { shown_as: Kind::Message, text, reply_to: None, former: None, body }
 }

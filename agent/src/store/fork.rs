@@ -78,7 +78,13 @@ impl Tx<'_> {
         // Sealed, never answered: the names are gone with the old device.
         let sealed = "SELECT id FROM item WHERE state = 2";
         self.run(
-            &format!("UPDATE message SET device = NULL, n = NULL WHERE id IN (SELECT message FROM item WHERE id IN ({sealed}) AND is_fixed <> 1)"),
+            &format!("UPDATE message SET device = NULL, n = NULL WHERE id IN (SELECT message FROM item WHERE id IN ({sealed}) AND is_fixed <> 1 AND kind <> 64)"),
+            [],
+        )?;
+        // What goes again keeps the name under which it went first, when it was known to be ours.
+        self.run(
+            "DELETE FROM alias WHERE (device, n) IN
+                (SELECT device, n FROM item WHERE state = 2 AND is_fixed <> 1 AND kind = 64)",
             [],
         )?;
         self.run(

@@ -24,7 +24,9 @@ pub struct Inbox {
 pub(crate) const ROW: &str =
     "m.id, m.conversation, m.author, m.text, m.sent_at, m.received_at, m.shown_as, m.is_mine,
     m.is_read, m.is_edited, m.is_deleted, m.lane, m.state, m.reason, coalesce(m.reply_to,
-        (SELECT r.id FROM message r WHERE r.device = m.reply_device AND r.n = m.reply_n))";
+        (SELECT r.id FROM message r WHERE r.device = m.reply_device AND r.n = m.reply_n),
+        (SELECT r.id FROM alias a JOIN message r ON r.id = a.message
+            WHERE a.device = m.reply_device AND a.n = m.reply_n AND r.conversation = m.conversation LIMIT 1))";
 /// What only keeps the place of a message that has not come is not shown, unless its edit says something.
 pub(crate) const SHOWN: &str = "(m.is_here = 1 OR (m.is_deleted = 0 AND m.text <> ''))";
 

@@ -119,6 +119,11 @@ impl ItemRow {
         })
     }
 
+    /// Whether nobody but us can have it, so that it may be changed in its place: it has not left, nor gone before.
+    pub(crate) fn is_ours_alone(&self) -> bool {
+        matches!(self.state, state::HELD | state::QUEUED) && self.kind != kind::AGAIN
+    }
+
     /// Whether it was put into a request and has no answer.
     pub(crate) fn is_sealed(&self) -> bool {
         self.state == state::SEALED

@@ -87,17 +87,18 @@ fn describe(db: &Connection, item: &ItemRow, shown: Shown) -> Result<OutboxRow, 
         reliability: None,
         deliver_before: (item.lifetime_s != 0)
             .then(|| item.composed_at.saturating_add(item.lifetime_s.into())),
-        action: action(item.kind),
+        action: action(item),
         urgent: item.is_urgent,
         on_its_way: item.is_sealed(),
         sent_at: item.composed_at,
     })
 }
 
-fn action(kind: u8) -> &'static str {
-    match kind {
+fn action(item: &ItemRow) -> &'static str {
+    match item.kind {
+        kind::AGAIN if item.target.is_none() => "text",
         kind::TEXT => "text",
-        kind::MESSAGE => "reply",
+        kind::MESSAGE | kind::AGAIN => "reply",
         kind::EDIT => "edit",
         kind::DELETE => "delete",
         kind::REQUEST => "request",
@@ -132,6 +133,10 @@ impl Store {
             let item = tx.changeable(id)?;
             tx.check_text(text)?;
             match (item.message, item.amendment, item.kind) {
+                (Some(message), ..) if !item.is_ours_alone() => {
+                    let target = tx.own(message)?;
+                    tx.amend(message, &target, kind::EDIT, text).map(drop)
+                }
                 (Some(message), ..) => tx.rewrite(message, text).map(drop),
                 (_, Some(amendment), kind::EDIT) => tx.rewrite_edit(&item, amendment, text),
                 (.., kind::REQUEST | kind::ADD | kind::RENAME) => {
@@ -195,7 +200,8 @@ impl Store {
         })
     }
 
-    /// Drops something that has not left, or puts away what was refused or has expired.
+    /// Drops something that has not left, or puts away what was refused or has expired. What was to go again stays, for
+    /// others may have it.
     ///
     /// # Errors
     /// [`StoreError::OnItsWay`], [`StoreError::NoSuchId`], or what SQLite and the disk say.
@@ -206,6 +212,7 @@ impl Store {
                 (state::SEALED, _) => Err(StoreError::OnItsWay(id.to_string())),
                 (state::ANSWERED, _) => tx.put_away(&item),
                 (state::REFUSED, None) => tx.put_away(&item),
+                (_, Some(message)) if item.kind == kind::AGAIN => tx.give_up_again(&item, message),
                 (_, Some(message)) => tx.drop_message(message),
                 (_, None) if item.kind == kind::REQUEST => tx.drop_request(&item),
                 _ => tx.drop_item(&item),
@@ -278,27 +285,35 @@ impl Tx<'_> {
         Ok(sent)
     }
 
-    /// A new item with the content of one that was refused. The refused one keeps its number and leaves the outbox.
+    /// A new item with the content of one that was refused. The refused one keeps its number and leaves the outbox. A
+    /// message that others may have from before the relay was put back keeps its name, and says it.
     pub(crate) fn again(&self, item: &ItemRow) -> Result<ItemRow, StoreError> {
+        let may_be_there = item.kind == kind::AGAIN || item.is_fixed;
+        let former = item.message.filter(|_| may_be_there).map(|id| self.first_name(id));
+        let keeps_name = former.transpose()?.flatten().is_some();
+        let amendment = self.amendment_again(item)?;
         let id = self.insert(
             "INSERT INTO item (conversation, message, amendment, kind, class, is_urgent, text, title, names, target,
                 version, composed_at, lifetime_s, state)
-            SELECT conversation, message, amendment, kind, class, is_urgent, text, title, names, target,
+            SELECT conversation, message, ?2, ?3, class, is_urgent, text, title, names, target,
                 version, composed_at, lifetime_s, 0 FROM item WHERE id = ?1",
-            [item.id],
+            params![item.id, amendment, if keeps_name { kind::AGAIN } else { item.kind }],
         )?;
         self.run(
             "UPDATE item SET state = 3, kind = ?2, message = NULL, amendment = NULL, target = NULL, body = NULL
             WHERE id = ?1",
             params![item.id, kind::VOID],
         )?;
-        if let Some(message) = item.message {
-            self.run(
-                "UPDATE message SET device = NULL, n = NULL, c = NULL, is_told = 0 WHERE id = ?1",
-                [message],
-            )?;
+        match item.message {
+            Some(message) if keeps_name => {
+                self.run("UPDATE message SET is_told = 0 WHERE id = ?1", [message])?;
+            }
+            message => {
+                let sql = "UPDATE message SET device = NULL, n = NULL, c = NULL, is_told = 0 WHERE id = ?1";
+                self.run(sql, [message])?;
+            }
         }
-        if let Some(amendment) = item.amendment {
+        if let Some(amendment) = amendment {
             self.run(
                 "UPDATE amendment SET device = NULL, n = NULL, c = NULL WHERE id = ?1",
                 [amendment],
@@ -309,6 +324,33 @@ impl Tx<'_> {
             self.run(sql, [item.conversation])?;
         }
         self.item(ItemId(id))?.ok_or_else(|| StoreError::NoSuchId(ItemId(id).to_string()))
+    }
+
+    /// The change that an item makes, made anew where the relay had refused it.
+    fn amendment_again(&self, item: &ItemRow) -> Result<Option<i64>, StoreError> {
+        if item.amendment.is_some() || !matches!(item.kind, kind::EDIT | kind::DELETE) {
+            return Ok(item.amendment);
+        }
+        let Some(target) = item.target else {
+            return Err(StoreError::Unfit("what it changes is not here any more".to_owned()));
+        };
+        let id = self.insert(
+            "INSERT INTO amendment (message, account, kind, text) VALUES (?1, ?2, ?3, ?4)",
+            params![target, self.me.account, item.kind, item.text],
+        )?;
+        self.show_amended(target)?;
+        Ok(Some(id))
+    }
+
+    /// A message that was to go again does not. Others may have it from before, so it stays.
+    fn give_up_again(&self, item: &ItemRow, message: MessageId) -> Result<(), StoreError> {
+        let words = "you did not let it go again: some may have it, some may not";
+        self.run(
+            "UPDATE message SET state = ?2, reason = ?3 WHERE id = ?1",
+            params![message, MessageState::Expired.number(), words],
+        )?;
+        self.changed(super::Change::Message(message));
+        self.drop_item(item)
     }
 
     /// Leaves the outbox; its number was answered and stays used.

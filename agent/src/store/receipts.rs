@@ -210,8 +210,9 @@ impl Tx<'_> {
             (_, 1) => "it expired before it was delivered".to_owned(),
             _ => format!("it expired before {missing} of {of} had it"),
         };
-        let sql = "UPDATE message SET state = ?3, reason = ?4 WHERE device = ?1 AND n = ?2 AND is_mine = 1
-            AND state < ?3 RETURNING id";
+        let sql = "UPDATE message SET state = ?3, reason = ?4 WHERE (device = ?1 AND n = ?2
+                OR id IN (SELECT message FROM alias WHERE alias.device = ?1 AND alias.n = ?2))
+            AND is_mine = 1 AND state < ?3 RETURNING id";
         let state = MessageState::Expired.number();
         let moved: Vec<MessageId> =
             self.all(sql, params![name.device, name.n, state, words], |row| row.get(0))?;
@@ -222,7 +223,8 @@ impl Tx<'_> {
 
     /// The same of a message that another device of ours wrote and that is still to come here: a row keeps the word for it.
     fn expired_elsewhere(&self, name: Name, words: &str) -> Result<(), StoreError> {
-        if name.device == self.me.device || self.is_gone(name)? {
+        let is_here = self.by_alias(name, self.me.account)?.is_some();
+        if name.device == self.me.device || is_here || self.is_gone(name)? {
             return Ok(());
         }
         self.run(

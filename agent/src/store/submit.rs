@@ -126,7 +126,8 @@ impl<'t> Drafter<'t> {
         let n = self.next;
         let name = Name { device: self.tx.me.device, n };
         self.next += 1;
-        if let Some(message) = item.message {
+        // What goes again is referred to as it went first.
+        if let Some(message) = item.message.filter(|_| item.kind != kind::AGAIN) {
             self.messages.insert(message, name);
         }
         if let (kind::REQUEST, Some(conversation)) = (item.kind, item.conversation) {
@@ -180,6 +181,14 @@ impl<'t> Drafter<'t> {
                 let text = self.text_of(item)?;
                 text.map(|text| Item::Message { reply_to, format: 0, content: text.into_bytes() })
             }
+            kind::AGAIN => {
+                let former = item.message.map(|id| self.tx.first_name(id)).transpose()?.flatten();
+                let reply_to = self.target(item)?;
+                former.zip(self.text_of(item)?).map(|(former, text)| {
+                    let content = text.into_bytes();
+                    Item::Again { former, reply_to, format: 0, content }
+                })
+            }
             kind::EDIT => self
                 .target(item)?
                 .zip(self.edit_of(item)?)
@@ -218,8 +227,7 @@ impl<'t> Drafter<'t> {
         if let Some(name) = self.messages.get(&target) {
             return Ok(Some(*name));
         }
-        let sql = "SELECT device, n FROM message WHERE id = ?1 AND device IS NOT NULL";
-        self.tx.first(sql, [target], |row| Ok(Name { device: row.get(0)?, n: row.get(1)? }))
+        self.tx.first_name(target)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The store by itself: what is composed, what a packet does to it, and what is left after every crash.
 
+mod again;
 mod amending;
 mod answering;
 mod conversing;

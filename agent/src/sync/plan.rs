@@ -96,7 +96,7 @@ pub(crate) fn messages_in(draft: &Draft, packed: &Packed) -> u64 {
     for submit in &draft.submits[..packed.taken] {
         let len = submit.body.len() as u64 + HEADER;
         match submit.kind {
-            kind::TEXT | kind::MESSAGE | kind::EDIT | kind::DELETE => messages += len,
+            kind::TEXT | kind::MESSAGE | kind::EDIT | kind::DELETE | kind::AGAIN => messages += len,
             _ => control += len,
         }
     }

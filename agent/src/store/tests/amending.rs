@@ -31,6 +31,13 @@ fn history() -> Vec<Delivery> {
         // What they name never comes.
         edit(11, 21, 99, "what became of it"),
         delete(12, 22, 98),
+        // The third goes again, to a relay that was put back, and is changed under that name.
+        from_bob(
+            13,
+            23,
+            &Item::Again { former: bobs(3), reply_to: None, format: 0, content: b"third".to_vec() },
+        ),
+        edit(14, 24, 13, "third, the second time"),
     ]
 }
 
@@ -78,12 +85,12 @@ fn in_the_order_of_the_relay_the_last_edit_counts_and_a_deletion_beats_all() {
         [
             ("first, edited again", true, false),
             ("", false, true),
-            ("third", false, false),
             ("see above", false, false),
+            ("third, the second time", true, false),
             ("what became of it", true, false)
         ]
     );
-    assert_eq!(rows[3].4.as_deref(), Some("first, edited again"));
+    assert_eq!(rows[2].4.as_deref(), Some("first, edited again"));
     let read: Vec<_> = rows.iter().map(|row| row.3).collect();
     assert_eq!(read, [true, true, false, false, true]);
 }
@@ -115,6 +122,17 @@ fn our_own_edit_shows_at_once_and_is_taken_back_where_the_relay_refuses_it() {
     let outbox = bench.store.reader().outbox().unwrap();
     let row = outbox.iter().find(|row| row.action == "edit").unwrap();
     assert_eq!((&row.text[..], &row.reason[..]), ("won", "too long"));
+    // Let go again it says the same, and shows.
+    bench.store.outbox_release(row.id).unwrap();
+    assert_eq!((bench.row(one).text, bench.row(one).edited), ("won".into(), true));
+    let mut bodies = Vec::new();
+    let ask = Ask { submits: Submits::All, bytes_max: 1 << 20, share_read: true };
+    let _ = bench.store.attempt(ask, |draft| {
+        bodies = draft.submits.iter().map(|submit| submit.body.clone()).collect();
+        Err::<Packed, _>(StoreError::Stopped)
+    });
+    let target = Name { device: MY_DEVICE, n: 1 };
+    assert_eq!(bodies, [Item::Edit { target, text: "won".into() }.body()]);
 }
 
 #[test]
