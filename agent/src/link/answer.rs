@@ -25,6 +25,8 @@ pub struct Answer<'c> {
     headers: HeaderMap,
     body: Incoming,
     received: u64,
+    /// Its end was read.
+    is_over: bool,
     connection: &'c mut Connection,
     flags: Arc<Flags>,
     patience: Patience,
@@ -39,8 +41,9 @@ impl<'c> Answer<'c> {
     ) -> Self {
         let (head, body) = answer.into_parts();
         let status = head.status.as_u16();
+        let (headers, received, is_over) = (head.headers, 0, false);
         let mut answer =
-            Self { status, headers: head.headers, body, received: 0, connection, flags, patience };
+            Self { status, headers, body, received, is_over, connection, flags, patience };
         answer.note_end();
         answer
     }
@@ -84,6 +87,8 @@ impl<'c> Answer<'c> {
                 .transpose()
                 .map_err(|err| request_error(err, &self.connection.tally, self.received))?;
             let Some(frame) = frame else {
+                // A body without a known length does not say before that it is over.
+                self.is_over = true;
                 self.note_end();
                 return Ok(None);
             };
@@ -136,7 +141,7 @@ impl<'c> Answer<'c> {
     }
 
     fn note_end(&mut self) {
-        if self.body.is_end_stream() && self.flags.is_out() {
+        if (self.is_over || self.body.is_end_stream()) && self.flags.is_out() {
             self.connection.busy = false;
         }
     }

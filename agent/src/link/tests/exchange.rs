@@ -70,6 +70,17 @@ async fn several_exchanges_share_a_connection() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_known_length_leaves_its_connection_to_the_next_request() {
+    let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\ntwice\r\n0\r\n\r\n";
+    let server = Server::plain(|peer| answer_all(peer, chunked.to_vec())).await;
+    let mut connection = plain_client(&server).connect(&Meter::new(None)).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(exchange(&mut connection, Bytes::from_static(b"x")).await.unwrap(), b"twice");
+        assert!(connection.is_reusable());
+    }
+}
+
+#[tokio::test]
 async fn an_answer_cut_at_any_byte_yields_exactly_the_bytes_before() {
     let body: Vec<u8> = (0..40).collect();
     let known = answer_of(&body);
