@@ -40,6 +40,7 @@ pub use hyper::{Method, http::uri::PathAndQuery};
 use rustls::ClientConfig;
 use tokio::{sync::OnceCell, time::timeout};
 
+pub(crate) use self::proxy::QUIET_LEAST;
 pub(crate) use self::segments::payload_within;
 pub use self::{
     answer::Answer,
@@ -69,6 +70,8 @@ pub struct Client {
     rules: Arc<Rules>,
     proxy: Option<Proxy>,
     memory: Arc<Memory>,
+    /// The link's name, for what is learned of it.
+    link: Arc<str>,
     held: bool,
 }
 
@@ -102,7 +105,8 @@ impl Client {
         let (config, memories) = (OnceCell::new(), Mutex::default());
         let shared = Arc::new(Inner { url, tls, config, memories });
         let memory = shared.memory(&None);
-        Self { shared, rules: Arc::default(), proxy: None, memory, held: false }
+        let link = Arc::from("");
+        Self { shared, rules: Arc::default(), proxy: None, memory, link, held: false }
     }
 
     /// The same through the proxy that `[proxy]` or the environment names, if any.
@@ -115,18 +119,22 @@ impl Client {
         env: &Env,
     ) -> Result<Self, ProxyVariableError> {
         let rules = Rules { settings: settings.clone(), env: env.proxies() };
-        Self { rules: Arc::new(rules), ..self }.by_link(None)
+        Self { rules: Arc::new(rules), ..self }.by_link("", None)
     }
 
-    /// The same over a link whose profile says `proxy`; `None` is what holds without a profile.
+    /// The same over the link of this name, whose profile says `proxy`; `None` is what holds without a profile.
     ///
     /// # Errors
     /// As [`Proxy::choose`].
-    pub fn by_link(&self, proxy: Option<&ProxyChoice>) -> Result<Self, ProxyVariableError> {
+    pub fn by_link(
+        &self,
+        link: &str,
+        proxy: Option<&ProxyChoice>,
+    ) -> Result<Self, ProxyVariableError> {
         let Rules { settings, env } = &*self.rules;
         let proxy = Proxy::choose(proxy, settings, env, self.url())?;
         let memory = self.shared.memory(&proxy);
-        Ok(Self { proxy, memory, ..self.clone() })
+        Ok(Self { proxy, memory, link: Arc::from(link), ..self.clone() })
     }
 
     /// The same for requests that the relay will hold: a proxy is asked to keep out of them where it can.
@@ -147,18 +155,27 @@ impl Client {
         self.proxy.as_ref()
     }
 
-    /// Seconds that a held line may be quiet before somebody on this way cuts it, less a fifth; `None` where nobody was
-    /// seen to.
+    /// Seconds that a held line may be quiet before somebody on this way cuts it, less a fifth, at least 1; `None` where
+    /// nobody was seen to. Limits from 1.5 s on can be lived with.
     #[must_use]
     pub fn hold_max_s(&self) -> Option<u16> {
-        self.memory.hold_max_s()
+        self.memory.hold_max_s(&self.link)
+    }
+
+    /// Who cuts held lines of this link sooner than any hold is short, in words; `None` where nobody was seen to.
+    #[must_use]
+    pub fn cut_too_soon(&self) -> Option<String> {
+        self.memory.cuts_too_soon(&self.link).then(|| match &self.proxy {
+            Some(proxy) => format!("the proxy {proxy}, or somebody behind it,"),
+            None => "somebody between here and the relay".to_owned(),
+        })
     }
 
     /// Learns from the end of a hold: `Some` if it was cut, so long after its last byte.
     pub fn note_hold(&self, cut_after: Option<Duration>) {
         match cut_after {
-            Some(quiet) => self.memory.hold_was_cut(quiet),
-            None => self.memory.hold_ended_well(),
+            Some(quiet) => self.memory.hold_was_cut(&self.link, quiet),
+            None => self.memory.hold_ended_well(&self.link),
         }
     }
 

@@ -271,7 +271,7 @@ impl Schedule {
             // What is being done is not what comes next.
             let is_running = self.running.is_some_and(|running| running.scope.covers(rule.scope));
             let up = if rule.is_live() {
-                (!line.is_portal).then(|| self.redial_at.max(now.up))?
+                (!line.is_portal).then(|| self.redial_up(rule, now, line))?
             } else {
                 let ready = ready_up(rule, now, line);
                 let ready = ready.filter(|_| rule.is_fresh() || !is_running);
@@ -349,14 +349,38 @@ impl Schedule {
     /// The rule for which the line is to be taken up now.
     #[must_use]
     pub fn live_due(&self, now: Moment, line: &Line) -> Option<usize> {
-        self.live_rule(line).filter(|_| self.redial_at <= now.up && !line.is_portal)
+        let may_begin = |rule: &usize| self.redial_up(&self.rules[*rule], now, line) <= now.up;
+        self.live_rule(line).filter(may_begin).filter(|_| !line.is_portal)
     }
 
-    /// The line that was held is lost. `was_good` where it carried everything while it stood; then no rule missed
-    /// anything. `wait_s` is what the relay asked for.
-    pub fn line_lost(&mut self, now: Moment, was_good: bool, wait_s: Option<u32>) {
-        if was_good {
+    /// When the line may be taken up, on the clock that nobody sets: lines that came to nothing are bounded in bytes as
+    /// calls are.
+    fn redial_up(&self, rule: &Timed, now: Moment, line: &Line) -> i64 {
+        let window = rule.window(now);
+        let opens = match window.allows(None, base(rule, line)) {
+            true => now.up,
+            false => window.began.saturating_add(backoff::WINDOW_MAX_S),
+        };
+        self.redial_at.max(opens).max(now.up)
+    }
+
+    /// The line that was held over `line` is lost. `was_good` where it carried everything while it stood; then no rule
+    /// missed anything. `wait_s` is what the relay asked for. Where all of its `cost` was wasted it did not stand.
+    pub fn line_lost(
+        &mut self,
+        now: Moment,
+        line: &Line,
+        was_good: bool,
+        wait_s: Option<u32>,
+        cost: Cost,
+    ) {
+        if let Some(rule) = self.live_rule(line).map(|rule| &mut self.rules[rule]) {
+            rule.window = rule.window(now).after(cost);
+        }
+        if was_good && cost.wasted == 0 {
             self.line_failures = 0;
+        }
+        if was_good {
             let zone = self.zone.clone();
             self.look(now, &zone);
             self.rules.iter_mut().for_each(Timed::succeeded);

@@ -47,7 +47,7 @@ pub(crate) use self::{
 };
 use crate::{
     link::{
-        Client, LinkError, Meter,
+        Client, LinkError, Meter, QUIET_LEAST,
         state::{LinkState, Reach},
     },
     schedule::{Cost, Ending, Line, Scope, TRY_LEAST},
@@ -59,6 +59,8 @@ use crate::{
 const RATE_DAYS: i64 = 30;
 /// Pause between attempts to reach the relay over a link that is just coming up.
 const COMING_UP: Duration = Duration::from_secs(2);
+/// A held line that carried nothing and was cut again and again in less time was good for nothing.
+const STANDS: Duration = Duration::from_secs(60);
 /// A visit whose time is over has this much more to come to the edge of a packet.
 const OVERTIME: Duration = Duration::from_secs(15);
 /// One that was stopped has this much.
@@ -337,7 +339,7 @@ impl Visitor {
         let way = || self.way(&meter, page.over());
         let (mut down, mut up) = (way().for_holding(), way());
         let client = up.client().clone();
-        let progress = Mutex::new(Progress::default());
+        let (began, progress) = (Instant::now(), Mutex::new(Progress::default()));
         let terms = || {
             self.terms(
                 &Call { link: call.link.clone(), metered: call.metered, ..Call::default() },
@@ -363,9 +365,21 @@ impl Visitor {
         let round_trips = down.round_trips() + up.round_trips() + u64::from(progress.requests);
         let outcome = self.outcome(&progress, &end, &meter);
         page.end(&meter, &outcome, &progress, round_trips);
-        let cost = Cost { spent: meter.up().saturating_add(meter.down()), wasted: 0 };
+        let spent = meter.up().saturating_add(meter.down());
+        let was_cut =
+            matches!(end, Err(SyncError::Link(LinkError::Cut { .. }) | SyncError::Unfinished));
+        let carried = progress.sent + progress.received;
+        let wasted = if was_cut && carried == 0 && began.elapsed() < STANDS { spent } else { 0 };
+        let trouble = down.cut_too_soon().filter(|_| was_cut).map(|who| {
+            format!(
+                "{who} cuts a line that is held as soon as it is quiet, within {} s: it is dialled again ever more \
+                 seldom, until it lasts; a rule with every = \"1m\" in place of live = true does without",
+                QUIET_LEAST.as_secs_f32()
+            )
+        });
         let portal = portal(&end).then(|| outcome.words.clone());
-        Report { portal, ..Report::of(outcome, ending(&end, true), cost) }
+        let cost = Cost { spent, wasted };
+        Report { portal, trouble, ..Report::of(outcome, ending(&end, true), cost) }
     }
 
     async fn attempts(
@@ -436,10 +450,8 @@ impl Visitor {
 
     fn way(&self, meter: &Meter, over: &Over) -> Way {
         // What the environment says was read before, and could be.
-        let client = match over.proxy() {
-            Some(proxy) => self.client.by_link(Some(proxy)).unwrap_or_else(|_| self.client.clone()),
-            None => self.client.clone(),
-        };
+        let client = self.client.by_link(&over.name, over.proxy());
+        let client = client.unwrap_or_else(|_| self.client.clone());
         Way::new(client, meter.clone(), self.account.clone(), self.paths.account.clone())
     }
 

@@ -23,7 +23,11 @@ use config::{
 use tokio::net::TcpStream;
 
 pub use self::{environment::ProxyVariableError, fault::ProxyFault};
-pub(crate) use self::{forward::Forward, login::Pass, memory::Memory};
+pub(crate) use self::{
+    forward::Forward,
+    login::Pass,
+    memory::{Memory, QUIET_LEAST},
+};
 use super::{
     dial,
     error::LinkError,

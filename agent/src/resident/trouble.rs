@@ -98,7 +98,7 @@ pub(super) fn words(rule: &str, why: &str, next: Option<i64>, zone: &TimeZone) -
     );
     format!(
         "A call of \"{rule}\" did not come about: {why}. {next}. You are told once; mailboat status shows whether it \
-        still fails, and the agent's log what the program said."
+        still fails, and the agent's log says more."
     )
 }
 

@@ -153,7 +153,8 @@ impl Resident {
             self.schedule.line_not_now(now);
         } else {
             let was_good = 1 < report.outcome.requests;
-            self.schedule.line_lost(now, was_good, report.outcome.retry_after_s);
+            let (line, wait_s) = (self.line(), report.outcome.retry_after_s);
+            self.schedule.line_lost(now, &line, was_good, wait_s, report.cost);
         }
     }
 

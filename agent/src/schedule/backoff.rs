@@ -5,6 +5,8 @@
 //! that costs anything is not counted: without it there would be no call. Where a rule has no budget, a thirtieth of the
 //! link's monthly quota stands in for it; where there is no quota either, bytes are no matter and only time bounds.
 
+use super::Cost;
+
 /// First wait after a failure, in seconds.
 pub(crate) const FIRST_S: i64 = 10;
 /// The same right after a link came up: addresses and names take a moment.
@@ -52,6 +54,17 @@ impl Default for Window {
 }
 
 impl Window {
+    /// After a line that was held, all or nothing of whose cost was wasted. As with visits, the first that cost anything
+    /// does not count.
+    pub(crate) fn after(self, cost: Cost) -> Self {
+        let wasted = if self.spent == 0 { 0 } else { cost.wasted };
+        Self {
+            spent: self.spent.saturating_add(cost.spent),
+            wasted: self.wasted.saturating_add(wasted),
+            ..self
+        }
+    }
+
     /// What one more visit may cost.
     pub(crate) fn budget_left(&self, budget: Option<u64>) -> Option<u64> {
         budget.map(|budget| budget.saturating_sub(self.spent))

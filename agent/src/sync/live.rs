@@ -28,6 +28,9 @@ const ACK_AFTER: Duration = Duration::from_secs(10);
 const FIRST_PACKET_MAX: Duration = Duration::from_secs(10);
 /// What is held back by a proxy comes at the end of a hold, so holds are short then, in seconds.
 const SHORT_HOLD_S: u16 = 20;
+/// A hold that is cut is taken up again at once, so that what came meanwhile is there at once. So many cuts in a row
+/// without a hold that came to its end are left to those who know what a further attempt may cost.
+const CUTS_MAX: u32 = 3;
 
 /// Holds the line until something fails or the relay stops it: first a whole visit on `down`, then a hold there and
 /// submissions on `up`. Dropping the future hangs up; nothing is lost by it.
@@ -93,7 +96,7 @@ struct Line<'l, F> {
 impl<F: Fn() -> Terms + Sync> Line<'_, F> {
     /// One hold after another.
     async fn hold<T: Transport>(&self, transport: &mut T) -> Result<Ended, SyncError> {
-        let mut is_buffered = false;
+        let (mut is_buffered, mut cuts) = (false, 0);
         loop {
             let terms = (self.terms)();
             let hold_s = self.hold_s(is_buffered, transport.hold_max_s())?;
@@ -105,13 +108,24 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
                 hold_s,
             };
             let exchange = Exchange::new(self.store, &terms, mode);
-            let mut heard_at = Instant::now();
+            // Of what is kept back nothing is heard.
+            let mut heard_at = is_buffered.then(Instant::now);
             let held = self.hold_once(&exchange, transport, is_buffered, &mut heard_at).await;
-            match &held {
-                Err(SyncError::Link(LinkError::Cut { .. }) | SyncError::Unfinished) => {
+            match (&held, heard_at) {
+                (
+                    Err(SyncError::Link(LinkError::Cut { .. }) | SyncError::Unfinished),
+                    Some(heard_at),
+                ) => {
                     transport.note_hold(Some(heard_at.elapsed()));
+                    cuts += 1;
+                    if cuts < CUTS_MAX {
+                        continue;
+                    }
                 }
-                Ok(Held::Done(_)) => transport.note_hold(None),
+                (Ok(Held::Done(_)), _) => {
+                    transport.note_hold(None);
+                    cuts = 0;
+                }
                 _ => {}
             }
             match held? {
@@ -119,6 +133,8 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
                 Held::Done(exchanged) if exchanged.forked => return Err(SyncError::Unfinished),
                 Held::Done(Exchanged { stop: Some(stop), .. }) => return Ok(Ended::Stopped(stop)),
                 Held::Done(_) => {}
+                // That nothing comes may just as well be the reason of the cut before.
+                Held::Buffered if 0 < cuts => return Err(SyncError::Unfinished),
                 Held::Buffered => is_buffered = true,
                 Held::NoRoom => {
                     return Ok(Ended::Partial(
@@ -144,7 +160,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
         exchange: &Exchange<'_>,
         transport: &mut T,
         is_buffered: bool,
-        heard_at: &mut Instant,
+        heard_at: &mut Option<Instant>,
     ) -> Result<Held, SyncError> {
         let patience = FIRST_PACKET_MAX.max(4 * transport.rtt());
         let turn = self.turn.number.lock().await;
@@ -168,7 +184,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
             }
             while !reading.is_welcomed && !reading.is_done {
                 reading.step(&mut answer, &mut progress).await?;
-                *heard_at = Instant::now();
+                *heard_at = Some(Instant::now());
             }
             Ok(answer)
         };
@@ -186,7 +202,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
         // A fork that this side has noticed is not held until the end of it.
         while !reading.is_done && !reading.exchanged.forked {
             reading.step(&mut answer, &mut progress).await?;
-            *heard_at = Instant::now();
+            *heard_at = Some(Instant::now());
             flush(self.progress, &mut progress);
         }
         finish(&mut answer).await;

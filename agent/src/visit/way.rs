@@ -60,6 +60,11 @@ impl Way {
         self.round_trips
     }
 
+    /// As [`Client::cut_too_soon`].
+    pub(super) fn cut_too_soon(&self) -> Option<String> {
+        self.client.cut_too_soon()
+    }
+
     /// Without a goodbye: an answer says itself where it ends, so one would only cost bytes.
     pub(super) fn hang_up(&mut self) {
         self.connection = None;

@@ -2,8 +2,9 @@
 //! depends on it.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -11,14 +12,19 @@ use std::{
 
 use super::digest::Session;
 
-/// A line that was quiet for less when it was cut was not cut for being quiet.
-const QUIET_LEAST: Duration = Duration::from_secs(4);
+/// Somebody who cuts lines that are quiet for less cannot be lived with: holds are whole seconds. A line that was quiet
+/// for less when it was cut may also have been cut for another reason.
+pub(crate) const QUIET_LEAST: Duration = Duration::from_millis(1_500);
 /// The shortest hold that is asked for, in seconds.
-const HOLD_LEAST_S: u16 = 3;
+const HOLD_LEAST_S: u16 = 1;
 /// Two cuts after about the same silence are a rule of somebody on the way: within a fifth, or this.
-const SAME_WITHIN: Duration = Duration::from_secs(2);
-/// After so many holds that came to their end a longer one is tried again: the rule may be gone, or the link another.
+const SAME_WITHIN: Duration = Duration::from_millis(500);
+/// After so many holds that came to their end a longer one is tried again: the rule may be gone. Where it is not, that
+/// costs one cut, and the next trial comes after twice as many, up to [`HOLDS_BEFORE_TRYING_MAX`].
 const HOLDS_BEFORE_TRYING: u32 = 60;
+const HOLDS_BEFORE_TRYING_MAX: u32 = 64 * HOLDS_BEFORE_TRYING;
+/// Cuts in a row that came too soon for any hold, after which somebody is taken to make them.
+const TOO_SOON: u32 = 3;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -26,11 +32,12 @@ pub(crate) struct Memory {
     session: Mutex<Option<Session>>,
     tunnel_refused: AtomicBool,
     forward_refused: AtomicBool,
-    quiet: Mutex<Quiet>,
+    /// By link: behind another one somebody else may stand.
+    quiet: Mutex<HashMap<Arc<str>, Quiet>>,
 }
 
 /// How long somebody on the way leaves a quiet line alone.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Quiet {
     /// After what silence it was cut the last time.
     cut_after: Option<Duration>,
@@ -38,6 +45,56 @@ struct Quiet {
     hold_s: Option<u16>,
     /// Holds that came to their end since.
     held: u32,
+    /// So many of them make it worth to try a longer one.
+    try_after: u32,
+    /// A longer one is being tried.
+    is_trying: bool,
+    /// Cuts in a row before [`QUIET_LEAST`].
+    too_soon: u32,
+}
+
+impl Default for Quiet {
+    fn default() -> Self {
+        Self {
+            cut_after: None,
+            hold_s: None,
+            held: 0,
+            try_after: HOLDS_BEFORE_TRYING,
+            is_trying: false,
+            too_soon: 0,
+        }
+    }
+}
+
+impl Quiet {
+    fn was_cut(&mut self, quiet: Duration) {
+        if quiet < QUIET_LEAST {
+            self.too_soon = self.too_soon.saturating_add(1);
+            return;
+        }
+        self.too_soon = 0;
+        let before = self.cut_after.replace(quiet);
+        let is_same = |before: Duration| before.abs_diff(quiet) <= SAME_WITHIN.max(quiet / 5);
+        if before.is_some_and(is_same) || self.hold_s.is_some() {
+            let most = u16::try_from(quiet.as_millis() * 4 / 5_000).unwrap_or(u16::MAX);
+            (self.hold_s, self.held) = (Some(most.max(HOLD_LEAST_S)), 0);
+            if std::mem::take(&mut self.is_trying) {
+                self.try_after = (2 * self.try_after).min(HOLDS_BEFORE_TRYING_MAX);
+            }
+        }
+    }
+
+    fn ended_well(&mut self) {
+        self.too_soon = 0;
+        self.held = self.held.saturating_add(1);
+        if self.is_trying {
+            // The longer one went well: the rule is gone.
+            (self.is_trying, self.cut_after, self.try_after) = (false, None, HOLDS_BEFORE_TRYING);
+        } else if self.hold_s.is_some() && self.try_after <= self.held {
+            // What was learned last is kept: one further cut is enough to be sure again.
+            (self.hold_s, self.held, self.is_trying) = (None, 0, true);
+        }
+    }
 }
 
 impl Memory {
@@ -66,36 +123,28 @@ impl Memory {
     }
 
     /// Seconds that a hold lasts at most for the line not to be cut; `None` where nobody cuts it.
-    pub(crate) fn hold_max_s(&self) -> Option<u16> {
-        self.quiet().hold_s
+    pub(crate) fn hold_max_s(&self, link: &Arc<str>) -> Option<u16> {
+        self.quiet(link, |known| known.hold_s)
+    }
+
+    /// Whether held lines are cut so soon, again and again, that no hold is short enough.
+    pub(crate) fn cuts_too_soon(&self, link: &Arc<str>) -> bool {
+        self.quiet(link, |known| TOO_SOON <= known.too_soon)
     }
 
     /// A line was cut while the relay held it, `quiet` after its last byte.
-    pub(crate) fn hold_was_cut(&self, quiet: Duration) {
-        let mut known = self.quiet();
-        if quiet < QUIET_LEAST {
-            return;
-        }
-        let before = known.cut_after.replace(quiet);
-        let is_same = |before: Duration| before.abs_diff(quiet) <= SAME_WITHIN.max(quiet / 5);
-        if before.is_some_and(is_same) || known.hold_s.is_some() {
-            let most = u16::try_from(quiet.as_secs() * 4 / 5).unwrap_or(u16::MAX);
-            (known.hold_s, known.held) = (Some(most.max(HOLD_LEAST_S)), 0);
-        }
+    pub(crate) fn hold_was_cut(&self, link: &Arc<str>, quiet: Duration) {
+        self.quiet(link, |known| known.was_cut(quiet));
     }
 
     /// A hold came to its end.
-    pub(crate) fn hold_ended_well(&self) {
-        let mut known = self.quiet();
-        known.held += 1;
-        if known.hold_s.is_some() && HOLDS_BEFORE_TRYING <= known.held {
-            // What was learned last is kept: one further cut is enough to be sure again.
-            (known.hold_s, known.held) = (None, 0);
-        }
+    pub(crate) fn hold_ended_well(&self, link: &Arc<str>) {
+        self.quiet(link, Quiet::ended_well);
     }
 
-    fn quiet(&self) -> MutexGuard<'_, Quiet> {
-        self.quiet.lock().unwrap_or_else(PoisonError::into_inner)
+    fn quiet<T>(&self, link: &Arc<str>, with: impl FnOnce(&mut Quiet) -> T) -> T {
+        let mut known = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        with(known.entry(link.clone()).or_default())
     }
 }
 
@@ -103,9 +152,13 @@ impl Memory {
 mod tests {
     use super::*;
 
+    fn link() -> Arc<str> {
+        Arc::from("office")
+    }
+
     fn cut(memory: &Memory, after_ms: u64) -> Option<u16> {
-        memory.hold_was_cut(Duration::from_millis(after_ms));
-        memory.hold_max_s()
+        memory.hold_was_cut(&link(), Duration::from_millis(after_ms));
+        memory.hold_max_s(&link())
     }
 
     #[test]
@@ -117,20 +170,67 @@ mod tests {
         assert_eq!(cut(&memory, 10_050), None);
         assert_eq!(cut(&memory, 10_010), Some(8));
         assert_eq!(cut(&memory, 6_000), Some(4), "stricter than thought");
+        assert_eq!(memory.hold_max_s(&Arc::from("home")), None, "another link, another rule");
     }
 
     #[test]
-    fn a_longer_hold_is_tried_again_after_many_and_one_cut_ends_that() {
+    fn every_limit_from_the_least_on_is_learned_and_holds_are_shorter() {
+        for limit_ms in [1_500, 2_000, 2_500, 5_000, 10_000, 60_000, 290_000] {
+            let memory = Memory::default();
+            assert_eq!(cut(&memory, limit_ms), None);
+            let hold_s = cut(&memory, limit_ms + 20).unwrap();
+            assert!(
+                0 < hold_s && u64::from(hold_s) * 1_000 + 400 <= limit_ms,
+                "{limit_ms}: {hold_s}"
+            );
+            assert!(!memory.cuts_too_soon(&link()));
+        }
+    }
+
+    #[test]
+    fn who_cuts_sooner_than_the_shortest_hold_is_known_after_three_cuts_in_a_row() {
+        let memory = Memory::default();
+        for _ in 0..2 {
+            cut(&memory, 300);
+            cut(&memory, 300);
+            assert!(!memory.cuts_too_soon(&link()));
+            memory.hold_ended_well(&link());
+        }
+        for _ in 0..3 {
+            assert!(!memory.cuts_too_soon(&link()));
+            assert_eq!(cut(&memory, 300), None);
+        }
+        assert!(memory.cuts_too_soon(&link()));
+        memory.hold_ended_well(&link());
+        assert!(!memory.cuts_too_soon(&link()));
+    }
+
+    #[test]
+    fn a_longer_hold_is_tried_again_after_many_and_ever_more_seldom() {
         let memory = Memory::default();
         cut(&memory, 10_000);
         assert_eq!(cut(&memory, 10_000), Some(8));
-        for _ in 1..HOLDS_BEFORE_TRYING {
-            memory.hold_ended_well();
+        for wait in [1, 2, 4, 8, 16, 32, 64, 64, 64] {
+            for _ in 1..wait * HOLDS_BEFORE_TRYING {
+                memory.hold_ended_well(&link());
+            }
+            assert_eq!(memory.hold_max_s(&link()), Some(8));
+            memory.hold_ended_well(&link());
+            assert_eq!(memory.hold_max_s(&link()), None);
+            assert_eq!(cut(&memory, 10_000), Some(8), "one cut ends that");
         }
-        assert_eq!(memory.hold_max_s(), Some(8));
-        memory.hold_ended_well();
-        assert_eq!(memory.hold_max_s(), None);
-        assert_eq!(cut(&memory, 10_000), Some(8));
+    }
+
+    #[test]
+    fn a_longer_hold_that_goes_well_makes_the_limit_forgotten() {
+        let memory = Memory::default();
+        cut(&memory, 10_000);
+        cut(&memory, 10_000);
+        for _ in 0..=HOLDS_BEFORE_TRYING {
+            memory.hold_ended_well(&link());
+        }
+        assert_eq!(memory.hold_max_s(&link()), None);
+        assert_eq!(cut(&memory, 10_000), None, "one cut is an accident again");
     }
 
     #[test]

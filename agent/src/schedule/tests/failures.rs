@@ -37,9 +37,10 @@ fn who_asks_for_a_century_is_asked_again_within_the_hour() {
     let due = bench.due().unwrap();
     bench.began(due);
     bench.ended(Ending::Failed { wait_s: Some(u32::MAX) });
-    bench.schedule.line_lost(bench.now, false, Some(u32::MAX));
+    let line = Line::default();
+    bench.schedule.line_lost(bench.now, &line, false, Some(u32::MAX), Cost::default());
     assert_eq!(bench.next_in(), Some(3_600));
-    bench.schedule.line_lost(bench.now, false, Some(300));
+    bench.schedule.line_lost(bench.now, &line, false, Some(300), Cost::default());
     assert_eq!(bench.next_in(), Some(300));
 }
 
@@ -182,4 +183,53 @@ fn after_a_link_came_up_its_relay_is_waited_for_and_then_called_once() {
     bench.ended(FAILED);
     bench.schedule.link_down();
     assert_eq!(bench.next_in(), None, "a link that is gone is not waited for");
+}
+
+#[test]
+fn lines_that_do_not_stand_are_dialled_ever_more_seldom_and_no_more_once_their_bytes_are_spent() {
+    let line = Line { quota: Some(30 << 20), ..Line::default() };
+    let lost = Cost { spent: 8 << 10, wasted: 8 << 10 };
+    let mut bench = Bench::new(&[Rule::live()]);
+    let (mut waits, mut wasted) = (Vec::new(), 0);
+    for _ in 0..100 {
+        if bench.schedule.live_due(bench.now, &line).is_some() {
+            bench.schedule.line_lost(bench.now, &line, true, None, lost);
+            wasted += lost.wasted;
+        }
+        let wait = bench.schedule.next(bench.now, &line).unwrap().wait_s;
+        if 15 * 60 < wait {
+            break;
+        }
+        waits.push(wait);
+        bench.pass(wait);
+    }
+    assert!((5..=10).contains(&waits[0]) && 60 < waits[5], "{waits:?}");
+    let most = (1 << 20) / 20 + 2 * lost.wasted;
+    assert!(
+        wasted < most,
+        "5 % of a day's share, the first, and what the last goes over: {wasted}"
+    );
+    let wait = bench.schedule.next(bench.now, &line).unwrap().wait_s;
+    assert!((20 * 60 * 60..=24 * 60 * 60).contains(&wait), "{wait}");
+    bench.schedule.link_up(bench.now, &line);
+    assert_eq!(bench.schedule.live_due(bench.now, &line), None, "nor when the link comes up again");
+    assert_eq!(
+        bench.schedule.live_due(bench.now, &Line::default()),
+        Some(0),
+        "another has its own"
+    );
+    bench.pass(wait);
+    assert_eq!(bench.schedule.live_due(bench.now, &line), Some(0));
+}
+
+#[test]
+fn a_line_that_stood_is_dialled_again_soon_however_often() {
+    let (line, stood) = (Line::default(), Cost { spent: 8 << 10, wasted: 0 });
+    let mut bench = Bench::new(&[Rule::live()]);
+    for _ in 0..20 {
+        bench.schedule.line_lost(bench.now, &line, true, None, stood);
+        let wait = bench.schedule.next(bench.now, &line).unwrap().wait_s;
+        assert!((5..=10).contains(&wait), "{wait}");
+        bench.pass(wait);
+    }
 }

@@ -11,16 +11,20 @@ use wire::{BodyReader, BodyWriter, Codec, Cursors, Deliveries, Frame, Hello, Lan
 
 use super::{super::live, line::LineAnswer, *};
 use crate::{
-    link::LinkError,
+    link::{Client, LinkError, RelayUrl, TlsSettings},
     store::NewDevice,
     sync::{Answer, Transport},
 };
 
-/// A line on which the relay holds requests. Behind a proxy that keeps answers back, `buffers` is set.
+/// A line on which the relay holds requests. Behind a proxy that keeps answers back, `buffers` is set; one that cuts
+/// quiet lines does so after `cut_after`.
 struct HeldLine {
     inner: Line,
     news: Arc<Notify>,
     buffers: bool,
+    cut_after: Option<Duration>,
+    /// Learns.
+    client: Client,
 }
 
 enum HeldAnswer<'l> {
@@ -37,6 +41,7 @@ struct Hold {
     ends: Instant,
     ordinary: u64,
     is_done: bool,
+    cut_after: Option<Duration>,
 }
 
 impl Transport for HeldLine {
@@ -75,7 +80,16 @@ impl Transport for HeldLine {
             ends,
             ordinary,
             is_done: false,
+            cut_after: self.cut_after,
         }))
+    }
+
+    fn hold_max_s(&self) -> Option<u16> {
+        self.client.hold_max_s()
+    }
+
+    fn note_hold(&self, cut_after: Option<Duration>) {
+        self.client.note_hold(cut_after);
     }
 
     fn left(&self) -> Option<u64> {
@@ -96,7 +110,17 @@ impl Hold {
         Some(self.writer.packet(frames).unwrap().into())
     }
 
-    async fn chunk(&mut self) -> Option<Bytes> {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, LinkError> {
+        match self.cut_after {
+            None => Ok(self.next().await),
+            Some(cut_after) => timeout(cut_after, self.next()).await.map_err(|_| LinkError::Cut {
+                received: 1,
+                source: std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into(),
+            }),
+        }
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
         if !self.begun {
             self.begun = true;
             let k = self.relay.lock().unwrap().mine().k;
@@ -146,7 +170,7 @@ impl Answer for HeldAnswer<'_> {
     async fn chunk(&mut self) -> Result<Option<Bytes>, LinkError> {
         match self {
             Self::Plain(answer) => answer.chunk().await,
-            Self::Held(hold) => Ok(hold.chunk().await),
+            Self::Held(hold) => hold.chunk().await,
         }
     }
 }
@@ -154,6 +178,8 @@ impl Answer for HeldAnswer<'_> {
 struct Held {
     world: World,
     news: Arc<Notify>,
+    cut_after: Option<Duration>,
+    client: Client,
 }
 
 impl Held {
@@ -162,11 +188,19 @@ impl Held {
         world.sync().await;
         world.sync().await;
         world.relay.lock().unwrap().requests.clear();
-        Self { world, news: Arc::default() }
+        let url = RelayUrl::parse("http://127.0.0.1:1", false).unwrap();
+        let client = Client::new(url, TlsSettings::default());
+        Self { world, news: Arc::default(), cut_after: None, client }
+    }
+
+    /// Somebody on the way cuts it when it is quiet for so long.
+    async fn cut_after(cut_after: Duration) -> Self {
+        Self { cut_after: Some(cut_after), ..Self::new().await }
     }
 
     fn line(&self, buffers: bool) -> HeldLine {
-        HeldLine { inner: self.world.line(), news: self.news.clone(), buffers }
+        let (inner, news, client) = (self.world.line(), self.news.clone(), self.client.clone());
+        HeldLine { inner, news, buffers, cut_after: self.cut_after, client }
     }
 
     /// Holds the line while `meanwhile` runs, which says when it has seen enough.
@@ -184,6 +218,13 @@ impl Held {
     fn bob_says(&self, text: &str) {
         self.world.bob_says(text);
         self.news.notify_waiters();
+    }
+
+    /// For how long the relay was asked to hold, request by request.
+    fn holds_s(&self) -> Vec<u16> {
+        let relay = self.world.relay.lock().unwrap();
+        let holds = relay.requests.iter().map(|request| relay::hello(request).hold_s);
+        holds.filter(|hold_s| *hold_s != 0).collect()
     }
 
     /// Hellos of the requests so far: whether held, and the ordinary cursor.
@@ -290,4 +331,37 @@ async fn behind_a_proxy_that_keeps_answers_back_holds_are_short() {
     let relay = world.relay.lock().unwrap();
     let holds: Vec<_> = relay.requests.iter().map(|request| relay::hello(request).hold_s).collect();
     assert!(holds[2..].iter().all(|hold_s| *hold_s <= 20), "{holds:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_cuts_quiet_lines_does_so_twice_and_no_message_waits_for_it() {
+    let held = Held::cut_after(Duration::from_secs(10)).await;
+    let world = &held.world;
+    let said: Vec<_> = (0..40).map(|i| i.to_string()).collect();
+    held.while_held(false, async {
+        for (i, text) in said.iter().enumerate() {
+            // Just before and after it would be cut, too.
+            sleep(Duration::from_millis(9_990 + 5 * i as u64)).await;
+            let began = Instant::now();
+            held.bob_says(text);
+            until(world, || world.read().len() == i + 1).await;
+            assert!(began.elapsed() < Duration::from_millis(100), "{text}: {:?}", began.elapsed());
+        }
+    })
+    .await;
+    assert_eq!(world.read(), said);
+    let holds = held.holds_s();
+    assert_eq!(holds[..2], [300, 300]);
+    assert!(holds[2..].iter().all(|hold_s| *hold_s == 8) && 20 < holds.len(), "{holds:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_is_cut_again_and_again_sooner_than_any_hold_ends_is_given_up() {
+    let held = Held::cut_after(Duration::from_millis(300)).await;
+    let (mut down, mut up) = (held.line(false), held.line(false));
+    let (store, progress) = (&held.world.store, Mutex::new(Progress::default()));
+    let ended = live(store, &mut down, &mut up, || held.world.terms, &progress).await;
+    assert!(matches!(ended, Err(SyncError::Link(LinkError::Cut { .. }))), "{ended:?}");
+    assert_eq!(held.holds_s(), [300, 300, 300]);
+    assert!(held.client.cut_too_soon().is_some());
 }
