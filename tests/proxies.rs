@@ -3,6 +3,7 @@
 mod bytes;
 mod cuts;
 mod held;
+mod inspecting;
 mod real;
 mod refusals;
 mod socks;

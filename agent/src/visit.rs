@@ -373,7 +373,7 @@ impl Visitor {
         let trouble = down.cut_too_soon().filter(|_| was_cut).map(|who| {
             format!(
                 "{who} cuts a line that is held as soon as it is quiet, within {} s: it is dialled again ever more \
-                 seldom, until it lasts; a rule with every = \"1m\" in place of live = true does without",
+                 seldom, until it lasts",
                 QUIET_LEAST.as_secs_f32()
             )
         });

@@ -3,6 +3,7 @@
 //! The programs run in the foreground, with a folder of their own, on a free port of 127.0.0.1. One that is not
 //! installed fails the test and names its package.
 
+mod inspecting;
 mod own;
 mod socks;
 
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+pub use self::inspecting::InspectingProxy;
 pub use self::own::{Manners, OwnProxy};
 pub use self::socks::{SocksManners, SocksProxy};
 use crate::program::{self, Running};

@@ -69,7 +69,7 @@ impl TlsFault {
     pub(crate) fn remedy(self) -> &'static str {
         match self {
             Self::UnknownCa => {
-                "If the relay has a CA of its own, give its file (`--ca PEM`). Otherwise something on this link may be posing as the relay (a hotspot's login page?)."
+                "If the relay has a CA of its own, give its file (`--ca PEM`); if a proxy on this link looks into TLS, name its CA's file (extra_ca in [proxy]). Otherwise something on this link may be posing as the relay (a hotspot's login page?)."
             }
             Self::Expired => {
                 "Check this computer's date first; if it is right, who runs the relay has to renew the certificate."

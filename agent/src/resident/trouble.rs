@@ -16,6 +16,8 @@ const SETTINGS: &str = "settings";
 /// What can be done about it.
 const DIAL_REMEDY: &str =
     "Run the dial program by hand; the agent's log says what it printed (log = \"info\").";
+const LINE_REMEDY: &str =
+    "A rule with every = \"1m\" in place of live = true does without a line that is held.";
 const LINK_REMEDY: &str = "Open any page in a browser on this link and log in.";
 const SETTINGS_REMEDY: &str = "Correct them and reload (SIGHUP): the settings from before hold.";
 
@@ -38,7 +40,10 @@ impl Trouble {
     /// Takes note of how a call went; gives the reason when the user has to be told of it.
     pub(super) fn note(&mut self, call: &Call, report: &Report) -> Option<String> {
         match &report.trouble {
-            Some(why) => self.add(&call.rule, why, DIAL_REMEDY).then(|| why.clone()),
+            Some(why) => {
+                let remedy = if call.dial.is_empty() { LINE_REMEDY } else { DIAL_REMEDY };
+                self.add(&call.rule, why, remedy).then(|| why.clone())
+            }
             None => {
                 let kind = report.outcome.outcome;
                 if !matches!(kind, OutcomeKind::NoLink | OutcomeKind::NotNow) {

@@ -360,7 +360,7 @@ async fn a_line_that_is_cut_again_and_again_sooner_than_any_hold_ends_is_given_u
     let held = Held::cut_after(Duration::from_millis(300)).await;
     let (mut down, mut up) = (held.line(false), held.line(false));
     let (store, progress) = (&held.world.store, Mutex::new(Progress::default()));
-    let ended = live(store, &mut down, &mut up, || held.world.terms, &progress).await;
+    let ended = live(store, &mut down, &mut up, || held.world.terms.clone(), &progress).await;
     assert!(matches!(ended, Err(SyncError::Link(LinkError::Cut { .. }))), "{ended:?}");
     assert_eq!(held.holds_s(), [300, 300, 300]);
     assert!(held.client.cut_too_soon().is_some());
