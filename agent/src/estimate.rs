@@ -9,6 +9,7 @@
 mod arrival;
 mod day;
 mod habit;
+mod leaving;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -17,4 +18,5 @@ pub(crate) use self::stored::Stored;
 pub use self::{
     arrival::{Arrival, Sight, calls_needed},
     habit::{Habit, News, Tally},
+    leaving::{Departure, Departures},
 };

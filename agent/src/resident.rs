@@ -6,6 +6,7 @@
 //! next call (at most 15 minutes, because a computer that slept or whose clock was set is noticed only
 //! by looking). What the link monitor tells wakes it as well.
 
+mod departures;
 mod events;
 mod follow;
 mod hooks;
@@ -313,6 +314,7 @@ impl Resident {
         if self.visit.is_some() {
             return;
         }
+        self.lapse();
         if let Some(rule) = self.schedule.live_due(now, &line) {
             return self.hold_line(rule);
         }
@@ -329,8 +331,25 @@ impl Resident {
         let now = self.now();
         let next = self.schedule.next(now, &self.line()).map(|next| next.wait_s);
         let portal = self.portal.map(|portal| portal.until.saturating_sub(now.up).max(0));
-        let wait_s = next.into_iter().chain(portal).min()?;
+        // What is over and still here (a clock that was set) is looked at again with the next event.
+        let lapse = self.lapses_in_s().filter(|wait_s| 0 < *wait_s);
+        let wait_s = next.into_iter().chain(portal).chain(lapse).min()?;
         Some(Duration::from_secs(wait_s.unsigned_abs()).min(NAP_MAX))
+    }
+
+    /// Ends what has lain here for too long.
+    fn lapse(&self) {
+        if self.lapses_in_s() == Some(0)
+            && let Err(err) = self.store.lapse()
+        {
+            warn!(error = %err, "what has lapsed could not be noted");
+        }
+    }
+
+    /// When something here lapses, in seconds; 0 where its time is over.
+    fn lapses_in_s(&self) -> Option<i64> {
+        let at = self.store.reader().next_lapse().ok().flatten()?;
+        Some(at.saturating_sub(self.clock.now()).max(0))
     }
 
     fn signalled(&mut self, signal: Signal) {
@@ -348,7 +367,9 @@ impl Resident {
         match order {
             Order::Sync { budget } => self.ask_visit(budget.map(Size::from_bytes), reply),
             Order::Status => {
-                let _ = reply.send(Ok(self.status()));
+                let mut status = self.status();
+                status["departures"] = json!(self.departures());
+                let _ = reply.send(Ok(status));
             }
             Order::Follow => {
                 self.show_newcomer();

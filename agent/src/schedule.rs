@@ -266,7 +266,18 @@ impl Schedule {
     /// The next time that something is due over `line`; `None` when only an event or an order starts a visit.
     #[must_use]
     pub fn next(&self, now: Moment, line: &Line) -> Option<Next> {
-        let rules = self.rules.iter().enumerate().filter(|(_, rule)| rule.holds_for(line));
+        self.soonest(now, line, |_| true)
+    }
+
+    /// The same of those calls alone that carry at least `wanted`.
+    #[must_use]
+    pub fn next_for(&self, now: Moment, line: &Line, wanted: Scope) -> Option<Next> {
+        self.soonest(now, line, |rule| rule.scope.covers(wanted))
+    }
+
+    fn soonest(&self, now: Moment, line: &Line, which: impl Fn(&Timed) -> bool) -> Option<Next> {
+        let rules = self.rules.iter().enumerate();
+        let rules = rules.filter(|(_, rule)| rule.holds_for(line) && which(rule));
         let due = rules.filter_map(|(index, rule)| {
             // What is being done is not what comes next.
             let is_running = self.running.is_some_and(|running| running.scope.covers(rule.scope));

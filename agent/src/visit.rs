@@ -457,7 +457,8 @@ impl Visitor {
 
     fn terms(&self, call: &Call, over: &Over) -> Terms {
         let about = &self.settings.account;
-        let next_call_s = call.next_call_at.filter(|_| about.share_presence).map_or(0, |at| {
+        let shares = about.share_presence && about.share_next_call;
+        let next_call_s = call.next_call_at.filter(|_| shares).map_or(0, |at| {
             let step = i64::try_from(about.next_call_rounding.seconds()).unwrap_or(i64::MAX).max(1);
             rounded_s(at, step, self.store.now())
         });

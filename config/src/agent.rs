@@ -96,8 +96,10 @@ impl crate::Settings for Settings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Account {
-    /// Lets contacts see when the user is reachable, and when the next call is due.
+    /// Lets contacts see when the user is reachable.
     pub share_presence: bool,
+    /// Lets those who may see that also see when the next call is due.
+    pub share_next_call: bool,
     /// Lets contacts see what the user has read.
     pub share_read: bool,
     /// The next call is told in steps of this.
@@ -106,7 +108,12 @@ pub struct Account {
 
 impl Default for Account {
     fn default() -> Self {
-        Self { share_presence: true, share_read: true, next_call_rounding: Span::from_minutes(15) }
+        Self {
+            share_presence: true,
+            share_next_call: true,
+            share_read: true,
+            next_call_rounding: Span::from_minutes(15),
+        }
     }
 }
 

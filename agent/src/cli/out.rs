@@ -141,6 +141,30 @@ pub(crate) fn when(seconds: i64, now: i64, zone: &TimeZone) -> String {
     }
 }
 
+/// `18:30–18:57`, `tomorrow 06:00–06:30`, `Mon 3 Nov 22:00 – Tue 4 Nov 07:30`; one time where both are the same.
+pub(crate) fn interval(from: i64, to: i64, now: i64, zone: &TimeZone) -> String {
+    let local = |seconds: i64| crate::store::rfc3339(seconds).to_zoned(zone.clone());
+    let today = local(now).date();
+    let clock = |seconds: i64| local(seconds).strftime("%H:%M").to_string();
+    let day = |seconds: i64| {
+        let date = local(seconds).date();
+        match date.since(today).map_or(i32::MAX, |span| span.get_days()) {
+            0 => String::new(),
+            1 => "tomorrow ".to_owned(),
+            -1 => "yesterday ".to_owned(),
+            _ if date.year() == today.year() => date.strftime("%a %-d %b ").to_string(),
+            _ => date.strftime("%-d %b %Y ").to_string(),
+        }
+    };
+    let (first, last) = (day(from), day(to));
+    match (clock(from) == clock(to), first == last) {
+        (true, true) => format!("{first}{}", clock(from)),
+        (_, true) => format!("{first}{}\u{2013}{}", clock(from), clock(to)),
+        _ if last.is_empty() => format!("{first}{} \u{2013} today {}", clock(from), clock(to)),
+        _ => format!("{first}{} \u{2013} {last}{}", clock(from), clock(to)),
+    }
+}
+
 /// `45 s`, `3 min`, `2 h 5 min`, `4 d 2 h`.
 pub(crate) fn span(seconds: u64) -> String {
     let two = |large: u64, small: u64, names: (&str, &str)| match small {
@@ -197,6 +221,18 @@ mod tests {
         // Clocks that are off by all there is do not stop the show.
         when(i64::MIN, now, &TimeZone::UTC);
         when(i64::MAX, now, &TimeZone::UTC);
+    }
+
+    #[test]
+    fn intervals_name_no_more_than_they_need() {
+        let now = "2026-11-12T14:00:00Z".parse::<Timestamp>().unwrap().as_second();
+        let said = |from: i64, to: i64| interval(now + from, now + to, now, &TimeZone::UTC);
+        assert_eq!(said(0, 1_620), "14:00\u{2013}14:27");
+        assert_eq!(said(60, 60), "14:01");
+        assert_eq!(said(57_600, 59_400), "tomorrow 06:00\u{2013}06:30");
+        assert_eq!(said(0, 57_600), "14:00 \u{2013} tomorrow 06:00");
+        assert_eq!(said(-86_400, 0), "yesterday 14:00 \u{2013} today 14:00");
+        assert_eq!(said(3 * 86_400, 4 * 86_400), "Sun 15 Nov 14:00 \u{2013} Mon 16 Nov 14:00");
     }
 
     #[test]

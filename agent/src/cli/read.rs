@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     control::{Client, Failure, Order},
-    store::{self, OutboxState, PresenceNow, VisitRow},
+    store::{self, OutboxState, VisitRow},
 };
 
 impl Session<'_> {
@@ -59,14 +59,7 @@ impl Session<'_> {
     }
 
     pub(super) fn outbox_list(&mut self) -> Result<(), Failure> {
-        let mut rows = self.reader()?.outbox()?;
-        let status = self.agent_status()?.unwrap_or_default();
-        let (is_live, next_call) = (status["link"] == "live", status["next_call"].as_str());
-        for row in &mut rows {
-            if row.state == OutboxState::Queued {
-                row.estimate = next_call.map(str::to_owned);
-            }
-        }
+        let (rows, is_live) = self.expected(&self.reader()?)?;
         if self.out.json {
             return rows.iter().try_for_each(|row| self.out.object(row));
         }
@@ -80,15 +73,7 @@ impl Session<'_> {
                     (OutboxState::Queued, true) => "on its way".to_owned(),
                     (state, _) => show::state(state).to_owned(),
                 };
-                let why = match (row.state, row.reason.as_str()) {
-                    (OutboxState::Queued, "") if is_live => "goes at once".to_owned(),
-                    (OutboxState::Queued, "") => next_call.map_or_else(
-                        || "goes when you call: mailboat sync".to_owned(),
-                        |at| self.goes(at),
-                    ),
-                    (OutboxState::Relayed, "") => "at the relay until they call".to_owned(),
-                    (_, reason) => safe(reason, false),
-                };
+                let why = self.prospect(row, is_live);
                 let text = if row.action == "text" {
                     brief(&row.text, 40)
                 } else {
@@ -100,13 +85,6 @@ impl Session<'_> {
         self.out.table(["id", "to", "text", "state", "why"], &cells)
     }
 
-    fn goes(&self, at: &str) -> String {
-        match at.parse::<jiff::Timestamp>() {
-            Ok(at) => format!("goes {}", self.out.when(at.as_second())),
-            Err(_) => "goes with the next call".to_owned(),
-        }
-    }
-
     pub(super) fn members(&mut self) -> Result<(), Failure> {
         let rows = self.reader()?.members()?;
         if self.out.json {
@@ -115,22 +93,14 @@ impl Session<'_> {
         if rows.is_empty() {
             return self.out.note("nobody is known yet: ask somebody with mailboat chat NAME");
         }
-        let when = |at: Option<i64>| at.map_or_else(|| "-".to_owned(), |at| self.out.when(at));
         let cells: Vec<_> = rows
             .iter()
             .map(|row| {
-                let presence = match (row.blocked, row.presence) {
-                    (true, _) => "blocked",
-                    (_, PresenceNow::Reachable) => "reachable",
-                    (_, PresenceNow::Away) => "away",
-                    (_, PresenceNow::Offline) => "offline",
-                };
                 let chat = row.conversation.map_or_else(|| "-".to_owned(), |id| id.to_string());
-                let name = safe(&row.name, false);
-                [name, presence.to_owned(), when(row.last_seen), when(row.next_call), chat]
+                [safe(&row.name, false), self.presence(row), self.next_call(row), chat]
             })
             .collect();
-        self.out.table(["name", "presence", "last seen", "next call", "chat"], &cells)
+        self.out.table(["name", "presence", "next call", "chat"], &cells)
     }
 
     pub(super) fn conversations(&mut self) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     Session,
     args::{Command, Outbox, Send},
-    ask, block_on,
+    ask, block_on, deadline,
 };
 use crate::control::{Failure, Order};
 
@@ -34,8 +34,11 @@ impl Session<'_> {
     }
 
     fn send(&mut self, send: Send) -> Result<(), Failure> {
-        let lifetime_s =
-            send.lifetime.map(|span| u32::try_from(span.seconds()).unwrap_or(u32::MAX));
+        let span = send.lifetime.map(|span| u32::try_from(span.seconds()).unwrap_or(u32::MAX));
+        let lifetime_s = match &send.deliver_before {
+            Some(written) => Some(self.seconds_to(written)?),
+            None => span,
+        };
         if lifetime_s == Some(0) {
             return Err(Failure::usage("a message needs some time to arrive: --lifetime 2d"));
         }
@@ -46,8 +49,30 @@ impl Session<'_> {
             reply_to: send.reply_to,
             lifetime_s,
         };
-        let answer = self.order(order)?;
+        let mut answer = self.order(order)?;
+        if send.deliver_before.is_some() {
+            self.warn(answer.as_array_mut().into_iter().flatten())?;
+        }
         answer.as_array().into_iter().flatten().try_for_each(|row| self.confirm(row))
+    }
+
+    /// Seconds from now to a time that somebody wrote.
+    fn seconds_to(&self, written: &str) -> Result<u32, Failure> {
+        let now = self.out.now;
+        let at = deadline::parse(written, now, &self.out.zone).map_err(Failure::usage)?;
+        Ok(u32::try_from(at.as_second() - now.as_second()).unwrap_or(u32::MAX))
+    }
+
+    /// Says of what was queued where its time will be over before anybody has it: it may come otherwise.
+    fn warn<'v>(&self, queued: impl Iterator<Item = &'v mut Value>) -> Result<(), Failure> {
+        let (rows, _) = self.expected(&self.reader()?)?;
+        for sent in queued {
+            let row = rows.iter().find(|row| sent["id"] == row.id.to_string());
+            if let Some(doubt) = row.and_then(|row| self.doubt(row)) {
+                sent["warning"] = doubt.into();
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn outbox(&mut self, command: Option<Outbox>) -> Result<(), Failure> {
@@ -116,6 +141,12 @@ impl Session<'_> {
             ("", _) => what,
             ("cancelled", _) => format!("{what}: cancelled"),
             (state, _) => format!("{what}: {state}"),
-        })
+        })?;
+        match row["warning"].as_str() {
+            Some(warning) => {
+                self.out.note(&format!("careful: {}", super::out::safe(warning, false)))
+            }
+            None => Ok(()),
+        }
     }
 }

@@ -47,7 +47,9 @@ impl Resident {
         let (now, line) = (self.now(), self.line());
         self.comes_up = false;
         self.schedule.began(now, rule, call.scope);
-        let next_call_at = self.schedule.next(now, &line).map(|next| next.at);
+        // Others wait for a call that fetches what they wrote.
+        let fetching = Scope { direction: Direction::Down, ..Scope::default() };
+        let next_call_at = self.schedule.next_for(now, &line, fetching).map(|next| next.at);
         let call = Call { next_call_at, ..call.over(line.profile, line.metered) };
         info!(rule = call.rule, link = call.link, "visit began");
         let (visitor, end) = (self.visitor.clone(), self.stop.child_token());

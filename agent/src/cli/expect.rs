@@ -1,0 +1,139 @@
+//! When messages leave and arrive, in words and fields.
+
+use serde_json::Value;
+
+use super::{
+    Session,
+    out::{interval, safe},
+};
+use crate::{
+    control::Failure,
+    estimate::{Departure, Departures, calls_needed},
+    store::{MemberRow, OutboxRow, OutboxState, PresenceNow, Reader, Reliability, rfc3339},
+};
+
+/// Bytes of an item beside its text, about.
+const ITEM: u64 = 32;
+
+impl Session<'_> {
+    /// What has not arrived, with when it should; and whether the line is held.
+    pub(super) fn expected(&self, reader: &Reader) -> Result<(Vec<OutboxRow>, bool), Failure> {
+        let status = self.agent_status()?.unwrap_or_default();
+        let departures = departures(&status);
+        let needed = calls_needed(reader.own_calls()?);
+        let mut bytes = 0;
+        let mut rows = reader.outbox()?;
+        for row in &mut rows {
+            if row.state == OutboxState::Queued {
+                bytes += ITEM + row.text.len() as u64;
+                let leaves = departures.leaves(row.urgent, bytes, needed);
+                row.leaves = leaves.map(|(first, _)| first);
+                row.estimate = row.leaves.map(|at| rfc3339(at).to_string());
+                if let (Some((first, last)), Some(chat), true) =
+                    (leaves, row.conversation, says(row))
+                {
+                    let arrival = reader.arrival(chat, first, last)?;
+                    row.arrives_from = arrival.map(|is| is.from);
+                    row.arrives_to = arrival.map(|is| is.to);
+                }
+            }
+            if let (Some(_), Some(chat)) = (row.arrives_to, row.conversation) {
+                row.reliability = Some(reader.reliability(chat)?);
+            }
+        }
+        Ok((rows, status["link"] == "live"))
+    }
+
+    /// What is to be said of a row beside its state.
+    pub(super) fn prospect(&self, row: &OutboxRow, is_live: bool) -> String {
+        match (row.state, row.reason.as_str()) {
+            (OutboxState::Queued, "") => {
+                let goes = match row.leaves {
+                    _ if is_live => "goes at once".to_owned(),
+                    Some(at) => format!("goes {}", self.out.when(at)),
+                    None => return "goes when you call: mailboat sync".to_owned(),
+                };
+                if says(row) { format!("{goes}; {}", self.arrives(row)) } else { goes }
+            }
+            (OutboxState::Relayed, "") => format!("at the relay; {}", self.arrives(row)),
+            (_, reason) => safe(reason, false),
+        }
+    }
+
+    fn arrives(&self, row: &OutboxRow) -> String {
+        let now = self.out.now.as_second();
+        let (Some(from), Some(to)) = (row.arrives_from, row.arrives_to) else {
+            return "when it arrives is not known yet".to_owned();
+        };
+        let right = row.reliability.map(right).unwrap_or_default();
+        if to < now {
+            return format!("was expected by {}{right}", interval(to, to, now, &self.out.zone));
+        }
+        format!("there {}{right}", interval(from, to, now, &self.out.zone))
+    }
+
+    /// Why something will hardly be delivered in its time, if so.
+    pub(super) fn doubt(&self, row: &OutboxRow) -> Option<String> {
+        let before = row.deliver_before?;
+        let now = self.out.now.as_second();
+        let at = |at| interval(at, at, now, &self.out.zone);
+        match (row.leaves, row.arrives_from) {
+            (Some(leaves), _) if before <= leaves => {
+                Some(format!("it leaves here {}, after its time is over", at(leaves)))
+            }
+            (_, Some(from)) if before <= from => Some(format!(
+                "{} is not expected before {}: its time will probably be over",
+                safe(&row.to, false),
+                at(from)
+            )),
+            _ => None,
+        }
+    }
+
+    /// Who is there, or was.
+    pub(super) fn presence(&self, row: &MemberRow) -> String {
+        match (row.blocked, row.presence, row.last_seen) {
+            (true, ..) => "blocked".to_owned(),
+            (_, PresenceNow::Reachable, _) => "reachable now".to_owned(),
+            (_, PresenceNow::Away, _) => "away, the computer is on".to_owned(),
+            (_, PresenceNow::Offline, Some(at)) => format!("last seen {}", self.out.when(at)),
+            (_, PresenceNow::Offline, None) => "not seen yet".to_owned(),
+        }
+    }
+
+    pub(super) fn next_call(&self, row: &MemberRow) -> String {
+        let now = self.out.now.as_second();
+        match row.next_call {
+            None => "-".to_owned(),
+            Some(at) if row.overdue => {
+                format!("was expected {}", interval(at, at, now, &self.out.zone))
+            }
+            Some(at) if at < now => "-".to_owned(),
+            Some(at) => format!("expected {}", self.out.when(at)),
+        }
+    }
+}
+
+/// Whether it is something that others receive.
+fn says(row: &OutboxRow) -> bool {
+    matches!(row.action, "text" | "reply" | "edit" | "delete")
+}
+
+fn right(is: Reliability) -> String {
+    match (is.total, is.overall_total) {
+        (0, 0) => " (no experience yet)".to_owned(),
+        (0, total) => format!(" (right {} of {total} times, with others)", is.overall_inside),
+        (total, _) => format!(" (right {} of {total} times)", is.inside),
+    }
+}
+
+/// The calls that a running agent plans. One that does not tell them has at least a next one.
+fn departures(status: &Value) -> Departures {
+    if let Ok(told) = serde_json::from_value(status["departures"].clone()) {
+        return told;
+    }
+    let next = status["next_call"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+    let next: Vec<Departure> =
+        next.into_iter().map(|at| Departure::within(at.as_second(), None)).collect();
+    Departures { ordinary: next.clone(), urgent: next }
+}
