@@ -3,6 +3,7 @@
 mod asking;
 mod changes;
 mod devices;
+mod expected;
 mod groups;
 mod joining;
 mod offline;

@@ -1,6 +1,6 @@
 //! Visits from their beginning to their end.
 
-use config::Size;
+use config::{Size, agent::Direction};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use tokio::{sync::oneshot, task::JoinHandle};
