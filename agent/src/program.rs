@@ -21,7 +21,7 @@ const LINE_MAX: usize = 500;
 /// Lines that are logged of one run.
 const LINES_MAX: usize = 200;
 /// How long a program that was asked to end may take before it is killed.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
 /// How long to wait for the last lines of a program that has ended.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
@@ -179,4 +179,53 @@ async fn log(out: impl AsyncRead + Unpin, program: String, last: Arc<Mutex<Strin
 fn printable(line: &str) -> String {
     let shown = line.trim().chars().filter(|c| !c.is_control()).take(LINE_MAX);
     shown.collect()
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Vec<String> {
+        ["sh", "-c", script].map(str::to_owned).to_vec()
+    }
+
+    async fn run_shell(script: &str, input: &str, limit_s: u64) -> Result<(), Unwell> {
+        let cancel = CancellationToken::new();
+        let limit = Duration::from_secs(limit_s);
+        run(&shell(script), &[], input, limit, &cancel).await.map(drop)
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_want_to_end_is_killed_with_all_that_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let note = dir.path().join("pids");
+        let script = format!(
+            "trap '' TERM; sleep 600 & echo $$ $! > {}; while :; do wait; done",
+            note.display()
+        );
+        let unwell = run_shell(&script, "", 2).await.unwrap_err();
+        assert!(unwell.words.contains("longer than 2 s"), "{unwell:?}");
+        let pids = std::fs::read_to_string(&note).expect("it had begun, and ignored SIGTERM");
+        // The one that it started is dead at once, but its entry may stay until somebody takes note of its end.
+        let lives = |pid: &str| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            !stat.is_empty() && !stat.contains(") Z ") && !stat.contains(") X ")
+        };
+        let gone = async {
+            while pids.split_whitespace().any(lives) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(30), gone).await.expect("all of them are gone");
+    }
+
+    #[tokio::test]
+    async fn what_is_written_to_a_program_and_how_it_ended_are_kept() {
+        let unwell =
+            run_shell("cat; echo; echo last words; exit 7", "hello", 30).await.unwrap_err();
+        assert_eq!((unwell.code, &*unwell.said), (Some(7), "last words"));
+        run_shell("test \"$(cat)\" = hello", "hello", 30).await.unwrap();
+        run_shell("exit 0", &"not read ".repeat(100_000), 30).await.unwrap();
+    }
 }

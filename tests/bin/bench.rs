@@ -3,7 +3,7 @@
 //!
 //! `CORPUS` has 120 lines, the first 100 go to the laptop. `LINKBOX` names the tool that emulates
 //! thin links between two network namespaces (needs root); without it those figures are left out.
-//! `BENCH_ONLY` names sections to run (wire, visits, catch-up, load, links or one of them: v34, gprs,
+//! `BENCH_ONLY` names sections to run (wire, visits, catch-up, load, idle (only where it is named), links or one of them: v34, gprs,
 //! iridium), with spaces between.
 
 #[path = "../bench"]
@@ -12,6 +12,7 @@ mod bench {
     pub(crate) mod bare;
     pub(crate) mod catch_up;
     pub(crate) mod corpus;
+    pub(crate) mod idle;
     pub(crate) mod laptop;
     pub(crate) mod links;
     pub(crate) mod load;
@@ -29,7 +30,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bench::{catch_up, corpus::Corpus, laptop, links, load, page::Page, visits, wire_figures};
+use bench::{
+    catch_up, corpus::Corpus, idle, laptop, links, load, page::Page, visits, wire_figures,
+};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -53,6 +56,10 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted("load") {
         load::print(&page, &corpus).await?;
+    }
+    // Ten minutes in which nothing happens are for who asks for them.
+    if only.split(' ').any(|name| name == "idle") {
+        idle::print(&page).await?;
     }
     links::print(&page, &corpus, |profile| wanted("links") || wanted(profile)).await?;
     page.end();

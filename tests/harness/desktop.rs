@@ -77,6 +77,21 @@ impl Bus {
         self.on(command)
     }
 
+    /// NetworkManager, simulated, as the service of the system's bus: up, with nothing happening. It ends with the value.
+    pub async fn network_manager(&self) -> Running {
+        let script = "import dbus, subprocess, sys, time\n\
+            p = subprocess.Popen([sys.executable, '-m', 'dbusmock', '--system', '--template', 'networkmanager'])\n\
+            bus = dbus.SystemBus()\n\
+            while not bus.name_has_owner('org.freedesktop.NetworkManager'): time.sleep(0.05)\n\
+            print('here', flush=True)\n\
+            p.wait()";
+        let mut command = self.python(&["-c", script]);
+        command.env("DBUS_SYSTEM_BUS_ADDRESS", self.address());
+        let mut manager = Running::start(command);
+        manager.wait_line(|line| (line == "here").then_some(())).await;
+        manager
+    }
+
     /// Waits until somebody owns the name of the service for notifications.
     async fn wait_service(&self) {
         let script = format!(

@@ -37,6 +37,9 @@ pub(crate) struct Call {
     pub(crate) hangup_timeout: Duration,
     /// The link came up a moment ago: the relay is waited for before anything is sent.
     pub(crate) comes_up: bool,
+    /// A fault of ours shall happen in the midst of it.
+    #[cfg(test)]
+    pub(crate) panics: bool,
     /// When the agent calls next, in seconds since 1970, for those who may know.
     pub(crate) next_call_at: Option<i64>,
 }

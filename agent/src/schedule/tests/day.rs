@@ -232,3 +232,47 @@ proptest! {
         prop_assert_eq!(bench.due(), None);
     }
 }
+
+/// A day at sea: an hourly call for everything that may cost little, and one at once for what is urgent. Messages of both
+/// classes are written at random; nothing urgent waits for the hour, and nothing ordinary goes with an urgent call.
+#[test]
+fn urgent_messages_go_at_once_and_ordinary_ones_at_the_hour() {
+    use config::agent::{Priority, When};
+    let urgent_rule =
+        Rule { when: Some(When::UrgentQueued), min_priority: Priority::Urgent, ..Rule::default() };
+    for seed in 0..50 {
+        let mut world = World::new(&[cron("0 * * * *"), urgent_rule.clone()], seed);
+        let end = world.bench.now.up + 24 * 3_600;
+        let (mut ordinary, mut urgent): (Vec<i64>, Vec<i64>) = (Vec::new(), Vec::new());
+        let (mut calls, mut urgent_calls) = (0, 0);
+        while world.bench.now.up < end {
+            let passes = 1 + i64::try_from(world.below(600)).unwrap();
+            world.bench.pass(passes);
+            if world.below(4) == 0 {
+                urgent.push(world.bench.now.up);
+                world.bench.schedule.urgent_queued(world.bench.now);
+            } else {
+                ordinary.push(world.bench.now.up);
+            }
+            while let Some(due) = world.bench.due() {
+                let now = world.bench.now.up;
+                assert!(urgent.iter().all(|at| *at == now), "seed {seed}: an urgent one waited");
+                world.bench.began(due);
+                urgent.clear();
+                if due.rule == 0 {
+                    // The hour may have struck up to ten minutes ago, between two messages.
+                    let late = world.bench.now.wall.rem_euclid(3_600);
+                    assert!(late <= 600, "seed {seed}: {late} s past the hour");
+                    assert!(ordinary.iter().all(|at| now - *at <= 4_200), "seed {seed}");
+                    ordinary.clear();
+                    calls += 1;
+                } else {
+                    urgent_calls += 1;
+                }
+                world.bench.ended(Ending::Done);
+            }
+        }
+        assert_eq!(calls, 24, "seed {seed}");
+        assert!(0 < urgent_calls, "seed {seed}");
+    }
+}
