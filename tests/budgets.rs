@@ -1,5 +1,5 @@
 //! Invariant 15: bytes at the socket never exceed the budget, over 10,000 random visits: handshakes and headers count,
-//! attempts that fail count, and it holds whatever the relay does. And what is said about messages goes before them.
+//! attempts that fail count, and it holds whatever the relay does. Nor do bytes of IP packets exceed what a quota leaves. And what is said about messages goes before them.
 //!
 //! Everything runs in this process, on files in memory, several homes at a time.
 
@@ -55,15 +55,24 @@ fn tls(ca: &Path) -> TlsSettings {
 }
 
 /// One visit: some attempts within one budget.
-async fn visit(agent: &InsideAgent, client: &Client, budget: u64) -> Meter {
-    let meter = Meter::new(Some(budget));
+async fn visit(agent: &InsideAgent, client: &Client, budget: u64, quota: Option<u64>) -> Meter {
+    let meter = Meter::within(Some(budget), quota);
     for _ in 0..ATTEMPTS {
         if agent.visit_within(client, &meter).await.is_ok() {
             break;
         }
     }
     assert!(meter.up() + meter.down() <= budget, "{} + {}", meter.up(), meter.down());
+    assert!(quota.is_none_or(|quota| meter.up() + meter.down() <= quota), "of {quota:?}");
     meter
+}
+
+/// What the link's quota leaves, where it has one: all headers count.
+fn quota(rng: &mut Rng) -> Option<u64> {
+    match rng.below(3) {
+        0 => Some(rng.range(1..20_000)),
+        _ => None,
+    }
 }
 
 /// The place of a frame's kind in the order of a body.
@@ -126,7 +135,11 @@ async fn call_honest(seed: u64, visits: usize, name: String, secure: bool) -> us
         link.reset_counters();
         link.record(!secure && at % 5 == 0);
         let budget = budget(&mut rng);
-        let meter = visit(ann, &client, budget).await;
+        let quota = quota(&mut rng);
+        let meter = visit(ann, &client, budget, quota).await;
+        // A relay that sends no more than it was asked for leaves nothing unread in the kernel.
+        let ip = meter.ip_bytes();
+        assert!(quota.is_none_or(|quota| ip.sum() <= quota), "{ip:?} of {quota:?}");
         link.wait_idle().await;
         // Nobody's word for it: what passed the line.
         let passed = link.counters();
@@ -321,7 +334,8 @@ async fn call_lying(seed: u64, visits: usize, secure: bool) -> usize {
             let greeting: String = text(&mut rng).chars().take(400).collect();
             agent.ask(&format!("p{at}"), &greeting);
         }
-        useful += usize::from(visit(&agent, &client, budget(&mut rng)).await.down() > 0);
+        useful +=
+            usize::from(visit(&agent, &client, budget(&mut rng), quota(&mut rng)).await.down() > 0);
     }
     useful
 }

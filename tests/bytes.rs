@@ -57,6 +57,92 @@ async fn an_exchange_with_nothing_new_is_1000_bytes_and_three_round_trips_over_r
     assert_eq!(visit["bytes_down"], passed.down);
 }
 
+/// TCP payload of asking what waits, TLS resumed.
+const MANIFEST_TCP_MAX: u64 = 1024;
+
+#[tokio::test]
+async fn asking_what_a_visit_would_cost_is_1_kib_over_resumed_tls_and_the_visit_then_costs_that() {
+    let (world, _agents) = resident_pair().await;
+    let [ann, bob] = &world.people[..] else { unreachable!() };
+    for n in 0..12 {
+        bob.home.run(&["send", "ann", "-m", &line(n)]).await.done();
+    }
+    bob.home.run(&["send", "ann", "-m", "now", "--urgent"]).await.done();
+    bob.sync().await;
+    for n in 20..24 {
+        ann.home.run(&["send", "bob", "-m", &line(n)]).await.done();
+    }
+    ann.link.wait_idle().await;
+    ann.link.reset_counters();
+    let offline = ann.home.one(&["sync", "--dry-run"]).await;
+    let passed = ann.link.counters();
+    assert_eq!((passed.up, passed.connections), (0, 0), "without --ask nobody is asked");
+    assert_eq!((&offline["items"], &offline["asked"]), (&4.into(), &false.into()), "{offline}");
+
+    let asked = ann.home.one(&["sync", "--dry-run", "--ask"]).await;
+    ann.link.wait_idle().await;
+    let passed = ann.link.counters();
+    eprintln!("asking what waits: {passed:?}, {asked}");
+    assert!(0 < passed.up && passed.up + passed.down <= MANIFEST_TCP_MAX, "{passed:?}");
+    let there = &asked["waiting_there"]["by_kind"];
+    assert_eq!(
+        (&asked["asked"], &there["message"]["count"]),
+        (&true.into(), &13.into()),
+        "{asked}"
+    );
+    assert!(ann.home.json(&["inbox", "--unread"]).await.is_empty(), "nothing was fetched");
+
+    let (visit, passed) = counted(ann).await;
+    assert_eq!((&visit["sent"], &visit["received"]), (&4.into(), &13.into()), "{visit}");
+    let row = ann.home.json(&["usage"]).await.pop().unwrap();
+    let of = |kind: &str| row["by_kind"][kind].as_u64().unwrap();
+    let body_up = of("messages_up") + of("control_up");
+    // Cursors and the exchange number may take a byte more by now.
+    let priced = asked["body_up"].as_u64().unwrap();
+    assert!(priced.abs_diff(body_up) <= 2, "priced {priced}, was {body_up}");
+    let (most, was) = (asked["bytes"].as_u64().unwrap(), passed.up + passed.down);
+    assert!(was <= most && most <= 2 * was, "at most {most}, was {was}");
+}
+
+#[tokio::test]
+async fn only_what_is_urgent_or_picked_goes_and_the_rest_with_the_next_visit() {
+    let (world, _agents) = resident_pair().await;
+    let [ann, bob] = &world.people[..] else { unreachable!() };
+    for (text, urgent) in [("one", false), ("two", false), ("three", false), ("now", true)] {
+        let mut args = vec!["send", "bob", "-m", text];
+        args.extend(urgent.then_some("--urgent"));
+        ann.home.run(&args).await.done();
+    }
+    let urgent = ann.home.one(&["sync", "--only", "urgent"]).await;
+    assert_eq!(urgent["sent"], 1, "{urgent}");
+    let outbox = ann.home.json(&["outbox"]).await;
+    let two = outbox.iter().find(|row| row["text"] == "two").unwrap();
+    let picked = ann.home.one(&["sync", "--pick", &text(two, "id")]).await;
+    assert_eq!(picked["sent"], 1, "{picked}");
+    bob.sync().await;
+    let rows = bob.home.json(&["inbox", "--unread"]).await;
+    let came: Vec<_> =
+        rows.iter().filter(|row| row["kind"] == "message").map(|row| text(row, "text")).collect();
+    assert_eq!(came, ["now", "two"]);
+    let all = ann.home.one(&["sync", "--only", "messages"]).await;
+    assert_eq!(all["sent"], 2, "{all}");
+    let gone = ann.home.run(&["sync", "--pick", &text(two, "id")]).await;
+    assert!(gone.exits(1).stderr.contains("outbox"));
+}
+
+#[tokio::test]
+async fn the_ledger_knows_what_the_kernel_counted_of_every_visit() {
+    let (world, _agents) = resident_pair().await;
+    let ann = &world.people[0];
+    let (_, passed) = counted(ann).await;
+    let row = ann.home.json(&["usage"]).await.pop().unwrap();
+    let ip = row["ip_bytes_up"].as_u64().unwrap() + row["ip_bytes_down"].as_u64().unwrap();
+    let payload = passed.up + passed.down;
+    assert_eq!(row["ip_measured"], cfg!(target_os = "linux"), "{row}");
+    // Eight segments at the least, each with 52 bytes of headers.
+    assert!((payload + 8 * 52..payload + 20 * 52).contains(&ip), "{row}");
+}
+
 #[tokio::test]
 async fn http_and_bodies_of_an_exchange_with_nothing_new_are_235_bytes() {
     let world = World::of_two().await;

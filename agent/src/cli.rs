@@ -9,6 +9,7 @@ mod deadline;
 mod doctor;
 mod expect;
 pub(crate) mod out;
+mod price;
 mod read;
 mod schedule;
 mod show;
@@ -136,7 +137,8 @@ impl Session<'_> {
             Command::Join(join) => self.join(join)?,
             Command::Login(login) => self.login(login)?,
             Command::Agent => self.agent()?,
-            Command::Sync { budget } => return self.sync(budget),
+            Command::Sync(sync) if sync.dry_run => return self.price(&sync),
+            Command::Sync(sync) => return self.sync(&sync),
             Command::Inbox(inbox) => self.inbox(&inbox)?,
             Command::Watch { all } => self.watch(all)?,
             Command::Outbox { command } => self.outbox(command)?,

@@ -19,7 +19,7 @@ pub use self::{
     client::{AskError, Client, Events},
     failure::{Failure, exit},
     line::LINE_MAX,
-    order::{Event, Hello, Order, VERSION},
+    order::{Event, Hello, Only, Order, VERSION},
     place::{Listener, bind},
     server::{CONNECTIONS_MAX, Handed, ORDERS_MAX, State, Told, serve},
 };

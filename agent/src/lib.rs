@@ -10,6 +10,7 @@ pub mod estimate;
 pub mod link;
 pub mod notify;
 pub mod orders;
+pub mod price;
 mod program;
 pub mod quota;
 pub mod resident;

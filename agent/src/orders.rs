@@ -59,6 +59,7 @@ pub fn carry_out(store: &Store, settings: &AgentSettings, order: Order) -> Resul
         }
         Order::LiftQuota { link, bytes } => lift_quota(store, settings, &link, bytes),
         Order::Sync { .. }
+        | Order::Price { .. }
         | Order::Stop
         | Order::Reload
         | Order::Status

@@ -10,6 +10,7 @@ mod departures;
 mod events;
 mod follow;
 mod hooks;
+mod prices;
 mod reload;
 mod service;
 mod signals;
@@ -42,6 +43,7 @@ use self::{
     visits::Running,
     way_out::{LinkWatch, Portal},
 };
+pub use crate::visit::{Carry, Wish};
 use crate::{
     cli::ask,
     control::{self, Event, Failure, Handed, Order},
@@ -68,15 +70,12 @@ const HOOKS_RUN: Duration = Duration::from_secs(60);
 const WAITERS_MAX: usize = 64;
 
 /// How long it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Until it is told to end.
     Stay,
     /// For one visit.
-    Once {
-        /// Bytes that the visit may cost; none for the settings' budget.
-        budget: Option<Size>,
-    },
+    Once(Wish),
 }
 
 /// What an agent runs with.
@@ -113,7 +112,7 @@ pub async fn run(
     let client = crate::cli::account::client(&account, &settings, &env)?;
     let (store, link) = match mode {
         Mode::Stay => tokio::join!(open(&paths, &account), LinkWatch::start(link)),
-        Mode::Once { .. } => tokio::join!(open(&paths, &account), LinkWatch::look(link)),
+        Mode::Once(_) => tokio::join!(open(&paths, &account), LinkWatch::look(link)),
     };
     let store = store?;
     let listener = control::bind(&paths.socket).map_err(|err| {
@@ -169,6 +168,7 @@ pub async fn run(
         stop,
         visit: None,
         waiters: Vec::new(),
+        quotes: Vec::new(),
         reached: Reached::Unknown,
         link_was: LinkState::default(),
         link,
@@ -231,6 +231,8 @@ struct Resident {
     stop: CancellationToken,
     visit: Option<Running>,
     waiters: Vec<oneshot::Sender<Result<Value, Failure>>>,
+    /// Who wants a price as soon as the relay has said what it keeps.
+    quotes: Vec<(Carry, oneshot::Sender<Result<Value, Failure>>)>,
     reached: Reached,
     link: LinkWatch,
     /// The link when it was looked at last.
@@ -255,10 +257,10 @@ impl Resident {
         mut serving: AbortOnDropHandle<()>,
     ) -> Option<Outcome> {
         let mut last = None;
-        match self.mode {
-            Mode::Once { budget } => {
+        match self.mode.clone() {
+            Mode::Once(wish) => {
                 self.look_at_link();
-                self.begin(Call::asked(budget), None);
+                self.begin(Call::asked(wish), None);
             }
             Mode::Stay => self.begin_day(),
         }
@@ -356,7 +358,7 @@ impl Resident {
         match signal {
             Signal::Sync => {
                 info!("a visit was asked for by a signal");
-                self.want_visit(None);
+                self.want_visit(Wish::default());
             }
             // What is wrong is in the log and the status.
             Signal::Reload => _ = self.reload(),
@@ -365,7 +367,19 @@ impl Resident {
 
     async fn take(&mut self, Handed { order, reply }: Handed) {
         match order {
-            Order::Sync { budget } => self.ask_visit(budget.map(Size::from_bytes), reply),
+            Order::Sync { budget, only, pick } => {
+                match Carry::of(self.store.reader(), only, &pick) {
+                    Ok(carry) => {
+                        let budget = budget.map(Size::from_bytes);
+                        self.ask_visit(Wish { budget, carry }, reply);
+                    }
+                    Err(failure) => drop(reply.send(Err(failure))),
+                }
+            }
+            Order::Price { ask, only, pick } => match Carry::of(self.store.reader(), only, &pick) {
+                Ok(carry) => self.ask_price(carry, ask, reply),
+                Err(failure) => drop(reply.send(Err(failure))),
+            },
             Order::Status => {
                 let mut status = self.status();
                 status["departures"] = json!(self.departures());
@@ -404,7 +418,8 @@ impl Resident {
                 Err(err) => warn!(error = %err, "the visit failed"),
             }
         }
-        for waiter in self.waiters.drain(..) {
+        let quotes = self.quotes.drain(..).map(|(_, reply)| reply);
+        for waiter in self.waiters.drain(..).chain(quotes) {
             let _ = waiter.send(Err(Failure::later(
                 "agent_stopped",
                 "the agent was stopped before the visit was over",
@@ -445,7 +460,7 @@ impl Resident {
     /// As [`Resident::take`], but nothing begins any more.
     async fn take_last(&mut self, handed: Handed) {
         match handed.order {
-            Order::Sync { .. } => {
+            Order::Sync { .. } | Order::Price { ask: true, .. } => {
                 let failure = Failure::later("agent_stopped", "the agent is stopping");
                 let _ = handed.reply.send(Err(failure));
             }

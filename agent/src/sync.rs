@@ -20,13 +20,14 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use wire::{Codec, LaneMask, LinkKind, PresenceState, Stop, StopReason};
 
-use crate::store::{Store, Submits};
+use crate::store::{OutboxId, Store, Submits};
 
 use self::exchange::{Exchange, Exchanged, Next};
 pub use self::{
     error::SyncError,
     live::live,
     outcome::{Outcome, OutcomeKind, Progress, by_kind},
+    plan::{Bodies, bodies},
     transport::{Answer, Transport},
 };
 
@@ -59,6 +60,11 @@ pub struct Terms {
     pub idle_max: u64,
     /// What of the outbox may go.
     pub items: Items,
+    /// With [`Items::Picked`], what does.
+    pub picked: Vec<OutboxId>,
+    /// Nothing is fetched: the relay is only asked what it keeps. Without lanes, and without a hold beside it, an answer
+    /// that tells of nothing says that nothing waits.
+    pub manifest: bool,
     /// The first exchange only asks: what goes up costs nothing before the relay has answered.
     pub asks_first: bool,
 }
@@ -84,6 +90,8 @@ impl Default for Terms {
             answer_max: ANSWER_MAX,
             idle_max: IDLE_MAX,
             items: Items::All,
+            picked: Vec::new(),
+            manifest: false,
             asks_first: false,
         }
     }
@@ -122,8 +130,21 @@ pub enum Items {
     All,
     /// What changes conversations, what is urgent, and what those refer to.
     Urgent,
+    /// What changes conversations, [`Terms::picked`], and what those refer to.
+    Picked,
     /// Nothing.
     None,
+}
+
+impl Terms {
+    fn submits(&self) -> Submits<'_> {
+        match self.items {
+            Items::None => Submits::None,
+            Items::Urgent => Submits::Urgent,
+            Items::Picked => Submits::Picked(&self.picked),
+            Items::All => Submits::All,
+        }
+    }
 }
 
 /// How a run ended that was not cut.
@@ -216,21 +237,19 @@ impl Run {
         terms.over().map(str::to_owned)
     }
 
-    fn mode<T: Transport>(
+    fn mode<'t, T: Transport>(
         &self,
         store: &Store,
         transport: &T,
-        terms: &Terms,
-    ) -> Result<exchange::Mode, SyncError> {
+        terms: &'t Terms,
+    ) -> Result<exchange::Mode<'t>, SyncError> {
         // More than a packet in doubt is not sent again before the relay was asked.
         let in_doubt = if self.welcomed { 0 } else { store.unanswered_bytes()? };
         Ok(exchange::Mode {
-            submits: match terms.items {
-                Items::None => Submits::None,
-                _ if plan::packet_max(terms) < in_doubt => Submits::None,
-                _ if terms.asks_first && !self.welcomed => Submits::None,
-                Items::Urgent => Submits::Urgent,
-                Items::All => Submits::All,
+            submits: match () {
+                () if plan::packet_max(terms) < in_doubt => Submits::None,
+                () if terms.asks_first && !self.welcomed => Submits::None,
+                () => terms.submits(),
             },
             must: self.wants_more,
             left: transport.left(),

@@ -32,6 +32,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, warn};
 use wire::{Codec, Lane, LaneMask, LinkClass, LinkKind, PresenceState};
 
+pub use self::call::{Carry, Wish};
 use self::{
     before::Asked,
     dialled::Dialled,
@@ -43,6 +44,7 @@ use self::{
 pub(crate) use self::{
     call::Call,
     glance::{Glance, Phase, Sight},
+    rate::slow_rate,
     report::Report,
 };
 use crate::{
@@ -50,7 +52,7 @@ use crate::{
         Client, LinkError, Meter, QUIET_LEAST,
         state::{LinkState, Reach},
     },
-    schedule::{Cost, Ending, Line, Scope, TRY_LEAST},
+    schedule::{Cost, Ending, Line, TRY_LEAST},
     store::{Position, Store, StoreError},
     sync::{self, Ended, Items, Outcome, OutcomeKind, Progress, SyncError, Terms},
 };
@@ -457,39 +459,13 @@ impl Visitor {
         Way::new(client, meter.clone(), self.account.clone(), self.paths.account.clone())
     }
 
-    fn terms(&self, call: &Call, over: &Over) -> Terms {
-        let about = &self.settings.account;
-        let shares = about.share_presence && about.share_next_call;
-        let next_call_s = call.next_call_at.filter(|_| shares).map_or(0, |at| {
-            let step = i64::try_from(about.next_call_rounding.seconds()).unwrap_or(i64::MAX).max(1);
-            rounded_s(at, step, self.store.now())
-        });
-        let (lanes, items) = shape(call.scope);
-        let rate = over.rate().map_or_else(|| self.rate_class(&over.name), LinkKind::rate_class);
-        Terms {
-            state: if about.share_presence {
-                PresenceState::Reachable
-            } else {
-                PresenceState::Hidden
-            },
-            next_call_s,
-            share_read: about.share_read,
-            codec: codec(over.metered, rate, self.client.url().is_loopback()),
-            link: LinkKind { rate, class: over.metered.map_or(LinkClass::Unknown, class_of) },
-            lanes,
-            items,
-            packet_max: self.settings.sync.packet_max.as_usize(),
-            requests_max: self.settings.sync.requests_max,
-            ..Terms::default()
-        }
+    /// Whether the relay runs on this computer.
+    pub(crate) fn relay_is_here(&self) -> bool {
+        self.client.url().is_loopback()
     }
 
-    /// The speed class of the link, as far as the ledger tells; it makes packets and requests on a
-    /// slow one small enough that a cut costs seconds, not minutes.
-    fn rate_class(&self, link: &str) -> u8 {
-        let since = self.store.now().saturating_sub(RATE_DAYS * 24 * 60 * 60);
-        let visits = self.store.reader().visits(since).unwrap_or_default();
-        rate::slow_rate(&visits, link).map_or(0, LinkKind::rate_class)
+    fn terms(&self, call: &Call, over: &Over) -> Terms {
+        terms(&self.store, &self.settings, call, over, self.relay_is_here())
     }
 
     fn outcome(
@@ -506,6 +482,50 @@ impl Visitor {
 
 fn counted(progress: &Mutex<Progress>) -> Progress {
     *progress.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a visit over `over` tells the relay and asks of it.
+pub(crate) fn terms(
+    store: &Store,
+    settings: &AgentSettings,
+    call: &Call,
+    over: &Over,
+    relay_is_here: bool,
+) -> Terms {
+    let about = &settings.account;
+    let shares = about.share_presence && about.share_next_call;
+    let next_call_s = call.next_call_at.filter(|_| shares).map_or(0, |at| {
+        let step = i64::try_from(about.next_call_rounding.seconds()).unwrap_or(i64::MAX).max(1);
+        rounded_s(at, step, store.now())
+    });
+    let (lanes, items) = shape(call);
+    let picked = match &call.carry {
+        Carry::Picked(picked) => picked.clone(),
+        _ => Vec::new(),
+    };
+    let rate = over.rate().map_or_else(|| rate_class(store, &over.name), LinkKind::rate_class);
+    Terms {
+        state: if about.share_presence { PresenceState::Reachable } else { PresenceState::Hidden },
+        next_call_s,
+        share_read: about.share_read,
+        codec: codec(over.metered, rate, relay_is_here),
+        link: LinkKind { rate, class: over.metered.map_or(LinkClass::Unknown, class_of) },
+        lanes,
+        items,
+        picked,
+        manifest: call.carry == Carry::Manifest,
+        packet_max: settings.sync.packet_max.as_usize(),
+        requests_max: settings.sync.requests_max,
+        ..Terms::default()
+    }
+}
+
+/// The speed class of the link, as far as the ledger tells; it makes packets and requests on a
+/// slow one small enough that a cut costs seconds, not minutes.
+fn rate_class(store: &Store, link: &str) -> u8 {
+    let since = store.now().saturating_sub(RATE_DAYS * 24 * 60 * 60);
+    let visits = store.reader().visits(since).unwrap_or_default();
+    rate::slow_rate(&visits, link).map_or(0, LinkKind::rate_class)
 }
 
 fn stopped() -> Result<Ended, SyncError> {
@@ -542,8 +562,14 @@ fn class_of(is_metered: bool) -> LinkClass {
     if is_metered { LinkClass::Metered } else { LinkClass::Unmetered }
 }
 
-/// What a visit of this scope asks for, and what may go with it.
-fn shape(scope: Scope) -> (LaneMask, Items) {
+/// What a call asks for, and what may go with it.
+fn shape(call: &Call) -> (LaneMask, Items) {
+    match call.carry {
+        Carry::Picked(_) => return (LaneMask::NONE, Items::Picked),
+        Carry::Manifest => return (LaneMask::NONE, Items::None),
+        Carry::All | Carry::Urgent => {}
+    }
+    let scope = call.scope;
     let (lanes, items) = match scope.min_priority {
         Priority::Ordinary => (LaneMask::ALL, Items::All),
         Priority::Urgent => (LaneMask::of(&[Lane::Latest, Lane::Urgent]), Items::Urgent),

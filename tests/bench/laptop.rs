@@ -38,6 +38,8 @@ pub(crate) struct Measured {
     pub(crate) packets: u64,
     /// Packets that did not arrive.
     pub(crate) lost: u64,
+    /// IP bytes as the agent's ledger has them.
+    pub(crate) ledger: u64,
 }
 
 /// What a run measured.
@@ -112,7 +114,13 @@ async fn visit(scene: &Scene<'_>, label: &str, sent_received: [usize; 2]) -> any
         [visit.sent, visit.received] == sent_received.map(|count| count as u64),
         "the visit carried something else: {visit:?}"
     );
-    Ok(json!({ "seconds": visit.seconds, "requests": visit.requests, "phase": mark["phase"] }))
+    let ledger = scene.ledger().await?;
+    Ok(json!({
+        "seconds": visit.seconds,
+        "requests": visit.requests,
+        "phase": mark["phase"],
+        "ledger": ledger,
+    }))
 }
 
 /// Changes the link, once it carries nothing.
@@ -137,6 +145,7 @@ fn measured(visit: &Value) -> anyhow::Result<Measured> {
     };
     Ok(Measured {
         bytes: both("bytes")?,
+        ledger: number(&visit["ledger"])?,
         trips: phase["trips"].as_f64().context("no trips")? / 2.0,
         seconds: visit["seconds"].as_f64().context("no seconds")?,
         requests: number(&visit["requests"])?,

@@ -72,6 +72,10 @@ fn print_visit(page: &Page, what: &str, measured: Measured, mark: Mark) {
     }
     page.row(&seconds.beside(mark.peer, mark.cost.seconds));
     page.row(&Row::count("  packets", measured.packets, ""));
+    page.row(&Row::count("  the agent's ledger", measured.ledger, "B"));
+    let off =
+        measured.ledger.abs_diff(measured.bytes) as f64 * 100.0 / measured.bytes.max(1) as f64;
+    page.row(&Row::new("    off by", (off * 100.0).round() / 100.0, "%").at_most(2.0));
     if measured.lost > 0 {
         page.note(&format!(
             "  ({} packets lost on the way, SYNs sent: {})",

@@ -70,6 +70,13 @@ impl<'a> Scene<'a> {
         sync(self.laptop).await
     }
 
+    /// IP bytes of the laptop's newest visit, as its ledger has them.
+    pub(crate) async fn ledger(&self) -> anyhow::Result<u64> {
+        let visit = self.laptop.json(&["usage"]).await.pop().context("the ledger is empty")?;
+        let bytes = |key: &str| visit[key].as_u64().context("the ledger has no IP bytes");
+        Ok(bytes("ip_bytes_up")? + bytes("ip_bytes_down")?)
+    }
+
     /// The office writes to the laptop, up to the relay.
     pub(crate) async fn office_writes(&self, lines: &[String]) -> anyhow::Result<()> {
         write(self.office, LAPTOP, lines).await;

@@ -9,12 +9,15 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    Session, ask, block_on,
+    Session,
+    args::Sync,
+    ask, block_on,
     out::{bytes, count, safe},
 };
 use crate::{
     control::{AskError, Client, Failure, Order, exit},
-    resident::{self, Mode, Setup},
+    resident::{self, Carry, Mode, Setup, Wish},
+    sync::Outcome,
 };
 
 /// How long `sync` waits for who has the store and does not listen yet.
@@ -56,7 +59,17 @@ impl Session<'_> {
         })
     }
 
-    pub(super) fn sync(&mut self, budget: Option<Size>) -> Result<u8, Failure> {
+    /// One visit by this process, as the agent would make it.
+    pub(super) async fn visit_once(&self, wish: Wish) -> Result<Option<Outcome>, Failure> {
+        let stop = CancellationToken::new();
+        let signal = tokio::spawn(cancel_on_signal(stop.clone()));
+        let ended = resident::run(self.setup(Mode::Once(wish))?, stop, || {}).await;
+        signal.abort();
+        ended
+    }
+
+    pub(super) fn sync(&mut self, sync: &Sync) -> Result<u8, Failure> {
+        let budget = sync.budget;
         config::agent::check_budget("--budget", budget)
             .map_err(|err| Failure::usage(format!("--budget: {err}")))?;
         let (paths, settings) = (self.paths()?, self.settings()?);
@@ -68,18 +81,23 @@ impl Session<'_> {
                 if let Some(mut client) =
                     connected.map_err(|err| ask::cannot_connect(&paths, &err))?
                 {
-                    match client.ask(&Order::Sync { budget: budget.map(Size::bytes) }).await {
+                    let order = Order::Sync {
+                        budget: budget.map(Size::bytes),
+                        only: sync.only,
+                        pick: sync.pick.clone(),
+                    };
+                    match client.ask(&order).await {
                         Err(AskError::NotTaken) => continue,
                         answer => return Ok(answer?),
                     }
                 }
                 // No agent: this process is one for the time of the visit, so others can write meanwhile.
-                let stop = CancellationToken::new();
-                let signal = tokio::spawn(cancel_on_signal(stop.clone()));
-                let setup = self.setup(Mode::Once { budget })?;
-                let ended = resident::run(setup, stop, || {}).await;
-                signal.abort();
-                match ended {
+                let carry = if sync.only.is_none() && sync.pick.is_empty() {
+                    Carry::All
+                } else {
+                    Carry::of(&self.reader()?, sync.only, &sync.pick)?
+                };
+                match self.visit_once(Wish { budget, carry }).await {
                     Ok(Some(outcome)) => {
                         return serde_json::to_value(outcome)
                             .map_err(|err| Failure::chain("internal", &err));
@@ -139,7 +157,7 @@ fn visit_words(outcome: &Value) -> String {
 }
 
 /// The log goes to stderr. Neither bodies nor tokens are ever in it.
-fn log_to_stderr(settings: &AgentSettings) {
+pub(super) fn log_to_stderr(settings: &AgentSettings) {
     let filter = EnvFilter::builder().parse_lossy(&settings.log);
     // Where a log was set up already (in tests) that one stays.
     let _ = tracing_subscriber::fmt()

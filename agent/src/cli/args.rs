@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use config::{Size, Span};
 
-use crate::usage::By;
+use crate::{control::Only, usage::By};
 
 /// Heading of the flags that every command takes.
 const EVERYWHERE: &str = "Everywhere";
@@ -49,12 +49,8 @@ pub(crate) enum Command {
     Login(Login),
     /// Run the resident agent, in the foreground
     Agent,
-    /// Make one visit now, through the resident agent or without it
-    Sync {
-        /// Bytes that the visit may cost, both directions: 50KiB
-        #[arg(long, value_name = "SIZE")]
-        budget: Option<Size>,
-    },
+    /// Make one visit now, through the resident agent or without it; or say what it would cost
+    Sync(Sync),
     /// Ask somebody to chat; several names, or a title, make a group
     Chat {
         /// Whom to ask
@@ -294,6 +290,25 @@ pub(crate) struct Inbox {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// Bytes that the visit may cost, both directions: 50KiB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) budget: Option<Size>,
+    /// Only say what a visit would cost; touches no network
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// With --dry-run: ask the relay what waits there, for about 1 KiB
+    #[arg(long, requires = "dry_run")]
+    pub(crate) ask: bool,
+    /// Only a part of what waits: messages (no attachments), or urgent
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "pick")]
+    pub(crate) only: Option<Only>,
+    /// Send only these rows of the outbox, and fetch nothing
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) pick: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Usage {
     /// One row for each: day, or visit with --json and --csv
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -396,7 +411,7 @@ mod tests {
     fn sizes_and_times_are_read_as_they_are_written_everywhere() {
         let cli = Cli::try_parse_from(["mailboat", "sync", "--budget", "50KiB"]).unwrap();
         assert!(
-            matches!(cli.command, Command::Sync { budget: Some(size) } if size == Size::from_kib(50))
+            matches!(cli.command, Command::Sync(sync) if sync.budget == Some(Size::from_kib(50)))
         );
         let cli = Cli::try_parse_from(["mailboat", "send", "ann", "-m", "-", "--lifetime", "2d"])
             .unwrap();

@@ -128,6 +128,24 @@ pub enum Order {
         /// Bytes that the visit may cost; none for the settings' budget.
         #[serde(default)]
         budget: Option<u64>,
+        /// What it carries; none for everything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<Only>,
+        /// Rows of the outbox that it sends; none for all. With any it fetches nothing.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pick: Vec<String>,
+    },
+    /// What a visit would cost now.
+    Price {
+        /// Whether to ask the relay first what it keeps, which is a small visit of its own.
+        #[serde(default)]
+        ask: bool,
+        /// As in [`Order::Sync`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<Only>,
+        /// As in [`Order::Sync`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pick: Vec<String>,
     },
     /// Lifts the quota of a link until it begins anew.
     LiftQuota {
@@ -147,6 +165,16 @@ pub enum Order {
     Watch,
     /// Answers at once, then shows what the agent does until the connection is closed.
     Follow,
+}
+
+/// A part of what waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Only {
+    /// Messages and what concerns them: everything, as long as there are no attachments.
+    Messages,
+    /// What is urgent, and requests and answers to them.
+    Urgent,
 }
 
 /// The server's first line.
@@ -278,7 +306,7 @@ mod tests {
         assert!(matches!(order, Ok(Order::Send { urgent: false, reply_to: None, .. })));
         assert_eq!(
             parse(br#"{"v":1,"do":"sync"}"#),
-            (Value::Null, Ok(Order::Sync { budget: None }))
+            (Value::Null, Ok(Order::Sync { budget: None, only: None, pick: Vec::new() }))
         );
     }
 

@@ -1,6 +1,6 @@
 //! Visits from their beginning to their end.
 
-use config::{Size, agent::Direction};
+use config::agent::Direction;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -12,7 +12,7 @@ use crate::{
     control::{Event, Failure},
     schedule::{Due, Ending, Scope},
     sync::{Outcome, OutcomeKind},
-    visit::{Call, Report},
+    visit::{Call, Carry, Report, Wish},
 };
 
 /// A visit, or a line that is held.
@@ -23,8 +23,8 @@ pub(super) struct Running {
     pub(super) end: CancellationToken,
     /// Somebody asked after it began: what was queued since has to go too.
     pub(super) asked_again: bool,
-    /// What whoever asked allows.
-    pub(super) asked_budget: Option<Size>,
+    /// What he asked for.
+    pub(super) wish: Wish,
     /// A line that is taken up again at once, because the link is another.
     pub(super) gives_way: bool,
     /// Somebody ended it: nothing follows at once.
@@ -46,7 +46,9 @@ impl Resident {
     pub(super) fn begin(&mut self, call: Call, rule: Option<usize>) {
         let (now, line) = (self.now(), self.line());
         self.comes_up = false;
-        self.schedule.began(now, rule, call.scope);
+        if !call.is_partial() {
+            self.schedule.began(now, rule, call.scope);
+        }
         // Others wait for a call that fetches what they wrote.
         let fetching = Scope { direction: Direction::Down, ..Scope::default() };
         let next_call_at = self.schedule.next_for(now, &line, fetching).map(|next| next.at);
@@ -85,7 +87,7 @@ impl Resident {
             is_live,
             end,
             asked_again: false,
-            asked_budget: None,
+            wish: Wish::default(),
             gives_way: false,
             is_stopped: false,
             arrived_before: self.arrived.count(),
@@ -120,6 +122,7 @@ impl Resident {
         } else {
             self.visit_ended(&running, &report);
         }
+        self.answer_quotes(&outcome);
         self.note_trouble(&running.call, &report);
         outcome
     }
@@ -148,7 +151,7 @@ impl Resident {
         if !self.waiters.is_empty() {
             // Somebody asked for a visit, and the line gave way to it.
             self.schedule.line_gave_way(now);
-            self.begin(Call::asked(running.asked_budget), None);
+            self.begin(Call::asked(running.wish.clone()), None);
         } else if running.gives_way {
             self.schedule.line_gave_way(now);
         } else if running.is_stopped || report.veto.is_some() {
@@ -164,9 +167,11 @@ impl Resident {
         let (now, line) = (self.now(), self.line());
         self.schedule.ended(now, &line, report.ending, report.cost);
         // Who asked meanwhile asked for everything, and for what was queued until then.
-        let is_less = running.call.scope != Scope::default() || self.has_more();
+        let is_less =
+            running.call.scope != Scope::default() || running.call.is_partial() || self.has_more();
         if report.ending == Ending::Done && running.asked_again && is_less {
-            let call = Call::asked(running.asked_budget.or(running.call.budget));
+            let budget = running.wish.budget.or(running.call.budget);
+            let call = Call::asked(Wish { budget, ..running.wish.clone() });
             return self.begin(call, None);
         }
         self.answer_waiters(&report.outcome);
@@ -198,12 +203,8 @@ impl Resident {
         self.store.reader().counters().is_ok_and(|counters| 0 < counters.waiting_here)
     }
 
-    pub(super) fn ask_visit(
-        &mut self,
-        budget: Option<Size>,
-        reply: oneshot::Sender<Result<Value, Failure>>,
-    ) {
-        if let Err(invalid) = config::agent::check_budget("--budget", budget) {
+    pub(super) fn ask_visit(&mut self, wish: Wish, reply: oneshot::Sender<Result<Value, Failure>>) {
+        if let Err(invalid) = config::agent::check_budget("--budget", wish.budget) {
             let _ = reply.send(Err(Failure::usage(invalid)));
             return;
         }
@@ -211,23 +212,29 @@ impl Resident {
             let _ = reply.send(Err(Failure::later("busy", "too many wait for this visit already")));
             return;
         }
+        let is_visiting = self.visit.as_ref().is_some_and(|running| !running.is_live);
+        if is_visiting && wish.carry != Carry::All {
+            let words = "a visit is under way already, with all there is: try again after it";
+            let _ = reply.send(Err(Failure::later("busy", words)));
+            return;
+        }
         self.waiters.push(reply);
-        self.want_visit(budget);
+        self.want_visit(wish);
     }
 
     /// Makes a visit now, or sees that the one under way carries what was queued until now.
-    pub(super) fn want_visit(&mut self, budget: Option<Size>) {
+    pub(super) fn want_visit(&mut self, wish: Wish) {
         match &mut self.visit {
-            None => self.begin(Call::asked(budget), None),
+            None => self.begin(Call::asked(wish), None),
             // The held line gives way to the visit, which carries everything, and is taken up again after it.
             Some(running) if running.is_live => {
-                running.asked_budget = budget;
+                running.wish = wish;
                 running.gives_way = true;
                 running.end.cancel();
             }
             Some(running) => {
                 running.asked_again = true;
-                running.asked_budget = budget;
+                running.wish = wish;
             }
         }
     }

@@ -6,7 +6,7 @@ use rusqlite::params;
 use wire::{Mark, Name, Submit, check_of, kind};
 
 use super::{
-    Change, Position, Store, StoreError, identity,
+    Change, OutboxId, Position, Store, StoreError, identity,
     item::{ITEM, item_row, named_columns},
     space,
     submit::{Drafted, Drafter},
@@ -15,19 +15,21 @@ use super::{
 
 /// Which items an attempt may carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Submits {
+pub(crate) enum Submits<'p> {
     #[default]
     None,
     /// What was sealed before; of the rest only what changes conversations, what is urgent, and what those refer to.
     Urgent,
+    /// What was sealed before; of the rest what changes conversations, these rows of the outbox, and what they refer to.
+    Picked(&'p [OutboxId]),
     All,
 }
 
 /// What an attempt is to carry.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ask {
+pub(crate) struct Ask<'p> {
     /// Items too, not only the greeting.
-    pub(crate) submits: Submits,
+    pub(crate) submits: Submits<'p>,
     /// Bytes of bodies to draft, before compression.
     pub(crate) bytes_max: usize,
     /// Whether others may learn what was read.
@@ -84,7 +86,7 @@ impl Store {
     /// exchange number are durable.
     pub(crate) fn attempt<E: From<StoreError>>(
         &self,
-        ask: Ask,
+        ask: Ask<'_>,
         pack: impl FnOnce(&Draft) -> Result<Packed, E>,
     ) -> Result<Attempt, E> {
         let mut packing = None;
@@ -167,7 +169,7 @@ impl Store {
 impl Tx<'_> {
     fn draft(
         &self,
-        ask: Ask,
+        ask: Ask<'_>,
         path: &std::path::Path,
         free_min: u64,
     ) -> Result<(Draft, Vec<Drafted>), StoreError> {
@@ -180,7 +182,7 @@ impl Tx<'_> {
             let is_whole = drafter.sealed()?;
             sealed = drafter.drafted.len();
             if is_whole {
-                drafter.queued(ask.submits == Submits::All)?;
+                drafter.queued(ask.submits)?;
             }
         }
         let drafted = drafter.drafted;

@@ -9,6 +9,7 @@ use wire::{ConversationRef, Item, Name, Submit, kind};
 
 use super::{
     ConversationId, ItemId, MessageId, StoreError,
+    attempt::Submits,
     clock::age_s,
     conversations,
     item::{ITEM, ItemRow, item_row, state},
@@ -71,12 +72,21 @@ impl<'t> Drafter<'t> {
         Ok(true)
     }
 
-    /// What waits, in sending order, as far as the bytes go; without the ordinary unless `all`.
-    pub(crate) fn queued(&mut self, all: bool) -> Result<(), StoreError> {
+    /// What waits and may go, in sending order, as far as the bytes go.
+    pub(crate) fn queued(&mut self, which: Submits<'_>) -> Result<(), StoreError> {
         let sql = format!(
-            "SELECT {ITEM} FROM item WHERE state = 1 AND (?1 OR class < 2) ORDER BY class, id LIMIT 4096"
+            "SELECT {ITEM} FROM item WHERE state = 1 AND (class < ?1
+                OR 'm' || message IN (SELECT value FROM json_each(?2)) OR 'i' || id IN (SELECT value FROM json_each(?2)))
+            ORDER BY class, id LIMIT 4096"
         );
-        for item in self.tx.all(&sql, [all], item_row)? {
+        let (classes, picked) = match which {
+            Submits::None => return Ok(()),
+            Submits::Picked(picked) => (1, picked),
+            Submits::Urgent => (2, &[][..]),
+            Submits::All => (i64::MAX, &[][..]),
+        };
+        let picked = serde_json::to_string(picked).expect("ids are text");
+        for item in self.tx.all(&sql, params![classes, picked], item_row)? {
             if !self.put(item)? {
                 break;
             }

@@ -21,9 +21,9 @@ const EDGE_MAX: Duration = Duration::from_secs(10);
 
 /// What this exchange is for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mode {
+pub(crate) struct Mode<'t> {
     /// Which items may be sent.
-    pub(crate) submits: Submits,
+    pub(crate) submits: Submits<'t>,
     /// It takes place even if there is nothing to send.
     pub(crate) must: bool,
     /// Bytes that the budget leaves.
@@ -37,7 +37,7 @@ pub(crate) struct Mode {
 pub(crate) struct Exchange<'s> {
     store: &'s Store,
     terms: &'s Terms,
-    mode: Mode,
+    mode: Mode<'s>,
 }
 
 /// Whether there is an exchange to make.
@@ -73,7 +73,7 @@ impl Exchanged {
 }
 
 impl<'s> Exchange<'s> {
-    pub(crate) fn new(store: &'s Store, terms: &'s Terms, mode: Mode) -> Self {
+    pub(crate) fn new(store: &'s Store, terms: &'s Terms, mode: Mode<'s>) -> Self {
         Self { store, terms, mode }
     }
 
@@ -145,7 +145,7 @@ impl<'s> Exchange<'s> {
         's: 'a,
     {
         let bounds = Bounds { answer_max: self.terms.answer_max, idle_max: self.terms.idle_max };
-        Reading::new(self.store, attempt, self.terms.lanes, bounds)
+        Reading::new(self.store, attempt, self.terms, bounds)
     }
 
     pub(crate) fn hold_s(&self) -> u16 {
@@ -173,6 +173,8 @@ pub(crate) struct Reading<'a> {
     read_at_news: u64,
     welcomed_at: i64,
     lanes: LaneMask,
+    /// The absence of `Held` says that nothing waits, although no lane was asked for.
+    is_manifest: bool,
     is_ours: bool,
     /// Packets that were kept.
     packets: u64,
@@ -183,8 +185,7 @@ pub(crate) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// `lanes` are those that were asked for.
-    fn new(store: &'a Store, attempt: &'a Attempt, lanes: LaneMask, bounds: Bounds) -> Self {
+    fn new(store: &'a Store, attempt: &'a Attempt, terms: &Terms, bounds: Bounds) -> Self {
         Self {
             store,
             attempt,
@@ -194,7 +195,8 @@ impl<'a> Reading<'a> {
             told_apart: 0,
             read_at_news: 0,
             welcomed_at: store.now(),
-            lanes,
+            lanes: terms.lanes,
+            is_manifest: terms.manifest,
             is_ours: false,
             packets: 0,
             is_welcomed: false,
@@ -297,7 +299,7 @@ impl<'a> Reading<'a> {
 
     /// Whether the absence of `Held` says that nothing waits.
     fn asked_all(&self) -> bool {
-        self.attempt.has_room && self.lanes == LaneMask::ALL
+        self.is_manifest || (self.attempt.has_room && self.lanes == LaneMask::ALL)
     }
 
     fn note(&mut self, frame: &Frame) {

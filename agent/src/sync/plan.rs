@@ -1,13 +1,13 @@
-//! What goes into one request, and what is left for its answer. No I/O: drafts in, bytes out.
+//! What goes into one request, and what is left for its answer: drafts in, bytes out.
 
 use bytes::Bytes;
 use wire::{
-    BodyWriter, Codec, EncodeError, Frame, Hello, LaneMask, Limits, PREAMBLE_LEN, Submits, kind,
-    limits::REQUEST_TARGET,
+    BodyWriter, Codec, EncodeError, Frame, Hello, LaneMask, Limits, PREAMBLE_LEN, Submit, Submits,
+    kind, limits::REQUEST_TARGET,
 };
 
-use super::{Terms, outcome::share};
-use crate::store::{Draft, Packed};
+use super::{SyncError, Terms, outcome::share};
+use crate::store::{Ask, Draft, Packed, Store};
 
 /// A request takes no longer than this many seconds of the link, unless one envelope does.
 const REQUEST_SECONDS: u64 = 30;
@@ -160,6 +160,74 @@ fn hello(draft: &Draft, terms: &Terms, greeting: Greeting, take: u32) -> Hello {
         next_call_s: terms.next_call_s,
         limits_tag: position.limits.tag,
     }
+}
+
+/// What requests would take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bodies {
+    /// Own items in them.
+    pub items: u64,
+    /// How many; one at least, which asks.
+    pub requests: u64,
+    /// Bytes of their bodies, compressed.
+    pub bytes: u64,
+}
+
+/// Makes the requests that a visit with these terms would make now, and throws them away: nothing is sealed. Of an
+/// outbox with more than 4,096 items those that go first count.
+///
+/// # Errors
+/// What the store says.
+pub fn bodies(store: &Store, terms: &Terms) -> Result<Bodies, SyncError> {
+    let position = store.reader().position()?;
+    let room = Room::new(terms, position.limits.request_max, None, true, position.x + 1);
+    let ask = Ask { submits: terms.submits(), bytes_max: usize::MAX, share_read: terms.share_read };
+    let mut bodies = Ok(Bodies::default());
+    let drafted = store.attempt(ask, |draft| {
+        bodies = add_up(draft, terms, &room);
+        // So nothing of it is kept.
+        Err(SyncError::Unfinished)
+    });
+    match drafted {
+        Ok(_) | Err(SyncError::Unfinished) => Ok(bodies?),
+        Err(err) => Err(err),
+    }
+}
+
+fn add_up(draft: &Draft, terms: &Terms, room: &Room) -> Result<Bodies, EncodeError> {
+    let greeting = Greeting { lanes: terms.lanes, hold_s: 0 };
+    let mut waiting = &draft.submits[..];
+    let mut next = Draft { submits: Vec::new(), ..draft.clone() };
+    let mut bodies = Bodies::default();
+    loop {
+        next.submits = waiting[..drafted_at_once(waiting, room.draft_max())].to_vec();
+        let packed = pack(&next, terms, room, greeting)?;
+        bodies.items += packed.taken as u64;
+        bodies.requests += 1;
+        bodies.bytes += packed.body.len() as u64;
+        waiting = &waiting[packed.taken..];
+        if waiting.is_empty() || packed.taken == 0 {
+            return Ok(bodies);
+        }
+        // As if all of it was answered.
+        next.first += packed.taken as u64;
+        next.position.told = next.first - 1;
+        next.x += 1;
+        next.marks.clear();
+    }
+}
+
+/// How many of these are drafted for one request, by the store's own reckoning.
+fn drafted_at_once(submits: &[Submit], bytes_max: usize) -> usize {
+    const HEADER: usize = 8;
+    let mut left = bytes_max;
+    let fit = submits.iter().take_while(|submit| {
+        let cost = submit.body.len() + HEADER;
+        let fits = cost <= left;
+        left = left.saturating_sub(cost);
+        fits
+    });
+    fit.count().max(1).min(submits.len())
 }
 
 struct Body<'d> {

@@ -6,6 +6,7 @@ mod faults;
 mod held;
 mod line;
 mod oddities;
+mod pricing;
 mod relay;
 mod time;
 

@@ -2,9 +2,80 @@
 
 use std::time::Duration;
 
-use config::{Size, agent::Rule};
+use config::{
+    Size,
+    agent::{Priority, Rule},
+};
 
-use crate::schedule::{Due, Scope};
+use crate::{
+    control::{Failure, Only},
+    schedule::{Due, Scope},
+    store::{OutboxId, OutboxState, Reader},
+};
+
+/// What a visit that somebody asks for carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Carry {
+    /// Everything.
+    #[default]
+    All,
+    /// What is urgent, and what changes conversations.
+    Urgent,
+    /// Up: these rows of the outbox, and what changes conversations. Down: nothing.
+    Picked(Vec<OutboxId>),
+    /// Nothing: the relay is asked what it keeps.
+    Manifest,
+}
+
+impl Carry {
+    /// What `--only` and `--pick` say together. Rows that are picked have to wait in the outbox and be free to go.
+    ///
+    /// # Errors
+    /// What is wrong with them, or what the store says.
+    pub fn of(reader: &Reader, only: Option<Only>, pick: &[String]) -> Result<Self, Failure> {
+        match (only, pick) {
+            // There is nothing but messages yet, and what concerns them.
+            (None | Some(Only::Messages), []) => Ok(Self::All),
+            (Some(Only::Urgent), []) => Ok(Self::Urgent),
+            (Some(_), _) => Err(Failure::usage("either --only or --pick, not both")),
+            (None, pick) => picked(reader, pick).map(Self::Picked),
+        }
+    }
+}
+
+fn picked(reader: &Reader, pick: &[String]) -> Result<Vec<OutboxId>, Failure> {
+    let outbox = reader.outbox()?;
+    let mut picked = Vec::with_capacity(pick.len());
+    for written in pick {
+        let row = outbox.iter().find(|row| row.id.to_string() == *written);
+        match row.map(|row| row.state) {
+            Some(OutboxState::Queued) => picked.extend(row.map(|row| row.id)),
+            Some(OutboxState::Held) => {
+                let words =
+                    format!("{written} is held: let it go with mailboat outbox release {written}");
+                return Err(Failure::new("held", words));
+            }
+            Some(_) => {
+                let words = format!("{written} does not wait here any more: see mailboat outbox");
+                return Err(Failure::new("not_waiting", words));
+            }
+            None => {
+                let words = format!("{written} is not in the outbox: see mailboat outbox");
+                return Err(Failure { code: "unknown_id".to_owned(), ..Failure::usage(words) });
+            }
+        }
+    }
+    Ok(picked)
+}
+
+/// A visit that somebody asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Bytes that it may cost; none for the settings' budget.
+    pub budget: Option<Size>,
+    /// What it carries.
+    pub carry: Carry,
+}
 
 /// One call, from dialling to hanging up.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +94,10 @@ pub(crate) struct Call {
     pub(crate) counts_from_start: bool,
     /// How long it may last from the moment that the link was dialled.
     pub(crate) max_time: Option<Duration>,
-    /// What it carries.
+    /// What it carries, as rules have it.
     pub(crate) scope: Scope,
+    /// And as somebody has it who asks.
+    pub(crate) carry: Carry,
     /// The links that it may use, where it dials its own; see [`Rule::links`].
     pub(crate) links: Vec<String>,
     /// Program and arguments that bring the link up; empty where it needs none.
@@ -72,10 +145,20 @@ impl Call {
         }
     }
 
-    /// A call that somebody asked for: everything, over whatever link there is.
+    /// A call that somebody asked for, over whatever link there is.
     #[must_use]
-    pub(crate) fn asked(budget: Option<Size>) -> Self {
-        Self { budget, ..Self::default() }
+    pub(crate) fn asked(wish: Wish) -> Self {
+        let Wish { budget, carry } = wish;
+        let min_priority =
+            if carry == Carry::Urgent { Priority::Urgent } else { Priority::Ordinary };
+        let scope = Scope { min_priority, ..Scope::default() };
+        Self { budget, scope, carry, ..Self::default() }
+    }
+
+    /// Whether it does what no rule would be content with.
+    #[must_use]
+    pub(crate) fn is_partial(&self) -> bool {
+        matches!(self.carry, Carry::Picked(_) | Carry::Manifest)
     }
 
     /// The same over the link of the profile with this name.

@@ -79,14 +79,14 @@ impl Over {
     }
 
     /// What so many bytes of IP packets and seconds cost on it, and the currency.
-    pub(super) fn cost(&self, ip_bytes: u64, seconds: u64) -> (Option<Price>, String) {
+    pub(crate) fn cost(&self, ip_bytes: u64, seconds: u64) -> (Option<Price>, String) {
         let cost = self.profile.as_ref().and_then(|profile| profile.cost(ip_bytes, seconds));
         let currency = self.profile.as_ref().filter(|_| cost.is_some());
         (cost, currency.map(|profile| profile.currency.clone()).unwrap_or_default())
     }
 
     /// How fast it is, in bits a second, where the user says so.
-    pub(super) fn rate(&self) -> Option<u64> {
+    pub(crate) fn rate(&self) -> Option<u64> {
         self.profile.as_ref()?.rate.map(config::Rate::bits_per_second)
     }
 

@@ -10,7 +10,7 @@ const RATE_SECONDS_MIN: u64 = 3;
 
 /// Bits a second of the best among the newest visits that tell; an outage makes a visit look slower
 /// than its link. Only visits over `link` count. `None` where none was slow enough to matter.
-pub(super) fn slow_rate(visits: &[VisitRow], link: &str) -> Option<u64> {
+pub(crate) fn slow_rate(visits: &[VisitRow], link: &str) -> Option<u64> {
     const NEWEST: usize = 5;
     let rate = |visit: &VisitRow| {
         let seconds = u64::try_from(visit.end?.checked_sub(visit.start)?).ok()?;

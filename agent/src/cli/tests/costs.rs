@@ -147,3 +147,64 @@ fn with_an_agent_a_quota_is_lifted_through_it_and_a_held_line_stops_too() {
     assert_eq!(home.one(&["sync"])["outcome"], "done");
     agent.end().unwrap();
 }
+
+#[test]
+fn a_price_needs_no_link_and_one_that_cannot_be_asked_for_says_why_and_exits_with_75() {
+    let home = Home::of("ann");
+    settings(&home, STICK);
+    let asked = home.one(&["chat", "bob", "-m", "hello"]);
+    let quote = home.one(&["sync", "--dry-run"]);
+    assert_eq!((&quote["items"], &quote["requests"]), (&1.into(), &1.into()), "{quote}");
+    assert_eq!((&quote["asked"], &quote["overhead_known"]), (&false.into(), &false.into()));
+    let number = |key: &str| quote[key].as_u64().unwrap();
+    let (bytes, ip) = (number("bytes"), number("ip_bytes"));
+    assert!(0 < number("body_up") && number("body_up") + number("overhead") <= bytes && bytes < ip);
+    assert_eq!(number("seconds"), (ip * 8).div_ceil(40_000), "{quote}");
+    let cost: config::Price = quote["cost"].as_str().unwrap().parse().unwrap();
+    assert_eq!((cost.millionths(), &quote["currency"]), (100 * ip, &"EUR".into()));
+    assert_eq!(home.rows(&["usage"]).len(), 0, "nothing was called");
+    assert_eq!(home.rows(&["outbox"])[0]["on_its_way"], false);
+    let shown = home.run(&["sync", "--dry-run"]).out;
+    for words in ["to send     1 item", "a guess", "at 40 kbit/s", "EUR"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let picked = home.one(&["sync", "--dry-run", "--pick", asked["id"].as_str().unwrap()]);
+    assert_eq!(picked["items"], 1);
+    let failed = home.run(&["sync", "--dry-run", "--ask", "--json"]);
+    let quote: Value = serde_json::from_str(&failed.out).unwrap();
+    assert_eq!((failed.code, &quote["asked"]), (exit::LATER, &false.into()), "{quote}");
+    assert!(!quote["words"].as_str().unwrap().is_empty(), "{quote}");
+}
+
+#[test]
+fn what_cannot_be_picked_is_refused_with_the_remedy() {
+    let home = Home::of("ann");
+    home.one(&["chat", "bob"]);
+    let held = home.one(&["send", "bob", "-m", "later"]);
+    let held = held["id"].as_str().unwrap();
+    for (args, words) in [
+        (&["sync", "--pick", "m99"][..], "not in the outbox"),
+        (&["sync", "--dry-run", "--pick", held], "outbox release"),
+        (&["sync", "--pick", held, "--only", "urgent"], "--only"),
+        (&["sync", "--ask"], "--dry-run"),
+    ] {
+        let ran = home.run(args);
+        assert!(ran.code != exit::DONE && ran.err.contains(words), "{args:?} {ran:?}");
+    }
+}
+
+#[test]
+fn an_agent_prices_and_asks_for_whoever_wants_to_know() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    let agent = Resident::start(&home);
+    home.one(&["block", "bob"]);
+    let quote = home.one(&["sync", "--dry-run"]);
+    assert_eq!((&quote["items"], &quote["asked"]), (&1.into(), &false.into()), "{quote}");
+    let asked = home.one(&["sync", "--dry-run", "--ask"]);
+    assert_eq!((&asked["items"], &asked["asked"]), (&1.into(), &true.into()), "{asked}");
+    assert_eq!(relay.next().items, 0, "it was only asked");
+    assert!(asked["overhead_known"] == true, "{asked}");
+    assert_eq!(home.one(&["sync"])["sent"], 1);
+    agent.end().unwrap();
+}

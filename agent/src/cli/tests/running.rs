@@ -151,7 +151,7 @@ fn a_program_hears_how_each_visit_went() {
     assert_eq!(outcome, "done");
     assert_eq!(serde_json::from_str::<Value>(told).unwrap()["requests"], 1);
     let agent = Resident::start(&home);
-    order(&home, &Order::Sync { budget: None }).unwrap();
+    order(&home, &Order::Sync { budget: None, only: None, pick: Vec::new() }).unwrap();
     wait(|| (std::fs::read_to_string(&diary).unwrap().matches("done").count() == 4).then_some(()));
     agent.end().unwrap();
 }
@@ -182,7 +182,7 @@ fn who_follows_sees_everything_first_and_then_what_changes() {
                 break;
             }
         }
-        asker.ask(&Order::Sync { budget: None }).await.unwrap();
+        asker.ask(&Order::Sync { budget: None, only: None, pick: Vec::new() }).await.unwrap();
         loop {
             let Some(Event::Agent { fields, .. }) = events.next().await else { panic!() };
             if fields.get("waits").is_some_and(|waits| waits["here"]["count"] == 0) {

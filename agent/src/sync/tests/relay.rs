@@ -280,6 +280,15 @@ impl Relay {
                 held += packet.iter().map(rows).sum::<u32>();
             }
         }
+        // Who wants no lane is told of all.
+        let left_out = |log: &[Delivery], lane| {
+            log.iter().filter(|entry| hello.cursors.of(lane) < entry.position).count()
+        };
+        if hello.lanes.is_empty() {
+            let count =
+                left_out(&self.urgent, Lane::Urgent) + left_out(&self.ordinary, Lane::Ordinary);
+            held += u32::try_from(count).unwrap();
+        }
         let mut last = Vec::new();
         if held != 0 {
             last.push(Frame::Held(vec![HeldRow {
