@@ -51,7 +51,8 @@ impl Session<'_> {
                     Err(failure) if failure.code == "in_use" => continue,
                     Err(failure) => return Err(failure),
                 };
-                let store = ask::open(&paths)?;
+                // Who reads its events lets go of the store a moment later.
+                let ask::Who::Us(store) = ask::who(&paths).await? else { continue };
                 let was_asked = matches!(outcome.outcome, OutcomeKind::Done | OutcomeKind::Partial);
                 let quote = price::of_call(&store, &settings, carry, &link, is_here)?;
                 let words = if was_asked { String::new() } else { outcome.words };
