@@ -90,3 +90,68 @@ async fn a_schedule_calls_without_being_asked() {
     ann.sync().await;
     watch.wait_line(|line| event(line).filter(|row| row["text"] == "when you call")).await;
 }
+
+/// What the service manager is told, one message after the other.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_service_manager_hears_of_the_start_a_reload_and_the_end() {
+    use harness::program::Running;
+    let world = World::of_two().await;
+    let (ann, _) = two(&world);
+    ann.home.add_settings("[[connect]]\nname = \"night\"\ncron = \"0 4 * * *\"");
+    let path = ann.home.dir().join("notify");
+    let manager = tokio::net::UnixDatagram::bind(&path).unwrap();
+    let mut command = ann.home.command(&["agent"]);
+    command.env("NOTIFY_SOCKET", &path);
+    let mut agent = Running::start(command);
+    let hear = async |wanted: &str| {
+        let mut buffer = [0; 4096];
+        loop {
+            let len = manager.recv(&mut buffer).await.unwrap();
+            let said = String::from_utf8_lossy(&buffer[..len]).into_owned();
+            if said.contains(wanted) {
+                return said;
+            }
+        }
+    };
+    hear("READY=1").await;
+    let status = hear("STATUS=next call").await;
+    assert!(status.contains("(night)"), "{status}");
+    agent.signal("HUP").await;
+    let reloading = hear("RELOADING=1").await;
+    assert!(reloading.contains("MONOTONIC_USEC="), "{reloading}");
+    hear("READY=1").await;
+    agent.signal("USR1").await;
+    hear("STATUS=calling, as asked").await;
+    assert!(agent.terminate().await.success(), "{}", agent.said());
+    hear("STOPPING=1").await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_program_hears_of_each_message_once_and_of_none_from_before() {
+    let world = World::of_two().await;
+    let (ann, bob) = two(&world);
+    send(ann, "bob", "before").await;
+    ann.sync().await;
+    bob.sync().await;
+    let diary = bob.home.dir().join("diary");
+    bob.home.add_settings(&format!(
+        "[[connect]]\nlive = true\n[hooks]\non_message = [\"sh\", \"-c\", 'echo \"$MAILBOAT_FROM $MAILBOAT_KIND: $(cat)\" >> {}']",
+        diary.display()
+    ));
+    let _agent = bob.home.resident().await;
+    for words in ["one", "two; $(three)"] {
+        send(ann, "bob", words).await;
+        ann.sync().await;
+    }
+    send(bob, "ann", "my own").await;
+    let heard = loop {
+        let text = std::fs::read_to_string(&diary).unwrap_or_default();
+        if 2 <= text.lines().count() {
+            break text;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(heard, "ann message: one\nann message: two; $(three)\n");
+}
