@@ -82,7 +82,17 @@ impl Session<'_> {
                 [row.id.to_string(), brief(&row.to, 20), text, words, why]
             })
             .collect();
-        self.out.table(["id", "to", "text", "state", "why"], &cells)
+        self.out.table(["id", "to", "text", "state", "why"], &cells)?;
+        self.note_veto()
+    }
+
+    /// Why nothing goes for now, where the user's own program says so.
+    pub(super) fn note_veto(&mut self) -> Result<(), Failure> {
+        let status = self.agent_status().ok().flatten();
+        match status.as_ref().and_then(|status| status["not_now"].as_str()) {
+            Some(why) => self.out.note(&format!("no call for now: {}", safe(why, false))),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn members(&mut self) -> Result<(), Failure> {

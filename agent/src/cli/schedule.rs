@@ -60,7 +60,7 @@ impl Session<'_> {
         } else if !self.agent_status().is_ok_and(|status| status.is_some()) {
             self.out.note("No agent is running, so nobody calls: start it with mailboat agent")?;
         }
-        Ok(())
+        self.note_veto()
     }
 
     /// When the last visit began, as far as the store knows; there may be none yet.

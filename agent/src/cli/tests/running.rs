@@ -113,6 +113,10 @@ fn a_program_that_says_not_now_is_heard_and_its_words_are_shown() {
     let status = wait(|| Some(home.one(&["status"])).filter(|status| !status["not_now"].is_null()));
     assert!(status["not_now"].as_str().unwrap().contains("hourly: not in the harbour"), "{status}");
     assert!(home.run(&["status"]).out.contains("not in the harbour"));
+    home.one(&["block", "bob"]);
+    for shown in [home.run(&["schedule"]), home.run(&["outbox"])] {
+        assert!(format!("{shown:?}").contains("no call for now"), "{shown:?}");
+    }
     let ran = home.run(&["sync"]);
     assert_eq!(ran.code, exit::LATER, "{ran:?}");
     assert!(ran.err.contains("not now") && ran.err.contains("harbour"), "{ran:?}");
