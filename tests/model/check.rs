@@ -17,6 +17,7 @@ use super::{
 /// States of a message's row.
 const HELD: u8 = 1;
 const QUEUED: u8 = 2;
+const EXPIRED: u8 = 4;
 const REFUSED: u8 = 7;
 
 /// What a device has to show of one message.
@@ -310,7 +311,7 @@ impl World {
                     |row: &&Row1| word_of(&row.base) == one.word || word_of(&row.text) == one.word;
                 probe.messages.iter().filter(is_it).any(|row| {
                     row.state == QUEUED
-                        || (matches!(row.state, HELD | REFUSED) && !row.reason.is_empty())
+                        || (matches!(row.state, HELD | REFUSED | EXPIRED) && !row.reason.is_empty())
                 })
             };
             let is_seen = probes.values().any(shows);
