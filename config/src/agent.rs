@@ -88,8 +88,23 @@ impl crate::Settings for Settings {
         self.hooks.check()?;
         let profiles: Vec<&str> = self.link.iter().map(|link| link.name.as_str()).collect();
         let mut rules = self.connect.iter().enumerate();
-        rules.try_for_each(|(index, rule)| rule.check(index, &profiles))
+        rules.try_for_each(|(index, rule)| rule.check(index, &profiles))?;
+        check_labels(&self.connect)
     }
+}
+
+/// Refuses two rules that are called the same: lists, the log and what is told of a rule could mean either.
+fn check_labels(rules: &[Rule]) -> Result<(), Invalid> {
+    let labels: Vec<String> =
+        rules.iter().enumerate().map(|(index, rule)| rule.label(index)).collect();
+    let twin = (0..labels.len()).find_map(|index| {
+        Some((labels[..index].iter().position(|one| *one == labels[index])?, index))
+    });
+    let Some((first, second)) = twin else { return Ok(()) };
+    // The one that was given its name is the one to change.
+    let index = if rules[second].name.is_empty() { first } else { second };
+    let problem = format!("\"{}\" is what another rule is called already", labels[second]);
+    Err(Invalid::new(format!("connect.{index}.name"), problem))
 }
 
 /// What others learn about the user.

@@ -35,6 +35,24 @@ pub(crate) fn within<T: PartialOrd + fmt::Display>(
     Err(Invalid::new(path, format!("{value} is out of range; expected {least} to {most}")))
 }
 
+/// Refuses a program that nobody could find. `example` says how one is written.
+///
+/// # Errors
+/// When its name is empty, or begins as only a shell would read it. No program at all is none of these.
+pub(crate) fn program(path: &str, argv: &[String], example: &str) -> Result<(), Invalid> {
+    let Some(name) = argv.first() else { return Ok(()) };
+    if name.trim().is_empty() {
+        return Err(Invalid::new(path, format!("names no program; write {example}")));
+    }
+    if name.starts_with('~') || name.starts_with('$') {
+        let problem = format!(
+            "\"{name}\" begins with what only a shell replaces, and none reads this; write the whole path"
+        );
+        return Err(Invalid::new(path, problem));
+    }
+    Ok(())
+}
+
 /// Refuses what the log filter would not understand.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Link, check_budget, cron::Cron};
 use crate::{
-    check::{Invalid, within},
+    check::{self, Invalid, within},
     nearest::nearest,
     size::Size,
     span::Span,
@@ -205,11 +205,7 @@ impl Rule {
         }
         self.check_links(index, profiles)?;
         for (key, program) in [("dial", &self.dial), ("hangup", &self.hangup)] {
-            if program.first().is_some_and(|name| name.trim().is_empty()) {
-                let problem =
-                    "names no program; write it with its arguments: [\"pon\", \"provider\"]";
-                return Err(Invalid::new(path(key), problem));
-            }
+            check::program(&path(key), program, "it with its arguments: [\"pon\", \"provider\"]")?;
         }
         for (key, span) in
             [("dial_timeout", &self.dial_timeout), ("hangup_timeout", &self.hangup_timeout)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    check::{Invalid, within},
+    check::{self, Invalid, within},
     span::Span,
 };
 
@@ -40,10 +40,8 @@ impl Hooks {
             ("before_connect", &self.before_connect),
         ];
         for (key, program) in programs {
-            if program.first().is_some_and(|program| program.trim().is_empty()) {
-                let problem = "names no program; write [] for none, or [\"notify-me\", \"--loud\"]";
-                return Err(Invalid::new(format!("hooks.{key}"), problem));
-            }
+            let example = "[] for none, or [\"notify-me\", \"--loud\"]";
+            check::program(&format!("hooks.{key}"), program, example)?;
         }
         let (least, most) = (Span::from_seconds(1), Span::from_minutes(60));
         within("hooks.timeout", &self.timeout, &(least..=most))
@@ -58,6 +56,10 @@ mod tests {
             (
                 "[hooks]\non_message = [\"\"]",
                 "agent.toml line 2: setting \"on_message\" in [hooks]: names no program; write [] for none, or [\"notify-me\", \"--loud\"]",
+            ),
+            (
+                "[hooks]\non_message = [\"~/bin/tell\"]",
+                "agent.toml line 2: setting \"on_message\" in [hooks]: \"~/bin/tell\" begins with what only a shell replaces, and none reads this; write the whole path",
             ),
             (
                 "[hooks]\non_visit = []",

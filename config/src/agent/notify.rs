@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    check::{Invalid, within},
+    check::{self, Invalid, within},
     text::Written,
 };
 
@@ -58,10 +58,8 @@ impl Notify {
         within("notify.digest_after", &self.digest_after, &(1..=20))?;
         within("notify.quiet_hours", &self.quiet_hours.len(), &(0..=QUIET_MAX))?;
         within("notify.source", &self.source.len(), &(0..=SOURCES_MAX))?;
-        if self.open_program.first().is_some_and(|program| program.trim().is_empty()) {
-            let problem = "names no program; write [] for none, or [\"mailboat-gui\"]";
-            return Err(Invalid::new("notify.open_program", problem));
-        }
+        let example = "[] for none, or [\"mailboat-gui\"]";
+        check::program("notify.open_program", &self.open_program, example)?;
         self.source.iter().enumerate().try_for_each(|(index, source)| source.check(index))
     }
 }

@@ -208,7 +208,12 @@ fn inner_path(value: &Spanned<DeValue<'_>>, start: usize) -> Option<String> {
         DeValue::Table(table) => path_at(table, start),
         DeValue::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
             let inner = inner_path(item, start)?;
-            Some(if inner.is_empty() { index.to_string() } else { format!("{index}.{inner}") })
+            Some(match (inner.is_empty(), item.get_ref().is_table()) {
+                (false, _) => format!("{index}.{inner}"),
+                (true, true) => index.to_string(),
+                // Of a list of values the list is the setting.
+                (true, false) => inner,
+            })
         }),
         _ => None,
     };

@@ -364,6 +364,30 @@ fn rules_say_when_and_only_once() {
 }
 
 #[test]
+fn two_rules_that_are_called_the_same_are_refused() {
+    told(
+        agent(
+            "[[connect]]\nname = \"a\"\nevery = \"1h\"\n[[connect]]\nname = \"a\"\nevery = \"2h\"\n",
+        ),
+        "agent.toml line 5: setting \"name\" in [[connect]]: \"a\" is what another rule is called already",
+    );
+    told(
+        agent("[[connect]]\nname = \"rule 2\"\nevery = \"1h\"\n[[connect]]\nevery = \"2h\"\n"),
+        "agent.toml line 2: setting \"name\" in [[connect]]: \"rule 2\" is what another rule is called already",
+    );
+    agent("[[connect]]\nname = \"b\"\nevery = \"1h\"\n[[connect]]\nname = \"a\"\nevery = \"2h\"\n")
+        .unwrap();
+}
+
+#[test]
+fn a_wrong_value_in_a_list_is_told_with_the_name_of_the_list() {
+    told(
+        agent("[notify]\nquiet_hours = [\"22-7\"]\n"),
+        "agent.toml line 2: setting \"quiet_hours\" in [notify]: \"22-7\" is no part of a day; write it as \"22:00-07:00\", by the local clock",
+    );
+}
+
+#[test]
 fn a_wrong_rule_is_told_with_its_line_and_the_remedy() {
     for (text, expected) in [
         (
