@@ -65,11 +65,30 @@ async fn nothing_is_told_twice_also_not_by_an_agent_that_was_started_again() {
     write(ann, "bob", "first").await;
     mock.next("Notify").await;
     agent.wait_line(|line| line.contains("shown key=Conversation").then_some(())).await;
+    mock.signal(&bus, "NotificationClosed", 1, "2").await;
+    agent.wait_line(|line| line.contains("closed key=Conversation").then_some(())).await;
     agent.terminate().await;
     let _agent = resident(bob, &bus).await;
     write(ann, "bob", "second").await;
     let call = mock.next("Notify").await;
     assert!(call.contains("\"second\"") && !call.contains("first"), "{call}");
+}
+
+#[tokio::test]
+async fn an_agent_that_ends_takes_its_notifications_away_and_the_next_tells_what_nobody_looked_at()
+{
+    let (world, bus) = two().await;
+    let [ann, bob] = &world.people[..] else { panic!() };
+    let mut mock = Mock::start(&bus, ALL).await;
+    let mut agent = resident(bob, &bus).await;
+    write(ann, "bob", "first").await;
+    mock.next("Notify").await;
+    agent.wait_line(|line| line.contains("shown key=Conversation").then_some(())).await;
+    agent.terminate().await;
+    mock.next("CloseNotification").await;
+    let _agent = resident(bob, &bus).await;
+    let call = mock.next("Notify").await;
+    assert!(call.contains("first"), "{call}");
 }
 
 #[tokio::test]

@@ -16,17 +16,22 @@ mod program;
 mod quiet;
 mod task;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use config::AgentSettings;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::time::timeout;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::store::Store;
 
-/// Shows notifications until it is dropped.
+/// How long taking everything off the desktop may take.
+const END_MAX: Duration = Duration::from_secs(2);
+
+/// Shows notifications until it is ended or dropped.
 #[derive(Debug)]
 pub struct Notifier {
-    _task: Option<AbortOnDropHandle<()>>,
+    task: Option<AbortOnDropHandle<()>>,
+    stop: CancellationToken,
 }
 
 impl Notifier {
@@ -36,10 +41,36 @@ impl Notifier {
     /// Without a bus or a service for notifications it waits for one, at no cost.
     #[must_use]
     pub fn start(store: &Store, settings: Arc<AgentSettings>) -> Self {
-        if !settings.notify.enabled {
-            return Self { _task: None };
+        Self::after(None, store, settings)
+    }
+
+    /// The same with other settings in place of this one, whose notifications are taken away and told anew.
+    #[must_use]
+    pub fn change(self, store: &Store, settings: Arc<AgentSettings>) -> Self {
+        Self::after(Some(self), store, settings)
+    }
+
+    fn after(before: Option<Self>, store: &Store, settings: Arc<AgentSettings>) -> Self {
+        let (stop, store) = (CancellationToken::new(), store.clone());
+        let stopped = stop.clone();
+        let work = async move {
+            if let Some(before) = before {
+                before.end().await;
+            }
+            if settings.notify.enabled {
+                task::Task::new(store, settings).run(stopped).await;
+            }
+        };
+        Self { task: Some(AbortOnDropHandle::new(tokio::spawn(work))), stop }
+    }
+
+    /// Takes what stands on the desktop away, within 2 seconds: nobody answers for it any more. What was not looked at is
+    /// told by the next.
+    pub async fn end(mut self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.take() {
+            // Where the service does not answer, it stays.
+            let _ = timeout(END_MAX, task).await;
         }
-        let task = task::Task::new(store.clone(), settings);
-        Self { _task: Some(AbortOnDropHandle::new(tokio::spawn(task.run()))) }
     }
 }

@@ -62,7 +62,11 @@ pub(crate) async fn run(
     if !input.is_empty() {
         command.stdin(Stdio::piped());
     }
-    let mut child = command.spawn().map_err(|err| Unwell::started(&err))?;
+    let mut child = command.spawn().map_err(|err| {
+        let unwell = Unwell::started(&err);
+        warn!(program = name, "{}", unwell.words);
+        unwell
+    })?;
     info!(program = name, "started");
     let last = Arc::new(Mutex::new(String::new()));
     let mut readers = JoinSet::new();

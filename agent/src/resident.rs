@@ -10,6 +10,7 @@ mod departures;
 mod events;
 mod follow;
 mod hooks;
+mod log;
 mod prices;
 mod reload;
 mod service;
@@ -32,7 +33,6 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{info, warn};
 
-pub use self::signals::{Signal, listen as listen_to_signals};
 use self::{
     events::Arrived,
     follow::Follow,
@@ -42,6 +42,10 @@ use self::{
     urgent::Urgent,
     visits::Running,
     way_out::{LinkWatch, Portal},
+};
+pub use self::{
+    log::Log,
+    signals::{Signal, listen as listen_to_signals},
 };
 pub use crate::visit::{Carry, Wish};
 use crate::{
@@ -95,6 +99,8 @@ pub struct Setup {
     pub link: Sources,
     /// What the system asks for; see [`listen_to_signals`]. Nothing comes any more where its sender is gone.
     pub signals: mpsc::Receiver<Signal>,
+    /// What is told when other settings want another log.
+    pub log: Log,
 }
 
 /// Runs until `stop` (or, with [`Mode::Once`], until the visit is over, whose outcome it gives).
@@ -107,7 +113,7 @@ pub async fn run(
     stop: CancellationToken,
     ready: impl FnOnce(),
 ) -> Result<Option<Outcome>, Failure> {
-    let Setup { paths, settings, sources, env, mode, link, signals } = setup;
+    let Setup { paths, settings, sources, env, mode, link, signals, log } = setup;
     let account = crate::cli::account::load(&paths)?;
     let client = crate::cli::account::client(&account, &settings, &env)?;
     let (store, link) = match mode {
@@ -148,6 +154,7 @@ pub async fn run(
         store.clone(),
         link.state.clone(),
     );
+    let trouble = Trouble::of(&store, rules);
     let service = Service::new(stays);
     service.ready();
     let resident = Resident {
@@ -164,6 +171,7 @@ pub async fn run(
         arrived,
         orders,
         signals,
+        log,
         mode,
         stop,
         visit: None,
@@ -175,7 +183,7 @@ pub async fn run(
         comes_up: false,
         portal: None,
         veto: None,
-        trouble: Trouble::default(),
+        trouble,
         service,
         notifier,
         hooks: Some(hooks),
@@ -227,6 +235,7 @@ struct Resident {
     arrived: Arrived,
     orders: mpsc::Receiver<Handed>,
     signals: mpsc::Receiver<Signal>,
+    log: Log,
     mode: Mode,
     stop: CancellationToken,
     visit: Option<Running>,
@@ -291,6 +300,9 @@ impl Resident {
         }
         self.service.stopping();
         self.end_visit().await;
+        if let Some(notifier) = self.notifier.take() {
+            notifier.end().await;
+        }
         self.end_hooks().await;
         self.shut_down(&stop_serving, &mut serving).await;
         last
@@ -414,7 +426,10 @@ impl Resident {
         if let Some(running) = self.visit.take() {
             running.end.cancel();
             match running.task.await {
-                Ok(report) => self.tell_hooks(&running.call, &report),
+                Ok(report) => {
+                    self.tell_hooks(&running.call, &report);
+                    self.note_hangup(&running.call, &report);
+                }
                 Err(err) => warn!(error = %err, "the visit failed"),
             }
         }

@@ -164,9 +164,8 @@ impl Visitor {
         self.glance.enter(Phase::Dialling);
         let (dialled, dialling) = Dialled::dial(&call, &cancel).await;
         if let Err(why) = dialling {
-            let report = self.not_dialled(page, why);
-            self.hang_up(dialled, &report).await;
-            return report;
+            let report = self.not_dialled(page, why, &cancel);
+            return self.hang_up(dialled, report).await;
         }
         let (visitor, link_call) = (self.clone(), call.clone());
         let comes_up_until = (!call.dial.is_empty()).then(|| began + call.dial_timeout);
@@ -178,13 +177,14 @@ impl Visitor {
             warn!(error = %err, "the visit failed");
             Report::broken()
         });
-        self.hang_up(dialled, &report).await;
-        report
+        self.hang_up(dialled, report).await
     }
 
-    async fn hang_up(&self, dialled: Dialled, report: &Report) {
+    async fn hang_up(&self, dialled: Dialled, report: Report) -> Report {
         self.glance.enter(Phase::HangingUp);
-        dialled.hang_up(report.outcome.outcome.name()).await;
+        let outcome = report.outcome.outcome;
+        let hangup = dialled.hang_up(outcome.name(), outcome == OutcomeKind::Done).await;
+        Report { hangup, ..report }
     }
 
     /// What a call comes to that is not made, because a quota, the user's program or a stop is before it.
@@ -193,13 +193,15 @@ impl Visitor {
         if let Some(why) = self.refusal(call) {
             return Some(Report::refused(why));
         }
-        let words = match self.ask_program(call, cancel).await {
-            Asked::Agreed => return None,
-            Asked::NotNow(words) => words,
-            Asked::Stopped => sync::STOPPED.to_owned(),
+        let held = || {
+            let counters = self.store.reader().counters();
+            counters.map(|counters| counters.waiting_there).unwrap_or_default()
         };
-        let held = self.store.reader().counters().map(|counters| counters.waiting_there);
-        Some(Report::not_now(words, held.unwrap_or_default()))
+        match self.ask_program(call, cancel).await {
+            Asked::Agreed => None,
+            Asked::NotNow(words) => Some(Report::not_now(words, held())),
+            Asked::Stopped => Some(Report::stopped(held())),
+        }
     }
 
     /// The same for a line that is held until it is lost, the relay ends it or `cancel`.
@@ -210,7 +212,7 @@ impl Visitor {
         self.glance.enter(Phase::Dialling);
         let (dialled, dialling) = Dialled::dial(&call, &cancel).await;
         let report = match dialling {
-            Err(why) => self.not_dialled(self.page(&call, true), why),
+            Err(why) => self.not_dialled(self.page(&call, true), why, &cancel),
             Ok(()) => {
                 let (visitor, call) = (self.clone(), call.clone());
                 let line = tokio::spawn(async move { visitor.hold(&call, &cancel).await });
@@ -220,8 +222,7 @@ impl Visitor {
                 })
             }
         };
-        self.hang_up(dialled, &report).await;
-        report
+        self.hang_up(dialled, report).await
     }
 
     /// Why this call is not made at all: a quota is used up.
@@ -243,7 +244,10 @@ impl Visitor {
         Page::begin(&self.store, call, self.over(call, false), is_live)
     }
 
-    fn not_dialled(&self, page: Page, why: String) -> Report {
+    /// What a call comes to whose link did not come up. Where it was stopped that is no failure, and nobody has to be told.
+    fn not_dialled(&self, page: Page, why: String, cancel: &CancellationToken) -> Report {
+        let is_stopped = cancel.is_cancelled();
+        let why = if is_stopped { sync::STOPPED.to_owned() } else { why };
         let meter = Meter::new(None);
         let end = Ok(Ended::Partial(why.clone()));
         let outcome = Outcome {
@@ -251,6 +255,9 @@ impl Visitor {
             ..self.outcome(&Progress::default(), &end, &meter)
         };
         page.end(&meter, &outcome, &Progress::default(), 0);
+        if is_stopped {
+            return Report::of(outcome, Ending::Bounded, Cost::default());
+        }
         let ending = Ending::Failed { wait_s: None };
         Report { trouble: Some(why), ..Report::of(outcome, ending, Cost::default()) }
     }
@@ -270,12 +277,15 @@ impl Visitor {
                 "the dial program {} ended well, but none of its links came up: {links}",
                 call.dial[0]
             );
-            return self.not_dialled(page, why);
+            return self.not_dialled(page, why, cancel);
         }
         if !call.dial.is_empty() {
             page.goes_over(self.over(call, true));
             if let Some(why) = page.over().refusal(self.store.now()) {
-                return Report { trouble: Some(why.clone()), ..self.not_dialled(page, why) };
+                return Report {
+                    trouble: Some(why.clone()),
+                    ..self.not_dialled(page, why, cancel)
+                };
             }
         }
         let budget = call.budget.or(self.settings.sync.budget).map(Size::bytes);
@@ -336,7 +346,10 @@ impl Visitor {
         if !call.dial.is_empty() {
             page.goes_over(self.over(call, true));
             if let Some(why) = page.over().refusal(self.store.now()) {
-                return Report { trouble: Some(why.clone()), ..self.not_dialled(page, why) };
+                return Report {
+                    trouble: Some(why.clone()),
+                    ..self.not_dialled(page, why, cancel)
+                };
             }
         }
         let meter = Meter::within(None, page.over().left());

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     control::{AskError, Client, Failure, Order, exit},
-    resident::{self, Carry, Mode, Setup, Wish},
+    resident::{self, Carry, Log, Mode, Setup, Wish},
     sync::Outcome,
 };
 
@@ -27,7 +27,7 @@ impl Session<'_> {
     /// Runs the resident agent until a signal ends it.
     pub(super) fn agent(&mut self) -> Result<(), Failure> {
         let setup = self.setup(Mode::Stay)?;
-        log_to_stderr(&setup.settings);
+        let log = log_to_stderr(&setup.settings);
         let out = &mut self.out;
         block_on(async {
             let stop = CancellationToken::new();
@@ -41,7 +41,7 @@ impl Session<'_> {
                     out.line("ready")
                 };
             };
-            resident::run(Setup { signals, ..setup }, stop, ready).await?;
+            resident::run(Setup { signals, log, ..setup }, stop, ready).await?;
             told
         })
     }
@@ -56,6 +56,7 @@ impl Session<'_> {
             mode,
             link: self.link_sources(),
             signals: mpsc::channel(1).1,
+            log: Log::default(),
         })
     }
 
@@ -157,14 +158,20 @@ fn visit_words(outcome: &Value) -> String {
 }
 
 /// The log goes to stderr. Neither bodies nor tokens are ever in it.
-pub(super) fn log_to_stderr(settings: &AgentSettings) {
-    let filter = EnvFilter::builder().parse_lossy(&settings.log);
-    // Where a log was set up already (in tests) that one stays.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+pub(super) fn log_to_stderr(settings: &AgentSettings) -> Log {
+    let filter = |written: &str| EnvFilter::builder().parse_lossy(written);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter(&settings.log))
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .try_init();
+        .with_filter_reloading();
+    let handle = log.reload_handle();
+    match log.try_init() {
+        // It is gone only where the program is.
+        Ok(()) => Log::new(move |written| _ = handle.reload(filter(written))),
+        // Where a log was set up already (in tests) that one stays.
+        Err(_) => Log::default(),
+    }
 }
 
 #[cfg(unix)]

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::resident::{self, Mode, Setup, Signal};
+use crate::resident::{self, Log, Mode, Setup, Signal};
 
 /// An environment in which this machine's buses are not found.
 fn nobody() -> Env {
@@ -389,6 +389,10 @@ impl Resident {
 
     /// One that asks the bus at this address for the link.
     fn on(home: &Home, bus: &str) -> Self {
+        Self::with(home, bus, Log::default())
+    }
+
+    fn with(home: &Home, bus: &str, log: Log) -> Self {
         let paths = AgentPaths::new(Some(home.path()), &nobody()).unwrap();
         let sources = Sources::new().usual_file(&paths.config);
         let stop = CancellationToken::new();
@@ -402,6 +406,7 @@ impl Resident {
             mode: Mode::Stay,
             link: crate::link::Sources { bus: Some(bus.to_owned()) },
             signals: signalled,
+            log,
         };
         let (ready, is_ready) = std::sync::mpsc::channel();
         let task = std::thread::spawn(move || {
@@ -674,6 +679,74 @@ fn a_dial_program_that_fails_hangs_or_connects_to_nothing_is_told_once_and_the_n
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains("modem") && told[0].contains(why), "{told:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_was_told_of_a_dial_program_is_not_told_again_by_the_next_agent() {
+    let dialling = Dialling::start(Home::of("ann"), "echo no carrier; exit 3", "10s");
+    dialling.lines(2);
+    while dialling.home.rows(&["inbox"]).is_empty() {}
+    dialling.agent.end().unwrap();
+    let told = dialling.home.rows(&["inbox"]);
+    let id = told[0]["id"].as_str().unwrap().to_owned();
+    let ran = dialling.home.run(&["inbox", "--mark-read"]);
+    assert!(ran.out.contains("no carrier"), "{ran:?}");
+    let again = Dialling { agent: Resident::start(&dialling.home), ..dialling };
+    let status = again.home.one(&["status"]);
+    assert!(status["trouble"].to_string().contains("no carrier"), "from the beginning: {status}");
+    again.lines(6);
+    assert_eq!(again.home.rows(&["inbox"]).last().unwrap()["id"], id.as_str());
+    std::fs::write(again.home.path().join("agent.toml"), "log = \"off\"\n").unwrap();
+    again.agent.signals.blocking_send(Signal::Reload).unwrap();
+    while again.home.one(&["status"])["trouble"] != serde_json::json!([]) {}
+    again.agent.end().unwrap();
+    drop(again.home);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hangup_program_that_is_not_there_or_hangs_is_told_once_because_the_link_may_still_be_up() {
+    let cases = [
+        ("[\"/nonexistent/poff\"]", "could not be started"),
+        ("[\"sleep\", \"600\"]", "longer than 1 s"),
+        ("[\"sh\", \"-c\", \"echo busy; exit 4\"]", "busy"),
+    ];
+    for (hangup, why) in cases {
+        let relay = Polite::start();
+        let home = home_at(&relay);
+        let rule = format!(
+            "log = \"off\"\n[[connect]]\nname = \"modem\"\nevery = \"1s\"\nhangup_timeout = \"1s\"\n\
+            hangup = {hangup}\n"
+        );
+        std::fs::write(home.path().join("agent.toml"), rule).unwrap();
+        let agent = Resident::start(&home);
+        (0..3).for_each(|_| _ = relay.next());
+        let trouble = home.one(&["status"])["trouble"].to_string();
+        assert!(trouble.contains(why) && trouble.contains("may still be up"), "{trouble}");
+        agent.end().unwrap();
+        let told = home.rows(&["inbox"]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0]["text"].as_str().unwrap().contains(why), "{told:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hangup_program_that_finds_nothing_to_hang_up_is_no_matter() {
+    let dialling = Dialling::start(Home::of("ann"), "exit 3", "10s");
+    dialling.lines(1);
+    dialling.agent.end().unwrap();
+    let rule = "log = \"off\"\n[[connect]]\nname = \"modem\"\nevery = \"1s\"\ndial = [\"true\"]\n\
+        dial_timeout = \"1s\"\nhangup = [\"false\"]\n";
+    let home = Home::of("bob");
+    std::fs::write(home.path().join("agent.toml"), rule).unwrap();
+    let agent = Resident::start(&home);
+    while home.rows(&["inbox"]).is_empty() {}
+    agent.end().unwrap();
+    let told = home.rows(&["inbox"]);
+    assert_eq!(told.len(), 1, "that nobody answered: {told:?}");
+    assert!(!told[0]["text"].as_str().unwrap().contains("may still be up"), "{told:?}");
 }
 
 #[cfg(unix)]

@@ -104,6 +104,12 @@ impl Planner {
         self.gap = true;
     }
 
+    /// The cards that stand on the desktop, each with what it tells of.
+    pub(crate) fn standing(&self) -> Vec<(Key, Vec<NewsId>)> {
+        let ids = |news: &Vec<News>| news.iter().map(|one| one.id.clone()).collect();
+        self.open.iter().map(|(key, news)| (key.clone(), ids(news))).collect()
+    }
+
     /// Where a click on it leads.
     pub(crate) fn place(&self, key: &Key) -> Place {
         self.open.get(key).map(|news| Place::of(news)).unwrap_or_default()
@@ -173,11 +179,13 @@ impl Planner {
 
     /// Whether its source and priority are to be shown at all.
     fn is_wanted(&self, news: &News) -> bool {
-        let conversation = news.conversation.map(|id| id.to_string()).unwrap_or_default();
+        // A rule may have been written before two conversations were found to be one.
+        let ids: Vec<String> =
+            news.conversation.iter().chain(&news.also).map(ToString::to_string).collect();
         let is_theirs = matches!(news.kind, NewsKind::Message | NewsKind::Request);
         let rule = self.settings.source.iter().find(|rule| {
             (is_theirs && !rule.person.is_empty() && rule.person == news.from)
-                || (!rule.conversation.is_empty() && rule.conversation == conversation)
+                || ids.contains(&rule.conversation)
         });
         match rule.map_or(self.settings.min_priority, |rule| rule.min_priority) {
             MinPriority::Ordinary => true,

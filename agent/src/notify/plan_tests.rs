@@ -26,6 +26,7 @@ fn message(id: i64, conversation: i64, text: &str) -> News {
         from: format!("person{conversation}"),
         text: text.to_owned(),
         urgent: false,
+        also: Vec::new(),
     }
 }
 
@@ -200,6 +201,20 @@ fn a_source_may_be_muted_or_heard_only_when_urgent() {
     let told: BTreeSet<NewsId> = plan.show.iter().flat_map(|card| card.fresh.clone()).collect();
     assert_eq!(told, BTreeSet::from([2, 4].map(|id| NewsId::Message(MessageId(id)))));
     assert_eq!(plan.passed_over.len(), 3);
+}
+
+#[test]
+fn a_rule_for_a_conversation_holds_after_it_was_found_to_be_another_one() {
+    let rule = Source {
+        conversation: "c7".to_owned(),
+        min_priority: MinPriority::Never,
+        ..Source::default()
+    };
+    let mut desk = Desk::caught_up(Notify { source: vec![rule], ..Notify::default() });
+    let merged = News { also: vec![ConversationId(7)], ..message(1, 2, "a") };
+    let plan = desk.look(NOON, &[merged, message(2, 3, "b")], |_| true);
+    assert_eq!(plan.passed_over, [NewsId::Message(MessageId(1))]);
+    assert_eq!(plan.show.len(), 1);
 }
 
 #[test]

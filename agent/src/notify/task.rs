@@ -11,6 +11,7 @@ use tokio::{
     task::spawn_blocking,
     time::{Instant, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
@@ -70,11 +71,13 @@ impl Task {
         }
     }
 
-    pub(super) async fn run(mut self) {
+    /// Until the store is gone or `stop`; then what stands on the desktop is taken away.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
         self.look().await;
         loop {
             let nap = self.nap();
             tokio::select! {
+                () = stop.cancelled() => return self.clear().await,
                 change = self.changes.recv() => match change {
                     Ok(change) => self.heard(change),
                     Err(RecvError::Lagged(_)) => self.stir(),
@@ -83,6 +86,23 @@ impl Task {
                 sign = self.desktop.next() => self.signed(sign).await,
                 () = sleep_until(nap.unwrap_or_else(Instant::now)), if nap.is_some() => {
                     self.look().await;
+                }
+            }
+        }
+    }
+
+    /// Takes away what nobody would answer for any more: a button or a click on it would do nothing. What nobody has looked
+    /// at yet is news for the next agent.
+    async fn clear(mut self) {
+        for (key, ids) in self.planner.standing() {
+            if self.desktop.close(&key).await {
+                let store = self.store.clone();
+                let noted = spawn_blocking(move || store.note_untold(&ids)).await;
+                if let Ok(Err(err)) = noted {
+                    warn!(
+                        error = &err as &dyn Error,
+                        "what is to be told again could not be noted"
+                    );
                 }
             }
         }
@@ -222,7 +242,10 @@ impl Task {
                 }
             }
             Sign::Answered { .. } => {}
-            Sign::Closed { key } => self.planner.closed(&key),
+            Sign::Closed { key } => {
+                debug!(?key, "closed");
+                self.planner.closed(&key);
+            }
             Sign::Changed { is_there } => {
                 self.planner.desktop_is_empty();
                 self.planner.missed();

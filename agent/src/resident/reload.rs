@@ -58,11 +58,15 @@ impl Resident {
         if let Some(hooks) = &self.hooks {
             hooks.change(settings.clone());
         }
+        if old.log != settings.log {
+            self.log.set(&settings.log);
+        }
         self.change_rules(&old);
         if old.notify != settings.notify {
-            // What it shows now stays where it is.
-            drop(self.notifier.take());
-            self.notifier = Some(Notifier::start(&self.store, settings.clone()));
+            self.notifier = Some(match self.notifier.take() {
+                Some(notifier) => notifier.change(&self.store, settings.clone()),
+                None => Notifier::start(&self.store, settings.clone()),
+            });
         }
         let holds = self.schedule.live_rule(&self.line());
         let holds = holds.and_then(|rule| settings.connect.get(rule).cloned());
@@ -71,9 +75,7 @@ impl Resident {
         if held != holds || !same_way || old.account != settings.account {
             self.let_go_of_line();
         }
-        let labels = settings.connect.iter().enumerate();
-        let labels: Vec<_> = labels.map(|(index, rule)| rule.label(index)).collect();
-        self.trouble.keep_rules(&labels);
+        self.trouble.keep_rules(&settings.connect);
     }
 
     fn change_rules(&mut self, old: &AgentSettings) {

@@ -5,7 +5,7 @@ use std::io;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Signals that wait to be looked at; the same ones again are one.
+/// Signals that wait to be looked at.
 const WAITING_MAX: usize = 4;
 
 /// What a signal asks for, beside ending.
@@ -26,6 +26,16 @@ pub fn listen(stop: CancellationToken) -> io::Result<mpsc::Receiver<Signal>> {
     let (tell, told) = mpsc::channel(WAITING_MAX);
     platform::listen(stop, tell)?;
     Ok(told)
+}
+
+/// Hands a signal on. Where so many of them wait already, one more asks for nothing new; wishes for a visit never take the
+/// place that a reload needs.
+#[cfg_attr(not(unix), allow(dead_code, reason = "there are no such signals"))]
+fn hand_on(tell: &mpsc::Sender<Signal>, signal: Signal) {
+    if signal == Signal::Reload || WAITING_MAX / 2 < tell.capacity() {
+        // Full of reloads: the first of them reads what there is by then.
+        let _ = tell.try_send(signal);
+    }
 }
 
 #[cfg(unix)]
@@ -54,8 +64,7 @@ mod platform {
                     _ = user.recv() => Some(Signal::Sync),
                 };
                 match asked {
-                    // Where so many wait already, one more asks for nothing new.
-                    Some(signal) => _ = tell.try_send(signal),
+                    Some(signal) => super::hand_on(&tell, signal),
                     None => stop.cancel(),
                 }
             }
@@ -81,5 +90,22 @@ mod platform {
             }
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_visits_are_wished_for_a_reload_is_heard() {
+        let (tell, mut told) = mpsc::channel(WAITING_MAX);
+        for _ in 0..10 {
+            hand_on(&tell, Signal::Sync);
+        }
+        hand_on(&tell, Signal::Reload);
+        let heard: Vec<_> = std::iter::from_fn(|| told.try_recv().ok()).collect();
+        assert_eq!(heard.last(), Some(&Signal::Reload), "{heard:?}");
+        assert!(heard.contains(&Signal::Sync));
     }
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use config::agent::Rule;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
+use tracing::warn;
 
 use crate::{
+    store::Store,
     sync::OutcomeKind,
     visit::{Call, Report},
 };
@@ -13,9 +16,15 @@ use crate::{
 /// What is no rule's matter stands under these names.
 const LINK: &str = "this link";
 const SETTINGS: &str = "settings";
+/// Where it comes from, as the store keeps it: a rule's calls, its hanging up, a login page.
+const RULE: &str = "rule:";
+const HANGUP: &str = "hangup:";
+const PORTAL: &str = "portal";
 /// What can be done about it.
 const DIAL_REMEDY: &str =
     "Run the dial program by hand; the agent's log says what it printed (log = \"info\").";
+const HANGUP_REMEDY: &str =
+    "Run the hangup program by hand; the agent's log says what it printed (log = \"info\").";
 const LINE_REMEDY: &str =
     "A rule with every = \"1m\" in place of live = true does without a line that is held.";
 const LINK_REMEDY: &str = "Open any page in a browser on this link and log in.";
@@ -32,23 +41,58 @@ pub(super) struct Why {
     pub(super) remedy: &'static str,
 }
 
-/// What does not work, by what it is about.
-#[derive(Debug, Default)]
-pub(super) struct Trouble(BTreeMap<String, Why>);
+/// What does not work, by what it is about. It is kept in the store, so that an agent that is started again knows what the
+/// user was told.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    store: Store,
+    known: BTreeMap<String, Why>,
+}
 
 impl Trouble {
+    /// What did not work when the agent ended, as far as it is about these rules or a link.
+    pub(super) fn of(store: &Store, rules: &[Rule]) -> Self {
+        let mut trouble = Self { store: store.clone(), known: BTreeMap::new() };
+        let kept = store.reader().troubles().unwrap_or_else(|err| {
+            warn!(error = %err, "what did not work cannot be read");
+            Vec::new()
+        });
+        for kept in kept {
+            let source = kept.source;
+            let Some((about, remedy)) = meaning(&source, rules) else { continue };
+            trouble.known.insert(source, Why { about, words: kept.words, remedy });
+        }
+        trouble
+    }
+
     /// Takes note of how a call went; gives the reason when the user has to be told of it.
     pub(super) fn note(&mut self, call: &Call, report: &Report) -> Option<String> {
+        let source = format!("{RULE}{}", call.rule);
         match &report.trouble {
             Some(why) => {
                 let remedy = if call.dial.is_empty() { LINE_REMEDY } else { DIAL_REMEDY };
-                self.add(&call.rule, why, remedy).then(|| why.clone())
+                self.add(&source, &call.rule, why, remedy).then(|| why.clone())
             }
             None => {
                 let kind = report.outcome.outcome;
                 if !matches!(kind, OutcomeKind::NoLink | OutcomeKind::NotNow) {
-                    self.0.remove(&call.rule);
+                    self.remove(&source);
                 }
+                None
+            }
+        }
+    }
+
+    /// The same of how hanging up went.
+    pub(super) fn note_hangup(&mut self, call: &Call, report: &Report) -> Option<String> {
+        let source = format!("{HANGUP}{}", call.rule);
+        match report.hangup.as_ref()? {
+            Err(why) => {
+                let words = format!("{why}: the link may still be up");
+                self.add(&source, &call.rule, &words, HANGUP_REMEDY).then_some(words)
+            }
+            Ok(()) => {
+                self.remove(&source);
                 None
             }
         }
@@ -56,40 +100,90 @@ impl Trouble {
 
     /// A login page stands before the relay; whether that is new.
     pub(super) fn portal(&mut self, words: &str) -> bool {
-        self.add(LINK, words, LINK_REMEDY)
+        self.add(PORTAL, LINK, words, LINK_REMEDY)
     }
 
     pub(super) fn portal_is_gone(&mut self) {
-        self.0.remove(LINK);
+        self.remove(PORTAL);
     }
 
-    /// The settings were read again: `wrong` says what is wrong with them.
+    /// The settings were read again: `wrong` says what is wrong with them. Not kept: by wrong settings no agent starts.
     pub(super) fn settings(&mut self, wrong: Option<&str>) {
-        match wrong {
-            Some(words) => _ = self.add(SETTINGS, words, SETTINGS_REMEDY),
-            None => _ = self.0.remove(SETTINGS),
+        let why = wrong.map(|words| Why {
+            about: SETTINGS.to_owned(),
+            words: words.to_owned(),
+            remedy: SETTINGS_REMEDY,
+        });
+        match why {
+            Some(why) => _ = self.known.insert(SETTINGS.to_owned(), why),
+            None => _ = self.known.remove(SETTINGS),
         }
     }
 
     /// Forgets the rules that there are no more.
-    pub(super) fn keep_rules(&mut self, labels: &[String]) {
-        self.0.retain(|about, _| about == LINK || about == SETTINGS || labels.contains(about));
+    pub(super) fn keep_rules(&mut self, rules: &[Rule]) {
+        let is_gone = |source: &&String| *source != SETTINGS && meaning(source, rules).is_none();
+        let gone: Vec<_> = self.known.keys().filter(is_gone).cloned().collect();
+        gone.iter().for_each(|source| self.remove(source));
     }
 
     /// All of it, one line each.
     pub(super) fn lines(&self) -> Vec<String> {
-        self.0.values().map(|why| format!("{}: {}", why.about, why.words)).collect()
+        self.known.values().map(|why| format!("{}: {}", why.about, why.words)).collect()
     }
 
     /// All of it.
     pub(super) fn all(&self) -> Vec<&Why> {
-        self.0.values().collect()
+        self.known.values().collect()
     }
 
-    fn add(&mut self, about: &str, words: &str, remedy: &'static str) -> bool {
+    /// Gives whether the user has to be told.
+    fn add(&mut self, source: &str, about: &str, words: &str, remedy: &'static str) -> bool {
         let why = Why { about: about.to_owned(), words: words.to_owned(), remedy };
-        self.0.insert(about.to_owned(), why).is_none()
+        let before = self.known.insert(source.to_owned(), why.clone());
+        if before.as_ref() == Some(&why) {
+            return false;
+        }
+        let kept = self.store.trouble_told(source, words);
+        kept.unwrap_or_else(|err| {
+            warn!(error = %err, "what does not work could not be kept");
+            before.is_none()
+        })
     }
+
+    fn remove(&mut self, source: &str) {
+        if self.known.remove(source).is_some()
+            && let Err(err) = self.store.trouble_over(source)
+        {
+            warn!(error = %err, "that it works again could not be kept");
+        }
+    }
+}
+
+/// What a source of the store is about, and what can be done; `None` where that is over or not ours.
+fn meaning(source: &str, rules: &[Rule]) -> Option<(String, &'static str)> {
+    if source == PORTAL {
+        return Some((LINK.to_owned(), LINK_REMEDY));
+    }
+    let rule = |label: &str| {
+        let mut labelled = rules.iter().enumerate();
+        labelled.find(|(index, rule)| rule.label(*index) == label).map(|(_, rule)| rule)
+    };
+    if let Some(label) = source.strip_prefix(HANGUP) {
+        return rule(label).map(|_| (label.to_owned(), HANGUP_REMEDY));
+    }
+    let label = source.strip_prefix(RULE)?;
+    let rule = rule(label)?;
+    let remedy = if rule.dial.is_empty() { LINE_REMEDY } else { DIAL_REMEDY };
+    Some((label.to_owned(), remedy))
+}
+
+/// What the user is told where the link of a rule's call was not taken down.
+pub(super) fn hangup_words(rule: &str, why: &str) -> String {
+    format!(
+        "After a call of \"{rule}\" {why}, and cost. Take it down by hand if so. You are told once; mailboat status shows \
+        whether it still fails, and the agent's log says more."
+    )
 }
 
 /// What the user is told of a rule's call.

@@ -124,12 +124,14 @@ impl Resident {
         }
         self.answer_quotes(&outcome);
         self.note_trouble(&running.call, &report);
+        self.note_hangup(&running.call, &report);
         outcome
     }
 
     pub(super) fn tell_hooks(&self, call: &Call, report: &Report) {
         // What was not made has no end.
-        if let Some(hooks) = self.hooks.as_ref().filter(|_| report.veto.is_none()) {
+        let was_made = report.outcome.outcome != OutcomeKind::NotNow;
+        if let Some(hooks) = self.hooks.as_ref().filter(|_| was_made) {
             hooks.visit_ended(call, &report.outcome);
         }
     }
@@ -182,6 +184,12 @@ impl Resident {
         let next = self.schedule.next(self.now(), &self.line());
         let words = trouble::words(&call.rule, &why, next.map(|next| next.at), &TimeZone::system());
         self.tell_user(&words);
+    }
+
+    pub(super) fn note_hangup(&mut self, call: &Call, report: &Report) {
+        if let Some(why) = self.trouble.note_hangup(call, report) {
+            self.tell_user(&trouble::hangup_words(&call.rule, &why));
+        }
     }
 
     pub(super) fn tell_user(&self, words: &str) {

@@ -123,6 +123,18 @@ pub(crate) fn canonical(
     db.first(sql, [id], |row| row.get(0))
 }
 
+/// The ids that `id` has taken over, oldest first.
+pub(crate) fn merged_into(
+    db: &Connection,
+    id: ConversationId,
+) -> Result<Vec<ConversationId>, StoreError> {
+    let sql = "WITH RECURSIVE lost (id) AS (
+            SELECT id FROM conversation WHERE merged_into = ?1
+            UNION SELECT c.id FROM conversation c JOIN lost ON c.merged_into = lost.id)
+        SELECT id FROM lost ORDER BY id";
+    db.all(sql, [id], |row| row.get(0))
+}
+
 /// The conversation with one other account alone.
 pub(crate) fn pair_with(db: &Connection, name: &str) -> Result<Option<ConversationId>, StoreError> {
     let sql = "SELECT id FROM conversation WHERE is_pair = 1 AND peer = ?1 AND merged_into IS NULL ORDER BY id";

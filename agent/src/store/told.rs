@@ -57,6 +57,8 @@ pub struct News {
     pub text: String,
     /// Whether it was sent to go first.
     pub urgent: bool,
+    /// Further ids that its conversation went by before it was found to be the same as another.
+    pub also: Vec<ConversationId>,
 }
 
 /// What there is to tell of.
@@ -212,22 +214,26 @@ fn about(id: NewsId, conversation: Option<ConversationId>) -> News {
         from: String::new(),
         text: String::new(),
         urgent: false,
+        also: Vec::new(),
     }
 }
 
 fn name_conversations(db: &Connection, rows: &mut [News]) -> Result<(), StoreError> {
-    let mut known: HashMap<ConversationId, (ConversationId, String, bool)> = HashMap::new();
+    let mut known: HashMap<ConversationId, (ConversationId, String, bool, Vec<ConversationId>)> =
+        HashMap::new();
     for row in rows {
         let Some(id) = row.conversation else { continue };
-        let (id, title, pair) = match known.entry(id) {
+        let (id, title, pair, also) = match known.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let chat = conversations::load(db, id)?;
                 let title = conversations::addressee(db, &chat)?;
-                new.insert((chat.id, title, chat.is_pair))
+                let also = conversations::merged_into(db, chat.id)?;
+                new.insert((chat.id, title, chat.is_pair, also))
             }
         };
         (row.conversation, row.title, row.pair) = (Some(*id), title.clone(), *pair);
+        row.also.clone_from(also);
     }
     Ok(())
 }
@@ -238,20 +244,29 @@ impl Store {
     /// # Errors
     /// What SQLite and the disk say.
     pub fn note_told(&self, ids: &[NewsId]) -> Result<(), StoreError> {
+        self.set_told(ids, true)
+    }
+
+    /// Notes that what told the user of these was taken away before anybody looked: they are to be told of again.
+    ///
+    /// # Errors
+    /// What SQLite and the disk say.
+    pub fn note_untold(&self, ids: &[NewsId]) -> Result<(), StoreError> {
+        self.set_told(ids, false)
+    }
+
+    fn set_told(&self, ids: &[NewsId], is_told: bool) -> Result<(), StoreError> {
+        let set = |table: &str, key: &str| {
+            format!("UPDATE {table} SET is_told = ?2 WHERE {key} = ?1 AND is_told <> ?2")
+        };
         self.write(|tx| {
             for id in ids {
                 match id {
-                    NewsId::Message(id) => tx.run(
-                        "UPDATE message SET is_told = 1 WHERE id = ?1 AND is_told = 0",
-                        [id],
-                    )?,
-                    NewsId::Item(id) => {
-                        tx.run("UPDATE item SET is_told = 1 WHERE id = ?1 AND is_told = 0", [id])?
+                    NewsId::Message(id) => tx.run(&set("message", "id"), params![id, is_told])?,
+                    NewsId::Item(id) => tx.run(&set("item", "id"), params![id, is_told])?,
+                    NewsId::Trouble(source) => {
+                        tx.run(&set("trouble", "source"), params![source, is_told])?
                     }
-                    NewsId::Trouble(source) => tx.run(
-                        "UPDATE trouble SET is_told = 1 WHERE source = ?1 AND is_told = 0",
-                        [source],
-                    )?,
                 };
             }
             Ok(())
@@ -265,6 +280,21 @@ impl Store {
     /// What SQLite and the disk say.
     pub fn trouble(&self, source: &str, words: &str) -> Result<(), StoreError> {
         self.write(|tx| tx.trouble(source, words))
+    }
+
+    /// The same where the user is told in another way: what does not work is kept, also over a restart. Gives whether it
+    /// was not known before.
+    ///
+    /// # Errors
+    /// What SQLite and the disk say.
+    pub fn trouble_told(&self, source: &str, words: &str) -> Result<bool, StoreError> {
+        self.write(|tx| {
+            let known =
+                tx.first("SELECT 1 FROM trouble WHERE source = ?1", [source], |_| Ok(()))?;
+            tx.trouble(source, words)?;
+            tx.run("UPDATE trouble SET is_told = 1 WHERE source = ?1 AND is_told = 0", [source])?;
+            Ok(known.is_none())
+        })
     }
 
     /// Notes that it works again.

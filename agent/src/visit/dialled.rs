@@ -44,15 +44,26 @@ impl Dialled {
         (dialled, outcome)
     }
 
-    /// Takes it down. `outcome` is told to the program. Nothing stops this but its own time limit.
-    pub(super) async fn hang_up(mut self, outcome: &str) {
+    /// Takes it down. `outcome` is told to the program. Nothing stops this but its own time limit. Gives what is wrong where
+    /// the link may still be up: a program that fails only says so of a link that `was_up` to the end of the visit.
+    pub(super) async fn hang_up(
+        mut self,
+        outcome: &str,
+        was_up: bool,
+    ) -> Option<Result<(), String>> {
         let hangup = std::mem::take(&mut self.hangup);
         if hangup.is_empty() {
-            return;
+            return None;
         }
         self.env.push(("MAILBOAT_OUTCOME", outcome.to_owned()));
-        // What went wrong is in the log; there is nothing to be done about it.
-        let _ = program::run(&hangup, &self.env, "", self.limit, &CancellationToken::new()).await;
+        let never = CancellationToken::new();
+        match program::run(&hangup, &self.env, "", self.limit, &never).await {
+            Ok(_) => Some(Ok(())),
+            Err(unwell) if unwell.code.is_none() || was_up => {
+                Some(Err(format!("the hangup program {} {}", hangup[0], unwell.words)))
+            }
+            Err(_) => None,
+        }
     }
 }
 

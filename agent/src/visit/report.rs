@@ -4,7 +4,7 @@ use crate::{
     link::LinkError,
     schedule::{Cost, Ending},
     store::Waiting,
-    sync::{Ended, Outcome, OutcomeKind, SyncError},
+    sync::{Ended, Outcome, OutcomeKind, STOPPED, SyncError},
 };
 
 /// What a visit came to.
@@ -19,6 +19,9 @@ pub(crate) struct Report {
     /// What its own link could not be used for, in words for the user: the dial program failed, or nobody answered
     /// behind it. `None` where that went well, or there is no such program.
     pub(crate) trouble: Option<String>,
+    /// How the program that takes the link down went: what is wrong, in words; `None` where none was run, or where nobody
+    /// knows what its failure means, because there may have been no link any more.
+    pub(crate) hangup: Option<Result<(), String>>,
     /// Somebody else answered, who wants a login first: what was found, in words.
     pub(crate) portal: Option<String>,
     /// The call was not made: the user's program said why.
@@ -33,7 +36,7 @@ impl Report {
     }
 
     pub(super) fn of(outcome: Outcome, ending: Ending, cost: Cost) -> Self {
-        Self { outcome, ending, cost, trouble: None, portal: None, veto: None }
+        Self { outcome, ending, cost, trouble: None, hangup: None, portal: None, veto: None }
     }
 
     /// Of a call that was not made. `held` is what waits at the relay.
@@ -41,6 +44,12 @@ impl Report {
         let outcome = Outcome { outcome: OutcomeKind::NotNow, held, ..Self::broken().outcome };
         let outcome = Outcome { words: words.clone(), ..outcome };
         Self { veto: Some(words), ..Self::of(outcome, Ending::NotNow, Cost::default()) }
+    }
+
+    /// Of a call that was stopped before it was made. `held` is what waits at the relay.
+    pub(super) fn stopped(held: Waiting) -> Self {
+        let report = Self::not_now(STOPPED.to_owned(), held);
+        Self { veto: None, ending: Ending::Bounded, ..report }
     }
 
     /// Of a visit that panicked: a fault of ours, but not the end of the agent.

@@ -71,6 +71,22 @@ fn settings_that_are_read_again_hold_at_once_and_wrong_ones_leave_the_old() {
 }
 
 #[test]
+fn settings_that_are_read_again_change_the_log() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, "");
+    let (tell, told) = mpsc::channel();
+    let log = Log::new(move |filter| tell.send(filter.to_owned()).unwrap());
+    let agent = Resident::with(&home, "unix:path=/nonexistent", log);
+    order(&home, &Order::Reload).unwrap();
+    assert!(told.try_recv().is_err(), "it is as it was");
+    std::fs::write(home.path().join("agent.toml"), "log = \"agent=debug\"\n").unwrap();
+    order(&home, &Order::Reload).unwrap();
+    assert_eq!(told.try_recv().unwrap(), "agent=debug");
+    agent.end().unwrap();
+}
+
+#[test]
 fn a_reload_drops_no_line_that_its_rule_still_holds() {
     let relay = Polite::start();
     let home = home_at(&relay);
@@ -211,6 +227,39 @@ fn a_visit_is_stopped_by_an_order_and_the_agent_goes_on() {
     assert_eq!(dialling.home.one(&["status"])["agent"], true);
     dialling.agent.end().unwrap();
     drop(dialling.home);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_call_that_was_stopped_while_it_dialled_is_no_failure_and_not_made_again_at_once() {
+    let home = Home::of("ann");
+    let dial = "[[connect]]\nname = \"modem\"\nevery = \"1h\"\ndial = [\"sleep\", \"600\"]\n";
+    settings(&home, dial);
+    let agent = Resident::start(&home);
+    wait(|| (home.one(&["status"])["link"] == "calling").then_some(()));
+    assert_eq!(order(&home, &Order::Stop).unwrap()["stopped"], true);
+    let status = wait(|| Some(home.one(&["status"])).filter(|status| status["link"] != "calling"));
+    assert_eq!(status["trouble"], serde_json::json!([]));
+    let next: Timestamp = status["next_call"].as_str().unwrap().parse().unwrap();
+    assert!(Timestamp::now().as_second() + 3_000 < next.as_second(), "{status}");
+    assert!(home.rows(&["inbox"]).is_empty(), "who stopped it need not be told");
+    agent.end().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_call_that_was_stopped_while_its_program_was_asked_is_no_word_of_that_program() {
+    let home = Home::of("ann");
+    let hook = "[[connect]]\nevery = \"1h\"\n[hooks]\nbefore_connect = [\"sleep\", \"600\"]\ntimeout = \"1h\"\n";
+    settings(&home, hook);
+    let agent = Resident::start(&home);
+    wait(|| (home.one(&["status"])["link"] == "calling").then_some(()));
+    assert_eq!(order(&home, &Order::Stop).unwrap()["stopped"], true);
+    let status = wait(|| Some(home.one(&["status"])).filter(|status| status["link"] != "calling"));
+    assert!(status["not_now"].is_null(), "{status}");
+    let next: Timestamp = status["next_call"].as_str().unwrap().parse().unwrap();
+    assert!(Timestamp::now().as_second() + 3_000 < next.as_second(), "{status}");
+    agent.end().unwrap();
 }
 
 /// Something that answers every request as a hotspot does; gives how often it was asked so far.

@@ -48,8 +48,9 @@ impl Desktop {
 
     /// There is no way to take one away: it is forgotten only.
     #[expect(clippy::unused_async, reason = "other platforms have to ask")]
-    pub(in crate::notify) async fn close(&mut self, key: &Key) {
+    pub(in crate::notify) async fn close(&mut self, key: &Key) -> bool {
         self.shown.remove(key);
+        false
     }
 
     /// Nothing is told of what the user does.

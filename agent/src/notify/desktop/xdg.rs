@@ -124,14 +124,13 @@ impl Desktop {
         Ok(())
     }
 
-    /// Takes it away, if it is still there.
-    pub(in crate::notify) async fn close(&mut self, key: &Key) {
-        let Some(id) = self.number(key) else { return };
+    /// Takes it away, if it is still there. Gives whether the service did.
+    pub(in crate::notify) async fn close(&mut self, key: &Key) -> bool {
+        let Some(id) = self.number(key) else { return false };
         self.shown.remove(&id);
-        if let Some(bus) = &self.bus {
-            // It may have gone by itself meanwhile.
-            let _ = within(bus.service.close_notification(id)).await;
-        }
+        let Some(bus) = &self.bus else { return false };
+        // It may have gone by itself meanwhile.
+        within(bus.service.close_notification(id)).await.is_ok()
     }
 
     /// Waits for what the user does or becomes of the service; for ever while there is no connection. Dropping the future

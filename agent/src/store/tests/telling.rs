@@ -39,6 +39,47 @@ fn what_came_is_told_once_also_after_the_store_was_opened_again() {
 }
 
 #[test]
+fn what_was_taken_off_the_desktop_before_anybody_looked_is_news_again_unless_it_was_read() {
+    let (mut bench, _) = Bench::with_bob();
+    bench.deliver(vec![bob_says(1, 11, "one"), bob_says(2, 12, "two")]);
+    bench.store.trouble("dial:gsm", "no modem").unwrap();
+    let ids = tell_all(&bench);
+    let NewsId::Message(one) = ids[0] else { panic!("{ids:?}") };
+    bench.store.mark_read(&[one]).unwrap();
+    bench.store.note_untold(&ids).unwrap();
+    let bench = bench.reopen();
+    let words: Vec<_> = untold(&bench).into_iter().map(|(_, words)| words).collect();
+    assert_eq!(words, ["two", "no modem"]);
+}
+
+#[test]
+fn news_of_a_conversation_names_the_ids_that_it_had_before() {
+    let (mut bench, bob) = Bench::with_bob();
+    let sql = "INSERT INTO conversation (merged_into, is_pair, created_at) VALUES (?1, 1, 0)";
+    let db = Connection::open(bench.dir.path().join("store.db")).unwrap();
+    db.execute(sql, [bob]).unwrap();
+    let second = ConversationId(db.last_insert_rowid());
+    db.execute(sql, [second]).unwrap();
+    let third = ConversationId(db.last_insert_rowid());
+    bench.deliver(vec![bob_says(1, 11, "one")]);
+    let news = bench.store.reader().untold().unwrap();
+    assert_eq!((news[0].conversation, &news[0].also), (Some(bob), &vec![second, third]));
+}
+
+#[test]
+fn trouble_that_is_told_otherwise_is_no_news_and_is_known_again_after_a_restart() {
+    let bench = Bench::new();
+    assert!(bench.store.trouble_told("rule:gsm", "no modem").unwrap());
+    assert!(untold(&bench).is_empty());
+    let bench = bench.reopen();
+    assert!(!bench.store.trouble_told("rule:gsm", "still none").unwrap());
+    assert!(untold(&bench).is_empty());
+    assert_eq!(bench.store.reader().troubles().unwrap()[0].words, "still none");
+    bench.store.trouble_over("rule:gsm").unwrap();
+    assert!(bench.store.trouble_told("rule:gsm", "again none").unwrap());
+}
+
+#[test]
 fn what_was_read_here_or_elsewhere_or_deleted_is_no_news() {
     let (mut bench, _) = Bench::with_bob();
     bench.deliver((1..=3).map(|n| bob_says(n, 10 + n, &format!("{n}"))).collect());
