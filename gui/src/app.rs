@@ -1,0 +1,291 @@
+//! The program: its windows, what they show, and what goes from one to another.
+
+use std::collections::BTreeMap;
+
+use agent::store::ConversationId;
+use iced::{
+    Event, Length, Size, Subscription, Task, Theme, event, keyboard,
+    keyboard::key::Named,
+    system,
+    theme::Mode,
+    widget::{container, row, rule},
+    window,
+};
+
+use crate::{
+    desk::{self, Desk},
+    door::{Door, News},
+    screen::{
+        Cx,
+        chat::{self, Chat},
+        portal::{self, Portal},
+    },
+    theme::{self, styles},
+    widget::{
+        Element,
+        focus::{self, Way},
+    },
+    words::Words,
+};
+
+/// From this width on the portal has the conversation beside its list.
+const WIDE: f32 = 900.0;
+/// Width of the list then.
+const LIST: f32 = 360.0;
+
+/// What a window shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The portal.
+    Portal,
+    /// One conversation.
+    Chat(ConversationId),
+}
+
+#[derive(Debug)]
+struct Window {
+    place: Place,
+    size: Size,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct App {
+    door: Door,
+    desk: Desk,
+    words: Words,
+    clock: fn() -> i64,
+    mode: Mode,
+    windows: BTreeMap<window::Id, Window>,
+    portal: Portal,
+    /// Conversations that are shown somewhere.
+    chats: BTreeMap<ConversationId, Chat>,
+    /// The one in the portal itself.
+    beside: Option<ConversationId>,
+}
+
+/// Everything that happens.
+#[derive(Clone, Debug)]
+pub(crate) enum Message {
+    Desk(desk::Message),
+    Portal(portal::Message),
+    Chat(ConversationId, chat::Message),
+    WindowOpened(window::Id, Size),
+    WindowClosed(window::Id),
+    WindowResized(window::Id, Size),
+    SystemTheme(Mode),
+    Key(window::Id, Key),
+}
+
+/// A key that no widget took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Tab(Way),
+    Escape,
+    Quit,
+}
+
+impl App {
+    /// The program with the portal open.
+    pub(crate) fn new(door: Door, words: Words, clock: fn() -> i64) -> (Self, Task<Message>) {
+        let (desk, read) = Desk::new(&door);
+        let mut app = Self {
+            door,
+            desk,
+            words,
+            clock,
+            mode: Mode::None,
+            windows: BTreeMap::new(),
+            portal: Portal::default(),
+            chats: BTreeMap::new(),
+            beside: None,
+        };
+        let open = app.open(Place::Portal, theme_size());
+        let mode = system::theme().map(Message::SystemTheme);
+        (app, Task::batch([read.map(Message::Desk), open, mode]))
+    }
+
+    fn open(&mut self, place: Place, size: Size) -> Task<Message> {
+        let settings = window::Settings {
+            size,
+            min_size: Some(Size::new(320.0, 400.0)),
+            ..window::Settings::default()
+        };
+        let (id, opened) = window::open(settings);
+        self.windows.insert(id, Window { place, size });
+        opened.discard()
+    }
+
+    pub(crate) fn update(&mut self, message: Message) -> Task<Message> {
+        match message {
+            Message::Desk(message) => self.desk_moved(message),
+            Message::Portal(message) => match self.portal.update(message) {
+                portal::Action::Open(id) => self.show(id),
+            },
+            Message::Chat(id, message) => match self.chats.get_mut(&id) {
+                Some(chat) => {
+                    chat.update(message, &self.door).map(move |message| Message::Chat(id, message))
+                }
+                None => Task::none(),
+            },
+            Message::WindowOpened(id, size) | Message::WindowResized(id, size) => {
+                if let Some(window) = self.windows.get_mut(&id) {
+                    window.size = size;
+                }
+                Task::none()
+            }
+            Message::WindowClosed(id) => self.closed(id),
+            Message::SystemTheme(mode) => {
+                self.mode = mode;
+                Task::none()
+            }
+            Message::Key(window, key) => self.key(window, key),
+        }
+    }
+
+    fn desk_moved(&mut self, message: desk::Message) -> Task<Message> {
+        let has_changed =
+            matches!(message, desk::Message::Heard(News::Changed | News::Visit { .. }));
+        let mut tasks = vec![self.desk.update(message, &self.door).map(Message::Desk)];
+        if has_changed {
+            let read = |(id, chat): (&ConversationId, &Chat)| {
+                let id = *id;
+                chat.read(&self.door).map(move |message| Message::Chat(id, message))
+            };
+            tasks.extend(self.chats.iter().map(read));
+        }
+        Task::batch(tasks)
+    }
+
+    /// Shows a conversation: beside the list, or in the portal in place of it.
+    fn show(&mut self, id: ConversationId) -> Task<Message> {
+        self.beside = Some(id);
+        if self.chats.contains_key(&id) {
+            return Task::none();
+        }
+        let (chat, read) = Chat::new(id, &self.door);
+        self.chats.insert(id, chat);
+        read.map(move |message| Message::Chat(id, message))
+    }
+
+    fn closed(&mut self, id: window::Id) -> Task<Message> {
+        let Some(window) = self.windows.remove(&id) else { return Task::none() };
+        if let Place::Chat(id) = window.place
+            && self.beside != Some(id)
+        {
+            self.chats.remove(&id);
+        }
+        // Without a window there is nothing that anybody could do with it: the agent goes on alone.
+        if self.windows.is_empty() { iced::exit() } else { Task::none() }
+    }
+
+    fn key(&mut self, window: window::Id, key: Key) -> Task<Message> {
+        match key {
+            Key::Tab(way) => focus::go(window, way),
+            Key::Escape => {
+                self.beside = None;
+                Task::none()
+            }
+            Key::Quit => iced::exit(),
+        }
+    }
+
+    fn cx(&self, width: f32) -> Cx<'_> {
+        Cx { words: &self.words, desk: &self.desk, now: (self.clock)(), width }
+    }
+
+    pub(crate) fn view(&self, id: window::Id) -> Element<'_, Message> {
+        let Some(window) = self.windows.get(&id) else { return container("").into() };
+        let shown = self.place(window.place, window.size.width);
+        container(shown)
+            .id(focus::scope(id))
+            .style(styles::ground)
+            .width(Length::Fill)
+            .height(Length::Fill)
+            .into()
+    }
+
+    /// What a place looks like in a window of this width.
+    pub(crate) fn place(&self, place: Place, width: f32) -> Element<'_, Message> {
+        let cx = self.cx(width);
+        let chat = |id: ConversationId, width: f32| {
+            let chat = self.chats.get(&id)?;
+            Some(chat.view(self.cx(width)).map(move |message| Message::Chat(id, message)))
+        };
+        let beside = match place {
+            Place::Chat(id) => return chat(id, width).unwrap_or_else(|| container("").into()),
+            Place::Portal => self.beside,
+        };
+        if width < WIDE {
+            if let Some(shown) = beside.and_then(|id| chat(id, width)) {
+                return shown;
+            }
+            return self.portal.view(cx).map(Message::Portal);
+        }
+        let list = container(self.portal.view(self.cx(LIST)).map(Message::Portal)).width(LIST);
+        let shown =
+            beside.and_then(|id| chat(id, width - LIST)).unwrap_or_else(|| container("").into());
+        row![list, rule::vertical(1).style(styles::hairline), shown].into()
+    }
+
+    pub(crate) fn title(&self, id: window::Id) -> String {
+        let place = self.windows.get(&id).map(|window| window.place);
+        match place {
+            Some(Place::Chat(id)) => {
+                let conversation = self.desk.known.conversation(id);
+                conversation.map_or_else(String::new, |conversation| conversation.title.clone())
+            }
+            _ => "Mailboat".to_owned(),
+        }
+    }
+
+    pub(crate) fn theme(&self, _window: window::Id) -> Theme {
+        match self.mode {
+            Mode::Dark => theme::dark(),
+            Mode::Light | Mode::None => theme::light(),
+        }
+    }
+
+    pub(crate) fn subscription(&self) -> Subscription<Message> {
+        Subscription::batch([
+            self.door.news().map(|news| Message::Desk(desk::Message::Heard(news))),
+            event::listen_with(heard),
+            system::theme_changes().map(Message::SystemTheme),
+        ])
+    }
+}
+
+fn theme_size() -> Size {
+    Size::new(360.0, 640.0)
+}
+
+/// What the windows' own events mean.
+fn heard(event: Event, status: event::Status, window: window::Id) -> Option<Message> {
+    match event {
+        Event::Window(window::Event::Opened { size, .. }) => {
+            Some(Message::WindowOpened(window, size))
+        }
+        Event::Window(window::Event::Resized(size)) => Some(Message::WindowResized(window, size)),
+        Event::Window(window::Event::Closed) => Some(Message::WindowClosed(window)),
+        Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, .. }) => {
+            let key = shortcut(&key, modifiers, status)?;
+            Some(Message::Key(window, key))
+        }
+        _ => None,
+    }
+}
+
+fn shortcut(
+    key: &keyboard::Key,
+    modifiers: keyboard::Modifiers,
+    status: event::Status,
+) -> Option<Key> {
+    let is_free = status == event::Status::Ignored;
+    match key.as_ref() {
+        keyboard::Key::Named(Named::Tab) if modifiers.shift() => Some(Key::Tab(Way::Previous)),
+        keyboard::Key::Named(Named::Tab) => Some(Key::Tab(Way::Next)),
+        keyboard::Key::Named(Named::Escape) if is_free => Some(Key::Escape),
+        keyboard::Key::Character("q") if modifiers.command() => Some(Key::Quit),
+        _ => None,
+    }
+}

@@ -1,0 +1,240 @@
+//! How screens are tested without a display: the interface in memory, with the bundled fonts and the tests' own.
+//!
+//! `Ui` is what `iced_test::Simulator` is, with three things more: the Tab order, a scale factor, and pictures that have
+//! to lie in the tree. A picture that is missing fails the test; `MAILBOAT_SNAPSHOTS=write` writes it, and git shows it.
+
+pub(crate) mod scene;
+
+use std::{fs, io::BufWriter, path::PathBuf, time::Instant};
+
+use iced::{
+    Element, Event, Length, Pixels, Point, Settings, Size, Theme,
+    advanced::{clipboard, mouse, renderer::Headless, widget::Operation},
+    keyboard,
+    widget::container,
+    window,
+};
+use iced_test::{
+    Selector, core as iced_core,
+    core::widget::operation::Outcome,
+    runtime::{UserInterface, user_interface::Cache},
+    selector::Bounded,
+    simulator as sim,
+};
+
+use crate::{theme, widget::focus};
+
+/// Fonts for scripts that the bundled face lacks; on a person's machine the system has them.
+const FONTS: [&[u8]; 3] = [
+    include_bytes!("../fonts/test/NotoSansArabic-Regular.ttf"),
+    include_bytes!("../fonts/test/NotoSansHebrew-Regular.ttf"),
+    include_bytes!("../fonts/test/NotoSansCJK-Subset.otf"),
+];
+
+/// The size of the portal as it opens.
+pub(crate) const PORTAL: Size = Size::new(360.0, 640.0);
+/// The portal with a conversation beside the list.
+pub(crate) const WIDE: Size = Size::new(1100.0, 700.0);
+
+/// One view of one state. After an `update` it is made anew.
+pub(crate) struct Ui<'a, Message> {
+    raw: UserInterface<'a, Message, Theme, iced::Renderer>,
+    renderer: iced::Renderer,
+    cursor: mouse::Cursor,
+    size: Size,
+    scale: f32,
+    messages: Vec<Message>,
+}
+
+/// A view at the size of the portal.
+pub(crate) fn simulator<'a, Message: 'a>(view: impl Into<Element<'a, Message>>) -> Ui<'a, Message> {
+    Ui::new(PORTAL, 1.0, view)
+}
+
+impl<'a, Message: 'a> Ui<'a, Message> {
+    /// A view in a window of `size` logical pixels.
+    pub(crate) fn new(size: Size, scale: f32, view: impl Into<Element<'a, Message>>) -> Self {
+        let settings = Settings {
+            default_font: theme::BODY,
+            default_text_size: Pixels(theme::size::BODY),
+            ..Settings::default()
+        };
+        load_fonts();
+        let made =
+            iced_test::futures::futures::executor::block_on(<iced::Renderer as Headless>::new(
+                settings.default_font,
+                settings.default_text_size,
+                Some("tiny-skia"),
+            ));
+        let mut renderer = made.unwrap();
+        let root = container(view)
+            .id(scope())
+            .width(Length::Fill)
+            .height(Length::Fill)
+            .style(theme::styles::ground);
+        let raw = UserInterface::build(root, size, Cache::default(), &mut renderer);
+        let mut ui = Self {
+            raw,
+            renderer,
+            cursor: mouse::Cursor::Unavailable,
+            size,
+            scale,
+            messages: Vec::new(),
+        };
+        ui.redraw();
+        ui
+    }
+
+    /// Finds what is named, or says this text.
+    pub(crate) fn find<S>(&mut self, what: S) -> Option<S::Output>
+    where
+        S: Selector + Send,
+        S::Output: Clone + Send,
+    {
+        let mut operation = what.find();
+        self.raw
+            .operate(&self.renderer, &mut iced_core::widget::operation::black_box(&mut operation));
+        match operation.finish() {
+            Outcome::Some(found) => found,
+            _ => None,
+        }
+    }
+
+    /// Clicks it; `None` where it is not to be seen.
+    pub(crate) fn click<S>(&mut self, what: S) -> Option<()>
+    where
+        S: Selector + Send,
+        S::Output: Bounded + Clone + Send + Sync + 'static,
+    {
+        let at = self.find(what)?.visible_bounds()?.center();
+        self.click_at(at);
+        Some(())
+    }
+
+    /// Clicks there.
+    pub(crate) fn click_at(&mut self, at: Point) {
+        self.cursor = mouse::Cursor::Available(at);
+        self.simulate(sim::click());
+    }
+
+    /// Presses a key.
+    pub(crate) fn tap_key(&mut self, key: impl Into<keyboard::Key>) {
+        self.simulate(sim::tap_key(key, None));
+    }
+
+    /// Types.
+    pub(crate) fn typewrite(&mut self, text: &str) {
+        self.simulate(sim::typewrite(text));
+    }
+
+    /// Anything else that happens.
+    pub(crate) fn simulate(&mut self, events: impl IntoIterator<Item = Event>) {
+        let events: Vec<Event> = events.into_iter().collect();
+        let Self { raw, renderer, messages, cursor, .. } = self;
+        let _ = raw.update(&events, *cursor, renderer, &mut clipboard::Null, messages);
+    }
+
+    fn redraw(&mut self) {
+        self.simulate([Event::Window(window::Event::RedrawRequested(Instant::now()))]);
+    }
+
+    /// Moves the keyboard on, as Tab does.
+    pub(crate) fn tab(&mut self, way: focus::Way) {
+        let mut operation: Option<Box<dyn Operation>> = Some(Box::new(focus::step(scope(), way)));
+        while let Some(mut now) = operation.take() {
+            self.raw.operate(&self.renderer, now.as_mut());
+            if let Outcome::Chain(next) = now.finish() {
+                operation = Some(next);
+            }
+        }
+    }
+
+    /// What was said so far.
+    pub(crate) fn into_messages(self) -> Vec<Message> {
+        self.messages
+    }
+
+    /// Draws it: width, height and RGBA.
+    pub(crate) fn draw(&mut self, theme: &Theme) -> (u32, u32, Vec<u8>) {
+        self.redraw();
+        let style = iced_core::renderer::Style { text_color: theme::tokens(theme).text };
+        self.raw.draw(&mut self.renderer, theme, &style, self.cursor);
+        let pixels = |side: f32| (side * self.scale).round() as u32;
+        let size = Size::new(pixels(self.size.width), pixels(self.size.height));
+        let rgba = self.renderer.screenshot(size, self.scale, theme::tokens(theme).bg);
+        (size.width, size.height, rgba)
+    }
+}
+
+fn scope() -> iced::advanced::widget::Id {
+    iced::advanced::widget::Id::new("window")
+}
+
+/// Tab.
+pub(crate) fn focus_next<'a, Message: 'a>(ui: &mut Ui<'a, Message>) {
+    ui.tab(focus::Way::Next);
+}
+
+fn load_fonts() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let system = iced_test::renderer::graphics::text::font_system();
+        let mut system = system.write().unwrap();
+        for font in theme::FONTS.into_iter().chain(FONTS) {
+            system.load_font(font.into());
+        }
+    });
+}
+
+/// Holds a screen to its pictures in the tree, `gui/snapshots/NAME-light.png` and `-dark.png`.
+///
+/// # Panics
+/// Where a picture differs (what was drawn then lies beside it as `NAME.new.png`) or is missing.
+pub(crate) fn snapshot<'a, Message: 'a, E: Into<Element<'a, Message>>>(
+    name: &str,
+    size: Size,
+    scale: f32,
+    view: impl Fn() -> E,
+) {
+    for (suffix, theme) in [("light", theme::light()), ("dark", theme::dark())] {
+        let drawn = Ui::new(size, scale, view()).draw(&theme);
+        hold(&format!("{name}-{suffix}"), &drawn);
+    }
+}
+
+fn hold(name: &str, (width, height, rgba): &(u32, u32, Vec<u8>)) {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
+    let (path, other) =
+        (folder.join(format!("{name}.png")), folder.join(format!("{name}.new.png")));
+    if std::env::var_os("MAILBOAT_SNAPSHOTS").is_some_and(|word| word == "write") {
+        fs::create_dir_all(&folder).unwrap();
+        return write(&path, *width, *height, rgba);
+    }
+    let known = read(&path);
+    if known.as_ref() == Some(&(*width, *height, rgba.clone())) {
+        let _ = fs::remove_file(other);
+        return;
+    }
+    write(&other, *width, *height, rgba);
+    let words = if known.is_none() { "is not in the tree" } else { "looks different now" };
+    panic!("{name} {words}: look at {}, then run with MAILBOAT_SNAPSHOTS=write", other.display());
+}
+
+/// Writes an RGBA picture.
+pub(crate) fn write(path: &std::path::Path, width: u32, height: u32, rgba: &[u8]) {
+    let file = BufWriter::new(fs::File::create(path).unwrap());
+    let mut encoder = png::Encoder::new(file, width, height);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_compression(png::Compression::High);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(rgba).unwrap();
+}
+
+fn read(path: &std::path::Path) -> Option<(u32, u32, Vec<u8>)> {
+    let file = std::io::BufReader::new(fs::File::open(path).ok()?);
+    let mut reader = png::Decoder::new(file).read_info().unwrap();
+    let mut rgba = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut rgba).unwrap();
+    rgba.truncate(info.buffer_size());
+    Some((info.width, info.height, rgba))
+}

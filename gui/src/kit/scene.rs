@@ -1,0 +1,124 @@
+//! The cast of the window's tests: Ann's portal on an evening of November, on a ship.
+
+use std::sync::Arc;
+
+use agent::store::{Conversation, ConversationId, InboxRow, Kind, Member, MessageState};
+use iced::Element;
+use jiff::tz::TimeZone;
+
+use super::{PORTAL, Ui};
+use crate::{
+    desk::{Agent, Desk, Known},
+    door::{Follow, Link, Next},
+    screen::Cx,
+    words::Words,
+};
+
+/// 2026-11-22 17:48 UTC.
+pub(crate) const NOW: i64 = 1_795_369_680;
+
+/// What a view is drawn from, in English.
+pub(crate) struct Scene {
+    pub(crate) desk: Desk,
+    pub(crate) words: Words,
+    pub(crate) width: f32,
+}
+
+impl Scene {
+    /// Ann with three conversations and an agent that waits for its next call.
+    pub(crate) fn calm() -> Self {
+        let known = Known {
+            me: "ann".to_owned(),
+            domain: "harbour.example".to_owned(),
+            conversations: vec![
+                conversation("c1", "bob", "member", 2, NOW - 300),
+                conversation("c2", "chandra", "member", 0, NOW - 86_400),
+                Conversation {
+                    pair: false,
+                    ..conversation("c3", "Crew of the Kestrel", "member", 0, NOW - 5 * 86_400)
+                },
+            ],
+            ..Known::default()
+        };
+        let does = Follow {
+            link: Link { state: "down".to_owned(), network: "down".to_owned(), ..Link::default() },
+            next: Some(Next {
+                at: "2026-11-22T18:30:00Z".parse().unwrap(),
+                rule: "evening".to_owned(),
+                why: None,
+            }),
+            ..Follow::default()
+        };
+        Self {
+            desk: Desk::seen(known, Agent::There(Some(Box::new(does)))),
+            words: Words::of("en", TimeZone::UTC),
+            width: PORTAL.width,
+        }
+    }
+
+    /// The same in another language.
+    pub(crate) fn in_language(mut self, tag: &str) -> Self {
+        self.words = Words::of(tag, TimeZone::UTC);
+        self
+    }
+
+    pub(crate) fn cx(&self) -> Cx<'_> {
+        Cx { words: &self.words, desk: &self.desk, now: NOW, width: self.width }
+    }
+
+    /// Changes what is known.
+    pub(crate) fn know(&mut self, change: impl FnOnce(&mut Known)) {
+        let mut known = (*self.desk.known).clone();
+        change(&mut known);
+        self.desk.known = Arc::new(known);
+    }
+}
+
+/// A conversation of two.
+pub(crate) fn conversation(
+    id: &str,
+    title: &str,
+    state: &'static str,
+    unread: u64,
+    newest_at: i64,
+) -> Conversation {
+    Conversation {
+        id: id.parse().unwrap(),
+        title: title.to_owned(),
+        pair: true,
+        state,
+        members: vec![Member { name: title.to_owned(), state: "member" }],
+        inviter: String::new(),
+        greeting: String::new(),
+        unread,
+        newest_at,
+    }
+}
+
+/// A message: from somebody, or with a state one's own.
+pub(crate) fn message(
+    id: &str,
+    from: &str,
+    text: &str,
+    sent_at: i64,
+    state: Option<MessageState>,
+) -> InboxRow {
+    InboxRow {
+        id: id.parse().unwrap(),
+        conversation: Some("c1".parse::<ConversationId>().unwrap()),
+        from: from.to_owned(),
+        text: text.to_owned(),
+        sent_at,
+        received_at: sent_at,
+        kind: Kind::Message,
+        mine: state.is_some(),
+        read: true,
+        attachments: Vec::new(),
+        edited: false,
+        deleted: false,
+        urgent: false,
+        reply_to: None,
+        state,
+        reason: String::new(),
+    }
+}

@@ -1,0 +1,92 @@
+//! The window: members, conversations and the link, on top of what the agent keeps.
+//!
+//! It reads the agent's store and asks the agent through its socket ([`door`]); it opens no connection to a relay and
+//! writes no store. A screen is a state, messages, an action and a view (`screen/`); what a thing looks like is said by
+//! role in `theme`; what is said lies in `lang/*.ftl`.
+
+// While the screens are being built; goes when the last of them is there.
+#![allow(dead_code, unused_imports)]
+#![allow(clippy::needless_pass_by_value, reason = "iced hands messages over by value")]
+
+mod app;
+mod desk;
+mod door;
+#[cfg(test)]
+mod kit;
+mod screen;
+mod theme;
+mod widget;
+mod words;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use config::{AgentPaths, paths::Env};
+use iced::{Pixels, Settings};
+
+use self::{app::App, door::Door, words::Words};
+
+/// The window of Mailboat.
+#[derive(Debug, Parser)]
+#[command(name = "mailboat-gui", version, about)]
+struct Args {
+    /// The folder of settings and store, where they are not in the user's own directories.
+    #[arg(long, value_name = "DIR")]
+    home: Option<PathBuf>,
+}
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let env = Env::of_process();
+    let paths = match AgentPaths::new(args.home.as_deref(), &env) {
+        Ok(paths) => paths,
+        Err(err) => return refuse(&err.to_string()),
+    };
+    if !has_display(&env) {
+        return refuse(
+            "there is no display here (neither WAYLAND_DISPLAY nor DISPLAY is set): use the mailboat command instead",
+        );
+    }
+    match run(paths) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => refuse(&format!("the window could not be opened: {err}")),
+    }
+}
+
+fn refuse(words: &str) -> ExitCode {
+    eprintln!("mailboat-gui: {words}");
+    ExitCode::FAILURE
+}
+
+/// iced panics where there is none.
+fn has_display(env: &Env) -> bool {
+    cfg!(not(all(unix, not(target_os = "macos"))))
+        || ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"]
+            .iter()
+            .any(|name| env.get(name).is_some())
+}
+
+fn run(paths: AgentPaths) -> iced::Result {
+    let door = Door::new(paths);
+    let words = Words::of_system();
+    let boot = move || App::new(door.clone(), words.clone(), now);
+    let settings = Settings {
+        id: Some("mailboat".to_owned()),
+        fonts: theme::FONTS.into_iter().map(Into::into).collect(),
+        default_font: theme::BODY,
+        default_text_size: Pixels(theme::size::BODY),
+        ..Settings::default()
+    };
+    iced::daemon(boot, App::update, App::view)
+        .settings(settings)
+        .title(App::title)
+        .theme(App::theme)
+        .subscription(App::subscription)
+        .run()
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}

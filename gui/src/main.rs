@@ -1,0 +1,5 @@
+//! The `mailboat-gui` program.
+
+fn main() -> std::process::ExitCode {
+    gui::main()
+}

@@ -1,0 +1,143 @@
+//! What the window says, in the reader's language: Fluent texts, and figures as people there write them.
+//!
+//! The texts lie in `lang/*.ftl`, one file a language, and are part of the program. English has all of them, and a
+//! test holds every other language to the same ones with the same arguments.
+
+mod figures;
+#[cfg(test)]
+mod tests;
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
+use jiff::tz::TimeZone;
+use unic_langid::LanguageIdentifier;
+
+/// The languages that there are: tag, own name, texts.
+pub(crate) const LANGUAGES: [(&str, &str, &str); 2] = [
+    ("en", "English", include_str!("../lang/en.ftl")),
+    ("de", "Deutsch", include_str!("../lang/de.ftl")),
+];
+
+/// The texts of one language, and how figures and times are written.
+#[derive(Clone)]
+pub(crate) struct Words {
+    texts: Arc<FluentBundle<FluentResource>>,
+    /// What a language lacks is said in English.
+    spare: Arc<FluentBundle<FluentResource>>,
+    tag: &'static str,
+    zone: TimeZone,
+    has_half_days: bool,
+}
+
+impl fmt::Debug for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Words").field("tag", &self.tag).finish_non_exhaustive()
+    }
+}
+
+impl Words {
+    /// Those of a language tag such as `de-AT`; English where it is not among [`LANGUAGES`].
+    pub(crate) fn of(tag: &str, zone: TimeZone) -> Self {
+        let wanted: LanguageIdentifier = tag.parse().unwrap_or_default();
+        let (found, texts) = LANGUAGES
+            .iter()
+            .find(|(tag, ..)| wanted.language.as_str() == *tag)
+            .map_or((LANGUAGES[0].0, LANGUAGES[0].2), |(tag, _, texts)| (*tag, *texts));
+        // Where the clock has twelve hours; elsewhere in English it has twenty-four.
+        let region = wanted.region.as_ref().map(|region| region.as_str().to_owned());
+        let has_half_days = found == "en"
+            && matches!(region.as_deref(), Some("US" | "CA" | "AU" | "NZ" | "PH" | "IN"));
+        Self {
+            texts: Arc::new(bundle(found, texts)),
+            spare: Arc::new(bundle(LANGUAGES[0].0, LANGUAGES[0].2)),
+            tag: found,
+            zone,
+            has_half_days,
+        }
+    }
+
+    /// Those of the system's settings.
+    pub(crate) fn of_system() -> Self {
+        let tag = sys_locale::get_locale().unwrap_or_default();
+        Self::of(&tag, TimeZone::system())
+    }
+
+    /// The language's tag.
+    pub(crate) fn tag(&self) -> &'static str {
+        self.tag
+    }
+
+    /// A text without arguments.
+    pub(crate) fn say(&self, key: &str) -> String {
+        self.tell(key, &[])
+    }
+
+    /// A text with arguments. A key that no language has shows itself, so that it is seen.
+    pub(crate) fn tell(&self, key: &str, args: &[(&'static str, Arg<'_>)]) -> String {
+        let args: FluentArgs<'_> = args.iter().map(|(name, arg)| (*name, arg.value())).collect();
+        let said = [&self.texts, &self.spare].into_iter().find_map(|texts| {
+            let pattern = texts.get_message(key)?.value()?;
+            Some(texts.format_pattern(pattern, Some(&args), &mut Vec::new()).into_owned())
+        });
+        said.unwrap_or_else(|| key.to_owned())
+    }
+}
+
+fn bundle(tag: &str, texts: &str) -> FluentBundle<FluentResource> {
+    let language: LanguageIdentifier = tag.parse().unwrap_or_default();
+    let mut bundle = FluentBundle::new_concurrent(vec![language]);
+    // Names of people run from right to left or from left to right: each stands alone in its line, so the marks around
+    // arguments would only be seen as boxes in fonts without them.
+    bundle.set_use_isolating(false);
+    // The tests have read every file: what cannot be read would be a text that is missing, not a reason to end.
+    let resource = FluentResource::try_new(texts.to_owned()).unwrap_or_else(|(read, _)| read);
+    bundle.add_resource_overriding(resource);
+    bundle
+}
+
+/// What is put into a text.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Arg<'a> {
+    Text(Cow<'a, str>),
+    Count(u64),
+}
+
+impl Arg<'_> {
+    fn value(&self) -> FluentValue<'_> {
+        match self {
+            Self::Text(text) => FluentValue::from(text.as_ref()),
+            Self::Count(count) => FluentValue::from(*count),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Arg<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl<'a> From<&'a String> for Arg<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Arg<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<u64> for Arg<'_> {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<usize> for Arg<'_> {
+    fn from(count: usize) -> Self {
+        Self::Count(count as u64)
+    }
+}
