@@ -155,6 +155,11 @@ fn model_of_relays_put_back_gets_everything_again() {
 }
 
 #[test]
+fn model_of_relays_that_forgot_who_knows_whom_loses_and_doubles_nothing() {
+    hold(Theme::Forgets);
+}
+
+#[test]
 fn model_of_passing_time_ends_nothing_without_a_word() {
     hold(Theme::Ages);
 }

@@ -323,7 +323,10 @@ impl World {
                     faults.push(format!("{} is {here} times in home {at}", one.word));
                 }
             }
-            let is_gone = one.is_dropped || one.is_lost || self.homes[one.home].is_over;
+            // A relay that was put back need not hear again what was taken back since.
+            let is_taken_back = one.is_deleted && self.is_put_back;
+            let is_gone =
+                one.is_dropped || is_taken_back || one.is_lost || self.homes[one.home].is_over;
             let copied = self.homes[one.home].is_copied;
             if count == 0 && !is_seen && !is_gone {
                 faults.push(format!("{} of home {} is nowhere", one.word, one.home));

@@ -105,9 +105,12 @@ impl Probe {
         let db = open(path);
         let device = all(&db, "SELECT device FROM device", |row| row.get(0))[0];
         let sql = "SELECT coalesce(conversation, 0), device, n, is_mine, author, lane, coalesce(c, 0), is_here, base, text, is_edited,
-            is_deleted, state, reason, coalesce(reply_device, (SELECT device FROM message r WHERE r.id = m.reply_to)),
-            coalesce(reply_n, (SELECT n FROM message r WHERE r.id = m.reply_to)),
-            id FROM message m WHERE shown_as = 1 ORDER BY id";
+            is_deleted, CASE WHEN waits IS NULL THEN state ELSE 1 END, coalesce(waits, reason), coalesce(reply_device, (SELECT coalesce(a.device, r.device)
+                FROM message r LEFT JOIN alias a ON a.message = r.id AND a.is_first = 1 WHERE r.id = m.reply_to)),
+            coalesce(reply_n, (SELECT coalesce(a.n, r.n)
+                FROM message r LEFT JOIN alias a ON a.message = r.id AND a.is_first = 1 WHERE r.id = m.reply_to)),
+            id FROM (SELECT *, (SELECT 'waits: ' || reason FROM item WHERE message = message.id AND item.state < 3
+                AND message.state IN (5, 6)) AS waits FROM message) m WHERE shown_as = 1 ORDER BY id";
         let aliases = aliases(&db);
         let messages = all(&db, sql, |row| {
             let id: i64 = row.get(16)?;

@@ -65,6 +65,8 @@ pub(crate) enum Theme {
     Twins,
     /// A relay that is put back.
     Restores,
+    /// A relay that is put back to before people knew each other.
+    Forgets,
     /// Time passes: expiry, housekeeping.
     Ages,
 }
@@ -114,6 +116,16 @@ impl Theme {
             Self::Homes => &[(Op::Shoot, 6), (Op::PutBack, 5), (Op::Clone, 2), (Op::Outbox, 4)],
             Self::Twins => &[(Op::Clone, 16), (Op::Send, 40), (Op::Storm, 30)],
             Self::Restores => &[(Op::Backup, 3), (Op::Restore, 2), (Op::Edit, 6), (Op::Delete, 3)],
+            Self::Forgets => &[
+                (Op::Backup, 6),
+                (Op::Restore, 4),
+                (Op::Ask, 12),
+                (Op::Answer, 16),
+                (Op::Visit, 30),
+                (Op::Send, 20),
+                (Op::Edit, 6),
+                (Op::Delete, 3),
+            ],
             Self::Ages => &[(Op::Housekeep, 8), (Op::RelayClock, 8), (Op::Login, 1), (Op::Read, 4)],
         }
     }

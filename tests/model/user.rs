@@ -66,8 +66,7 @@ impl World {
             };
             store.send(chat, &text, how)?
         };
-        let (is_dropped, is_lost, again) = (false, false, 0);
-        self.composed.push(Composed { word: word.clone(), home: at, is_dropped, is_lost, again });
+        self.composed.push(Composed::new(word.clone(), at));
         Ok(format!(
             "{word} in {:?} {:?} {}",
             sent.conversation,
@@ -88,17 +87,19 @@ impl World {
             return Ok(format!("{text} {:?}", sent.state));
         }
         let sent = store.delete(row.id)?;
-        if sent.is_none() {
-            self.dropped(&word);
+        match &sent {
+            None => self.dropped(&word),
+            Some(_) => self.of(&word).for_each(|one| one.is_deleted = true),
         }
         Ok(format!("{word} {}", if sent.is_some() { "follows it" } else { "never left" }))
     }
 
     fn dropped(&mut self, word: &str) {
-        self.composed
-            .iter_mut()
-            .filter(|one| one.word == word)
-            .for_each(|one| one.is_dropped = true);
+        self.of(word).for_each(|one| one.is_dropped = true);
+    }
+
+    fn of(&mut self, word: &str) -> impl Iterator<Item = &mut Composed> {
+        self.composed.iter_mut().filter(move |one| one.word == word)
     }
 
     fn outbox(&mut self, store: &Store, rng: &mut Rng) -> Result<String, StoreError> {
@@ -114,10 +115,7 @@ impl World {
             1 | 2 => {
                 if is_message {
                     // Refused before, or perhaps gone before: it may come twice now.
-                    self.composed
-                        .iter_mut()
-                        .filter(|one| one.word == word)
-                        .for_each(|one| one.again += 1);
+                    self.of(&word).for_each(|one| one.again += 1);
                 }
                 store
                     .outbox_release(row.id)

@@ -56,10 +56,19 @@ pub(crate) struct Composed {
     pub(crate) home: usize,
     /// Its writer took it back before it left.
     pub(crate) is_dropped: bool,
+    /// Its writer took it back after that: nobody need have kept what it said.
+    pub(crate) is_deleted: bool,
     /// The home that had it was put back to before.
     pub(crate) is_lost: bool,
     /// How often its writer let it go again after it might have gone.
     pub(crate) again: usize,
+}
+
+impl Composed {
+    pub(crate) fn new(word: String, home: usize) -> Self {
+        let (is_dropped, is_deleted, is_lost, again) = (false, false, false, 0);
+        Self { word, home, is_dropped, is_deleted, is_lost, again }
+    }
 }
 
 /// A copy of the relay's store, and what was true then.
@@ -142,7 +151,7 @@ impl World {
                 world.log_in(account).await;
             }
         }
-        if theme != Theme::Members {
+        if !matches!(theme, Theme::Members | Theme::Forgets) {
             world.acquaint().await;
         }
         world

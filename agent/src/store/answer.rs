@@ -1,7 +1,7 @@
 //! What the relay says of our own items: `Welcome`'s `k`, and the outcomes above what we were told.
 
 use rusqlite::params;
-use wire::{Answered, MemberState, Refusal, Run, Welcome, kind};
+use wire::{Answered, Item, MemberState, Refusal, Run, Welcome, kind};
 
 use super::{
     Change, ConversationId, MessageState, StoreError,
@@ -223,7 +223,7 @@ impl Tx<'_> {
     fn refused(&self, item: &ItemRow, reason: Refusal, words: &str) -> Result<(), StoreError> {
         let sql = "UPDATE item SET state = 4, reason = ?2, answered_at = ?3 WHERE id = ?1";
         self.run(sql, params![item.id, words, self.now])?;
-        if reason == Refusal::NoSuchConversation && self.forgot(item)? {
+        if self.forgot(item, reason)? {
             return Ok(());
         }
         if let Some(id) = item.message {
@@ -247,29 +247,40 @@ impl Tx<'_> {
         }
     }
 
-    /// Where the relay has forgotten a conversation that it knew, what was meant for it goes again when it is back.
-    fn forgot(&self, item: &ItemRow) -> Result<bool, StoreError> {
+    /// Where the relay has forgotten a conversation that it knew, or who was in it, what was meant for it goes again when
+    /// it knows: also what somebody had received, for the devices that had not.
+    fn forgot(&self, item: &ItemRow, reason: Refusal) -> Result<bool, StoreError> {
         let Some(id) = item.conversation else { return Ok(false) };
-        let is_known = conversations::load(self, id)?.number.is_some();
-        if !is_known || !wire::Item::is_content(item.kind) {
+        let words = match reason {
+            Refusal::NoSuchConversation
+                if Item::is_content(item.kind)
+                    || (item.is_fixed && !matches!(item.kind, kind::REQUEST | kind::VOID)) =>
+            {
+                "the relay does not know this conversation at present: it goes again when it does"
+            }
+            Refusal::NotMember | Refusal::NobodyThere if self.was_placed(item)? => {
+                "the relay does not know at present who is in this conversation: it goes again when it does"
+            }
+            _ => return Ok(false),
+        };
+        if conversations::load(self, id)?.number.is_none() {
             return Ok(false);
         }
-        let has_arrived = match item.message {
-            Some(message) => {
-                let sql = "SELECT state IN (5, 6) FROM message WHERE id = ?1";
-                self.first(sql, [message], |row| row.get(0))?.unwrap_or(false)
-            }
-            None => false,
-        };
-        if has_arrived {
-            self.run("UPDATE item SET state = 3 WHERE id = ?1", [item.id])?;
-            return Ok(true);
-        }
+        let placed = "SELECT c FROM amendment WHERE id = ?1";
+        let c: Option<u64> =
+            self.first(placed, [item.amendment], |row| row.get(0))?.unwrap_or_default();
         let again = self.again(item)?;
-        let words =
-            "the relay does not know this conversation at present: it goes again when it does";
+        self.run("UPDATE amendment SET c = ?2 WHERE id = ?1", params![again.amendment, c])?;
         self.set_waiting(&again, state::HELD, hold::FORGOTTEN, words)?;
         Ok(true)
+    }
+
+    /// Whether a relay had taken this message or change once, which is then one that was put back.
+    fn was_placed(&self, item: &ItemRow) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM message WHERE id = ?1 AND state IN (3, 5, 6)
+            UNION ALL SELECT 1 FROM amendment WHERE id = ?2 AND c IS NOT NULL";
+        let placed = self.first(sql, params![item.message, item.amendment], |_| Ok(()))?;
+        Ok(item.kind == kind::AGAIN || placed.is_some())
     }
 
     fn request_refused(&self, id: ConversationId, words: &str) -> Result<(), StoreError> {

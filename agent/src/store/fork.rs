@@ -110,7 +110,8 @@ impl Tx<'_> {
             params![reason, is_fork],
         )?;
         self.run(
-            "UPDATE message SET state = 1, reason = ?1 WHERE id IN (SELECT message FROM item WHERE state = 0 AND hold = 3)",
+            "UPDATE message SET state = 1, reason = ?1 WHERE id IN (SELECT message FROM item WHERE state = 0 AND hold = 3)
+                AND state NOT IN (5, 6)",
             [reason],
         )?;
         self.run(

@@ -60,11 +60,19 @@ fn describe(db: &Connection, item: &ItemRow, shown: Shown) -> Result<OutboxRow, 
         Some(id) => conversations::addressee(db, &conversations::load(db, id)?)?,
         None => item.names.join(", "),
     };
-    let shown = shown_state.and_then(MessageState::from_number).unwrap_or(match item.state {
+    let waiting = match item.state {
         state::HELD => MessageState::Held,
         state::REFUSED => MessageState::Refused,
         _ => MessageState::Queued,
-    });
+    };
+    // What goes to a relay that forgot it waits here, though somebody has it.
+    let has_arrived =
+        |shown: &MessageState| matches!(shown, MessageState::Delivered | MessageState::Read);
+    let shown = shown_state.and_then(MessageState::from_number).filter(|shown| !has_arrived(shown));
+    let (shown, shown_reason) = match shown {
+        Some(shown) => (shown, shown_reason),
+        None => (waiting, None),
+    };
     let waits = match item.state {
         state::QUEUED => why_target_waits(db, item.target)?,
         _ => None,
@@ -346,7 +354,7 @@ impl Tx<'_> {
     fn give_up_again(&self, item: &ItemRow, message: MessageId) -> Result<(), StoreError> {
         let words = "you did not let it go again: some may have it, some may not";
         self.run(
-            "UPDATE message SET state = ?2, reason = ?3 WHERE id = ?1",
+            "UPDATE message SET state = ?2, reason = ?3 WHERE id = ?1 AND state NOT IN (5, 6)",
             params![message, MessageState::Expired.number(), words],
         )?;
         self.changed(super::Change::Message(message));

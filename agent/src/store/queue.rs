@@ -1,7 +1,7 @@
 //! Our own items while they wait: what goes, what is held, and why.
 
 use rusqlite::{Connection, params};
-use wire::{MemberState, kind};
+use wire::{Item, MemberState, kind};
 
 use super::{
     Change, ConversationId, ItemId, MessageId, MessageState, OutboxId, Sent, StoreError,
@@ -141,13 +141,13 @@ impl Tx<'_> {
         let chat = conversations::load(self, conversation)?;
         let waits = self.why_wait(&chat)?;
         for item in held {
-            match &waits {
-                None if is_known || item.hold != hold::FORGOTTEN => {
-                    self.let_go(&item, chat.version)?;
-                }
-                None => {}
-                Some(_) if item.hold == hold::FORGOTTEN => {}
-                Some(reason) => self.set_waiting(&item, state::HELD, hold::ACCEPTANCE, reason)?,
+            if !is_known && item.hold == hold::FORGOTTEN {
+                continue;
+            }
+            // Only what is said needs somebody to hear it.
+            match waits.as_ref().filter(|_| Item::is_content(item.kind)) {
+                None => self.let_go(&item, chat.version)?,
+                Some(reason) => self.set_waiting(&item, state::HELD, item.hold, reason)?,
             }
         }
         Ok(())
@@ -162,7 +162,8 @@ impl Tx<'_> {
         self.set_waiting(item, state::QUEUED, hold::NONE, "")
     }
 
-    /// Sets the state of an item that waits, and of the message that it shows as.
+    /// Sets the state of an item that waits, and of the message that it shows as. What somebody has, and waits for the
+    /// devices that have it not, goes on being shown as received.
     pub(crate) fn set_waiting(
         &self,
         item: &ItemRow,
@@ -178,7 +179,7 @@ impl Tx<'_> {
             let shown =
                 if state == state::HELD { MessageState::Held } else { MessageState::Queued };
             self.run(
-                "UPDATE message SET state = ?2, reason = ?3 WHERE id = ?1",
+                "UPDATE message SET state = ?2, reason = ?3 WHERE id = ?1 AND state NOT IN (5, 6)",
                 params![message, shown.number(), reason],
             )?;
             self.changed(Change::Message(message));

@@ -52,6 +52,83 @@ fn refused_by_a_relay_put_back() -> (Bench, ConversationId, MessageId) {
 }
 
 #[test]
+fn what_one_device_received_goes_again_for_those_that_had_not_when_the_relay_forgot_who_was_there()
+{
+    for reason in [Refusal::NoSuchConversation, Refusal::NobodyThere, Refusal::NotMember] {
+        let (mut bench, bob) = Bench::with_bob();
+        let one = bench.send(bob, "one");
+        bench.attempt();
+        bench.answer(1, 1, 1, vec![placed(1, 30)]);
+        let delivered = |c| Entry::Receipt {
+            conversation: 50,
+            lane: Lane::Ordinary,
+            account: BOB,
+            delivered: c,
+            read: 0,
+        };
+        bench.latest(vec![delivered(30)]);
+        assert_eq!(bench.row(one).state, Some(MessageState::Delivered));
+        bench.attempt();
+        bench.welcome(2, 0);
+        // Refused more than once it still waits, and says so where one looks for what has not left.
+        for x in [3, 5] {
+            bench.attempt();
+            bench.answer(x, x / 2, x / 2, vec![Run::Refused { reason, words: "unknown".into() }]);
+            assert_eq!(bench.row(one).state, Some(MessageState::Delivered));
+            let outbox = bench.store.reader().outbox().unwrap();
+            assert_eq!(outbox.len(), 1, "{reason:?}");
+            assert_eq!(outbox[0].state, MessageState::Held);
+            assert!(outbox[0].reason.ends_with("it goes again when it does"), "{outbox:?}");
+            assert_eq!(next(&bench), []);
+            comes_back(&mut bench);
+            assert_eq!(next(&bench), said(&[again(own(1), "one")]), "{reason:?}");
+            bench.attempt();
+        }
+        bench.answer(6, 3, 3, vec![placed(1, 90)]);
+        assert_eq!(bench.row(one).state, Some(MessageState::Delivered));
+        assert_eq!(bench.store.reader().outbox().unwrap().len(), 0);
+    }
+}
+
+#[test]
+fn an_edit_that_others_have_goes_again_when_the_relay_forgot_who_was_there() {
+    let (mut bench, bob) = Bench::with_bob();
+    let one = bench.send(bob, "one");
+    bench.attempt();
+    bench.answer(1, 1, 1, vec![placed(1, 30)]);
+    bench.store.edit(one, "won").unwrap();
+    bench.attempt();
+    bench.answer(2, 2, 2, vec![placed(1, 31)]);
+    bench.attempt();
+    bench.welcome(3, 0);
+    bench.attempt();
+    let nobody = || Run::Refused { reason: Refusal::NobodyThere, words: "nobody".into() };
+    bench.answer(4, 2, 1, vec![nobody(), nobody()]);
+    assert_eq!(bench.texts(bob), ["won"], "as others have it");
+    comes_back(&mut bench);
+    let items = [again(own(1), "one"), Item::Edit { target: own(1), text: "won".into() }];
+    assert_eq!(next(&bench), said(&items));
+}
+
+#[test]
+fn an_acceptance_that_the_relay_forgot_goes_again_with_the_conversation() {
+    let mut bench = Bench::new();
+    bench.latest(pair_with_bob(MemberState::Invited, MemberState::Member));
+    let bob = bench.store.reader().find("bob").unwrap();
+    bench.store.accept(bob).unwrap();
+    bench.attempt();
+    bench.answer(1, 1, 1, vec![Run::Done { count: 1 }]);
+    bench.latest(pair_with_bob(MemberState::Member, MemberState::Member));
+    bench.attempt();
+    bench.welcome(2, 0);
+    bench.attempt();
+    bench.answer(3, 1, 1, vec![forgotten()]);
+    assert_eq!(next(&bench), [], "nobody asks yet");
+    bench.latest(pair_with_bob(MemberState::Invited, MemberState::Member));
+    assert_eq!(next(&bench), said(&[Item::Accept]));
+}
+
+#[test]
 fn what_others_may_have_says_under_which_name_it_went_first() {
     let (mut bench, bob, one) = refused_by_a_relay_put_back();
     assert_eq!(next(&bench), []);
