@@ -9,7 +9,6 @@
 //! everything that counts seconds (`every`, backoff) uses one that nobody can set and that goes on in sleep.
 
 mod backoff;
-mod forecast;
 mod line;
 mod moment;
 mod rule;
@@ -22,14 +21,11 @@ use config::{
 };
 use jiff::tz::TimeZone;
 
+pub use config::agent::{Planned, forecast};
+
 pub(crate) use self::backoff::TRY_LEAST;
 use self::{backoff::FIRST_AFTER_LINK_UP_S, rule::Timed};
-pub use self::{
-    forecast::{Planned, forecast},
-    line::Line,
-    moment::Moment,
-    rule::Scope,
-};
+pub use self::{line::Line, moment::Moment, rule::Scope};
 
 /// A wall clock that went back by no more than this, in seconds, was corrected, and no time of a rule comes twice.
 const CORRECTION_S: i64 = 5 * 60;

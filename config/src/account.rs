@@ -4,15 +4,16 @@
 //! old), so a power cut leaves the old or the new one, and it is 0600 from its first byte.
 
 use std::{
-    fmt,
-    fs::{self, File},
-    io::{self, Write},
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::private;
+use crate::{private, replace::replace};
+
+/// The file's first line.
+const NOTE: &str = "# Written by mailboat. The token opens the account: do not share this file.\n";
 
 /// The account that this device is logged in to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ impl Account {
     /// When it cannot be written; the old file then still stands.
     pub fn save(&self, path: &Path) -> Result<(), AccountError> {
         let text = toml::to_string(self).map_err(io::Error::other);
-        text.and_then(|text| replace(path, &text))
+        text.and_then(|text| replace(path, &format!("{NOTE}{text}"), None))
             .map_err(|source| AccountError::Unwritable { path: path.to_owned(), source })
     }
 
@@ -68,32 +69,6 @@ impl Account {
     pub fn others_can_read(path: &Path) -> io::Result<bool> {
         private::others_can_read(path)
     }
-}
-
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let new = path.with_extension("toml.new");
-    // Left by a power cut; made anew, so that it has our permissions and not those it was left with.
-    match fs::remove_file(&new) {
-        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
-        _ => {}
-    }
-    let mut file = private::options().write(true).create_new(true).open(&new)?;
-    file.write_all(
-        b"# Written by mailboat. The token opens the account: do not share this file.\n",
-    )?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_directory_of(path)
-}
-
-/// A rename is durable once its directory is; elsewhere directories cannot be opened as files.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
-    if !cfg!(unix) {
-        return Ok(());
-    }
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dir)?.sync_all()
 }
 
 /// Why the account cannot be read or written.

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 mod connect;
 mod cron;
+mod forecast;
 mod hooks;
 mod link;
 mod notify;
 mod proxy;
+mod window;
 
 use crate::{
     check::{Invalid, log_filter, within},
@@ -18,10 +20,12 @@ use crate::{
 };
 pub use connect::{Direction, Priority, Rule, Trigger, When, WhenError};
 pub use cron::{Cron, CronError};
+pub use forecast::{Planned, forecast};
 pub use hooks::Hooks;
 pub use link::{Link, MEGABYTE};
 pub use notify::{MinPriority, Notify, Preview, QuietHours, QuietHoursError, Source};
 pub use proxy::{Login, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
+pub use window::{Chats, Theme, Window};
 
 /// What a visit costs beside what it carries: handshake, headers, the request, `Held` and `Done`.
 pub const VISIT_OVERHEAD: Size = Size::from_kib(4);
@@ -52,6 +56,8 @@ pub struct Settings {
     pub proxy: Proxy,
     /// What is shown on the desktop.
     pub notify: Notify,
+    /// How the window looks.
+    pub window: Window,
     /// Programs that run when something happens.
     pub hooks: Hooks,
     /// When the agent calls by itself. Without a rule it calls only when asked.
@@ -70,6 +76,7 @@ impl Default for Settings {
             sync: Sync::default(),
             proxy: Proxy::default(),
             notify: Notify::default(),
+            window: Window::default(),
             hooks: Hooks::default(),
             connect: Vec::new(),
             link: Vec::new(),
@@ -85,6 +92,7 @@ impl crate::Settings for Settings {
         self.proxy.check()?;
         link::check(&self.link)?;
         self.notify.check()?;
+        self.window.check()?;
         self.hooks.check()?;
         let profiles: Vec<&str> = self.link.iter().map(|link| link.name.as_str()).collect();
         let mut rules = self.connect.iter().enumerate();

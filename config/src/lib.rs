@@ -7,6 +7,7 @@
 pub mod account;
 pub mod agent;
 pub mod check;
+pub mod edit;
 pub mod error;
 pub mod load;
 mod nearest;
@@ -16,6 +17,7 @@ pub mod price;
 pub mod private;
 pub mod rate;
 pub mod relay;
+mod replace;
 pub mod size;
 pub mod span;
 mod text;

@@ -251,19 +251,12 @@ fn random_below(random: u64, most: i64) -> i64 {
 
 /// The next time after `wall`, and the same put off by up to `jitter`, but not up to the one after it.
 fn next_time(cron: &Cron, wall: i64, zone: &TimeZone, jitter: i64) -> (i64, i64) {
-    let Some(nominal) = after(cron, wall, zone) else { return (i64::MAX, i64::MAX) };
+    let Some(nominal) = cron.next_after(wall, zone) else { return (i64::MAX, i64::MAX) };
     if jitter == 0 {
         return (nominal, nominal);
     }
-    let room = after(cron, nominal, zone).map_or(i64::MAX, |next| next - nominal - 1);
+    let room = cron.next_after(nominal, zone).map_or(i64::MAX, |next| next - nominal - 1);
     (nominal, nominal.saturating_add(jitter.min(room)))
-}
-
-/// The first time of `cron` after `wall`, both in seconds since 1970; `None` where there is none any more.
-pub(super) fn after(cron: &Cron, wall: i64, zone: &TimeZone) -> Option<i64> {
-    let from = Timestamp::from_second(wall).ok()?.to_zoned(zone.clone());
-    let next = cron.parsed().find_next_occurrence(&from, false).ok()?.timestamp().as_second();
-    (wall < next).then_some(next)
 }
 
 /// The last time of `cron` up to `wall`; the distant past where there was none.

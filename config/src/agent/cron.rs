@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use croner::parser::{CronParser, Seconds, Year};
-use jiff::civil::DateTime;
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text::Written;
@@ -30,6 +30,15 @@ impl Cron {
     #[must_use]
     pub fn parsed(&self) -> &croner::Cron {
         &self.parsed
+    }
+
+    /// The first time after `wall`, both in seconds since 1970, by the clocks of `zone`; `None` where there is none any
+    /// more.
+    #[must_use]
+    pub fn next_after(&self, wall: i64, zone: &TimeZone) -> Option<i64> {
+        let from = Timestamp::from_second(wall).ok()?.to_zoned(zone.clone());
+        let next = self.parsed.find_next_occurrence(&from, false).ok()?.timestamp().as_second();
+        (wall < next).then_some(next)
     }
 
     /// What it says, as an English sentence without its full stop: `At 08:30, on Monday`.

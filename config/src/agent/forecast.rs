@@ -1,9 +1,8 @@
 //! What the rules come to, ahead of time.
 
-use config::agent::{Rule, Trigger};
 use jiff::tz::TimeZone;
 
-use super::rule::after;
+use super::{Rule, Trigger};
 
 /// A call that is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +28,7 @@ pub fn forecast(
         let mut at = None;
         for _ in 0..count {
             let next = match rule.trigger() {
-                Some(Trigger::Cron(cron)) => after(cron, at.unwrap_or(now), zone),
+                Some(Trigger::Cron(cron)) => cron.next_after(at.unwrap_or(now), zone),
                 Some(Trigger::Every(every)) => {
                     let every = i64::try_from(every.seconds()).unwrap_or(i64::MAX);
                     let first = began.map_or(now, |began| began.saturating_add(every).max(now));
