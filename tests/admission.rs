@@ -1,6 +1,6 @@
 //! Joining and logging in over a link that is cut at every byte.
 
-use agent::account::{self, Admitted, How};
+use agent::account::{self, Admitted, How, Who};
 use agent::link::{Client, RelayUrl, TlsSettings};
 use config::Secret;
 use harness::inside::InsideRelay;
@@ -24,7 +24,13 @@ impl Asker<'_> {
 
     async fn admitted(&self, how: &How) -> Admitted {
         let (password, token) = (&self.password, &self.token);
-        let admitted = account::admit(self.client, how, &self.name, password, token, "boat").await;
+        let admitted = account::admit(
+            self.client,
+            how,
+            Who { name: &self.name, password, token, label: "boat" },
+            |_| {},
+        )
+        .await;
         admitted.unwrap_or_else(|failure| panic!("{}: {failure:?}", self.name))
     }
 }

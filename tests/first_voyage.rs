@@ -4,6 +4,7 @@ mod asking;
 mod changes;
 mod devices;
 mod expected;
+mod first_run;
 mod groups;
 mod joining;
 mod offline;

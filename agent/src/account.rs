@@ -12,7 +12,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use config::{Account, AgentPaths, Secret};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use wire::Cursors;
 
@@ -85,18 +85,42 @@ pub enum How {
     },
 }
 
-/// Asks the relay to let this device in.
+/// A call that is being made, told as it begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub attempt: u32,
+    /// The number of the last that will be made.
+    pub of: u32,
+    /// Code of what ended the one before; none for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+}
+
+/// Who asks to be let in.
+#[derive(Clone, Copy, Debug)]
+pub struct Who<'a> {
+    /// The account's name.
+    pub name: &'a str,
+    /// The account's password.
+    pub password: &'a Secret,
+    /// What this device will show from now on.
+    pub token: &'a Secret,
+    /// What the device is called.
+    pub label: &'a str,
+}
+
+/// Asks the relay to let this device in. `told` hears of every attempt.
 ///
 /// # Errors
 /// No link, or the relay's refusal in its words.
 pub async fn admit(
     client: &Client,
     how: &How,
-    name: &str,
-    password: &Secret,
-    token: &Secret,
-    label: &str,
+    who: Who<'_>,
+    told: impl FnMut(Attempt),
 ) -> Result<Admitted, Failure> {
+    let Who { name, password, token, label } = who;
     let mut ask = json!({
         "name": name, "password": password.expose(), "token": token.expose(), "device": label,
     });
@@ -115,7 +139,7 @@ pub async fn admit(
             "/v1/login"
         }
     };
-    read(&request(client, Method::POST, path, None, Some(&ask)).await?)
+    read(&attempts(client, Method::POST, path, None, Some(&ask), told).await?)
 }
 
 /// The account's devices, as the relay tells them.
@@ -220,7 +244,6 @@ pub fn make_private_dir(dir: &Path) -> io::Result<()> {
     config::private::make_dir(dir)
 }
 
-/// One request, asked again where the link gave no answer: each of them may be repeated.
 async fn request(
     client: &Client,
     method: Method,
@@ -228,14 +251,30 @@ async fn request(
     token: Option<&Secret>,
     ask: Option<&Value>,
 ) -> Result<Value, Failure> {
-    let mut attempt = 1;
+    attempts(client, method, path, token, ask, |_| {}).await
+}
+
+/// One request, asked again where the link gave no answer: each of them may be repeated.
+async fn attempts(
+    client: &Client,
+    method: Method,
+    path: &str,
+    token: Option<&Secret>,
+    ask: Option<&Value>,
+    mut told: impl FnMut(Attempt),
+) -> Result<Value, Failure> {
+    let (mut attempt, mut because) = (1, None);
     loop {
+        told(Attempt { attempt, of: ATTEMPTS, because });
         match once(client, method.clone(), path, token, ask).await {
             Ok((status, body)) => return understand(status, &body),
             Err(err) if err.is_permanent() || attempt == ATTEMPTS || err.is_nobody() => {
                 return Err(err.into());
             }
-            Err(_) => attempt += 1,
+            Err(err) => {
+                attempt += 1;
+                because = Some(err.code().to_owned());
+            }
         }
     }
 }
@@ -299,7 +338,8 @@ pub(crate) fn printable(words: &str) -> String {
 impl From<LinkError> for Failure {
     fn from(err: LinkError) -> Self {
         let words = format!("{}. {}", crate::control::chain(&err), err.remedy());
-        if err.is_permanent() { Self::new("link", words) } else { Self::later("no_link", words) }
+        let code = err.code();
+        if err.is_permanent() { Self::new(code, words) } else { Self::later(code, words) }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod client;
 mod failure;
+mod launch;
 mod line;
 mod order;
 mod place;
@@ -18,6 +19,7 @@ pub(crate) use self::failure::chain;
 pub use self::{
     client::{AskError, Client, Events},
     failure::{Failure, exit},
+    launch::{Attempt, Entered, Entry, EntryBy, Launcher, Started},
     line::LINE_MAX,
     order::{Event, Hello, Only, Order, VERSION},
     place::{Listener, bind},

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent::account::{self, How};
+use agent::account::{self, How, Who};
 use agent::link::{Answer, Client, Connection, LinkError, Meter, RelayUrl, TlsSettings};
 use agent::store::{Compose, Identity, Inbox, Kind, NewDevice, Options, Store};
 use agent::sync::{self, Ended, Progress, SyncError, Terms, Transport};
@@ -99,7 +99,13 @@ impl InsideAgent {
     pub async fn admitted(dir: &Path, client: &Client, how: &How, name: &str) -> Self {
         let token = account::new_token().expect("there is randomness");
         let password = Secret::new(password_of(name));
-        let admitted = account::admit(client, how, name, &password, &token, "inside").await;
+        let admitted = account::admit(
+            client,
+            how,
+            Who { name, password: &password, token: &token, label: "inside" },
+            |_| {},
+        )
+        .await;
         let admitted = admitted.expect("the relay lets us in");
         let new = Self { store: fresh_store(dir), token };
         let logged_in = new.store.log_in(&admitted.identity(), Some(admitted.cursors));

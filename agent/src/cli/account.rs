@@ -12,7 +12,7 @@ use super::{
     out::safe,
 };
 use crate::{
-    account::{self, How, Pending},
+    account::{self, How, Pending, Who},
     control::{Failure, exit},
     link::{Client, RelayUrl, TlsSettings},
     store::{Options, Store, StoreError},
@@ -82,8 +82,10 @@ impl Session<'_> {
         }
         let label = flags.device.unwrap_or_else(|| self.host_name());
         let pending = Pending::begin(&paths, &url.to_string(), name, ca)?;
+        let who = Who { name, password: &password, token: pending.token(), label: &label };
+        let out = &mut self.out;
         let admitted = block_on(async {
-            account::admit(&client, &how, name, &password, pending.token(), &label).await
+            account::admit(&client, &how, who, |begun| out.attempt(&begun)).await
         });
         let admitted = match admitted {
             Ok(admitted) => admitted,
@@ -276,7 +278,8 @@ fn tls(ca: Option<PathBuf>, settings: &AgentSettings) -> TlsSettings {
 
 fn not_empty(password: String) -> Result<Secret, Failure> {
     if password.is_empty() {
-        return Err(Failure::usage("the password is empty"));
+        let empty = Failure::usage("the password is empty");
+        return Err(Failure { code: "bad_password".to_owned(), ..empty });
     }
     Ok(Secret::new(password))
 }

@@ -11,6 +11,12 @@ use crate::{control::Only, usage::By};
 /// Heading of the flags that every command takes.
 const EVERYWHERE: &str = "Everywhere";
 
+/// What scripts and windows want to know of joining and logging in.
+const ADMISSION: &str = "\
+Exit codes: 0 done, 1 refused, 2 not understood, 75 the relay was not reached (the same may be tried again).
+With --json the account is one object on standard output; on standard error stand {\"progress\":…} for each call and \
+{\"error\":{\"words\":…,\"code\":…,\"exit\":…}}. The codes are listed in docs/guide.md.";
+
 /// Messages for computers that are not always online.
 #[derive(Debug, Parser)]
 #[command(name = "mailboat", version, propagate_version = true, disable_help_subcommand = true)]
@@ -44,8 +50,10 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make an account at a relay, with a code that somebody gave you
+    #[command(after_help = ADMISSION)]
     Join(Join),
     /// Use an account that you have at a relay on this computer
+    #[command(after_help = ADMISSION)]
     Login(Login),
     /// Run the resident agent, in the foreground
     Agent,

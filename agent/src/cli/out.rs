@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
-use crate::control::Failure;
+use crate::{account::Attempt, control::Failure};
 
 /// Where to print, and how.
 pub(crate) struct Out<'a> {
@@ -39,6 +39,19 @@ impl Out<'_> {
     /// A confirmation or hint for a person; nothing with `--json` or `--quiet`.
     pub(crate) fn note(&mut self, line: &str) -> Result<(), Failure> {
         if self.json || self.quiet { Ok(()) } else { self.line(line) }
+    }
+
+    /// A call that begins, on standard error: every one for a window that waits, only what took more than one for a person.
+    pub(crate) fn attempt(&mut self, begun: &Attempt) {
+        let Attempt { attempt, of, .. } = begun;
+        // Where nobody listens nobody is kept waiting for nothing.
+        let _ = if self.json {
+            writeln!(self.err, "{}", serde_json::json!({ "progress": begun }))
+        } else if self.quiet || *attempt == 1 {
+            Ok(())
+        } else {
+            writeln!(self.err, "no answer; calling again ({attempt} of {of})")
+        };
     }
 
     /// Rows under headings, aligned. Nothing but the headings is bold, and that only on a terminal.

@@ -145,6 +145,25 @@ impl LinkError {
         )
     }
 
+    /// For programs: stable.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NameNotFound { .. } => "name_not_found",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Refused { .. } => "connection_refused",
+            Self::Roots { .. } => "no_certificates",
+            Self::Tls { fault, .. } => fault.code(),
+            Self::Proxy { fault, .. } => fault.code(),
+            Self::NotARelay { status: Some(407), .. } => "proxy_login_needed",
+            Self::NotARelay { .. } | Self::AnswerTooLong { .. } => "not_a_relay",
+            Self::BadToken => "bad_token",
+            Self::Cut { .. } => "link_cut",
+            Self::Stalled { .. } => "link_stalled",
+            Self::BudgetSpent => "budget_spent",
+        }
+    }
+
     /// What a person can do, as a sentence.
     #[must_use]
     pub fn remedy(&self) -> &'static str {

@@ -66,6 +66,20 @@ impl TlsFault {
         }
     }
 
+    /// For programs: stable.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::UnknownCa | Self::CaAsServer => "certificate_untrusted",
+            Self::Expired => "certificate_expired",
+            Self::NotYetValid => "certificate_not_yet_valid",
+            Self::NameMismatch => "certificate_for_another",
+            Self::BadCertificate => "certificate_unusable",
+            Self::NotTls => "not_tls",
+            Self::Incompatible => "tls_incompatible",
+            Self::Handshake => "tls_failed",
+        }
+    }
+
     pub(crate) fn remedy(self) -> &'static str {
         match self {
             Self::UnknownCa => {

@@ -60,6 +60,20 @@ impl ProxyFault {
         matches!(self, Self::NotThere | Self::Unreached { .. })
     }
 
+    /// For programs: stable.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::NotThere => "proxy_unreachable",
+            Self::LoginNeeded => "proxy_login_needed",
+            Self::LoginRefused => "proxy_login_refused",
+            Self::LoginKind { .. } => "proxy_login_kind",
+            Self::Refused { .. } => "proxy_refused",
+            Self::Unreached { .. } => "proxy_reaches_no_relay",
+            Self::NotAProxy { .. } => "not_a_proxy",
+            Self::Program { .. } => "proxy_program",
+        }
+    }
+
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::NotThere => {
