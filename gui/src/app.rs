@@ -1,6 +1,9 @@
 //! The program: its windows, what they show, and what goes from one to another.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use agent::store::ConversationId;
 use iced::{
@@ -74,6 +77,8 @@ pub(crate) enum Message {
     WindowClosed(window::Id),
     WindowResized(window::Id, Size),
     SystemTheme(Mode),
+    /// Something that is shown is not true any more.
+    TimePassed,
     Key(window::Id, Key),
 }
 
@@ -119,9 +124,7 @@ impl App {
     pub(crate) fn update(&mut self, message: Message) -> Task<Message> {
         match message {
             Message::Desk(message) => self.desk_moved(message),
-            Message::Portal(message) => match self.portal.update(message) {
-                portal::Action::Open(id) => self.show(id),
-            },
+            Message::Portal(message) => self.portal_heard(message),
             Message::Chat(id, message) => match self.chats.get_mut(&id) {
                 Some(chat) => {
                     chat.update(message, &self.door).map(move |message| Message::Chat(id, message))
@@ -139,7 +142,31 @@ impl App {
                 self.mode = mode;
                 Task::none()
             }
+            Message::TimePassed => Task::none(),
             Message::Key(window, key) => self.key(window, key),
+        }
+    }
+
+    fn portal_heard(&mut self, message: portal::Message) -> Task<Message> {
+        let wanted = self.portal.update(message, &self.desk);
+        Task::batch(wanted.into_iter().map(|action| self.portal_wants(action)).collect::<Vec<_>>())
+    }
+
+    fn portal_wants(&mut self, action: portal::Action) -> Task<Message> {
+        use portal::{Action, Message as Said};
+        match action {
+            Action::Open(id) => self.show(id),
+            Action::Order(wanted, order) => Task::perform(self.door.ask(order), move |answer| {
+                Message::Portal(Said::Answered(wanted, answer))
+            }),
+            Action::Start => Task::perform(self.door.start_agent(), |started| {
+                Message::Portal(Said::Started(started))
+            }),
+            Action::Focus(name) => {
+                let portal = self.windows.iter().find(|(_, window)| window.place == Place::Portal);
+                portal.map_or_else(Task::none, |(id, _)| focus::to(*id, name))
+            }
+            Action::Settings | Action::Help => Task::none(),
         }
     }
 
@@ -154,6 +181,7 @@ impl App {
             };
             tasks.extend(self.chats.iter().map(read));
         }
+        tasks.push(self.portal_heard(portal::Message::DeskMoved));
         Task::batch(tasks)
     }
 
@@ -251,8 +279,30 @@ impl App {
             self.door.news().map(|news| Message::Desk(desk::Message::Heard(news))),
             event::listen_with(heard),
             system::theme_changes().map(Message::SystemTheme),
+            portal::link::changes_at(self.cx(0.0)).map_or_else(Subscription::none, until),
         ])
     }
+}
+
+/// One word when that moment has come. Nothing wakes up before it, and nothing after.
+fn until(at: i64) -> Subscription<Message> {
+    Subscription::run_with(at, |at| {
+        let at = *at;
+        iced::futures::stream::once(async move {
+            // The computer may have slept meanwhile, or its clock been set: then there is more to wait for.
+            while let Ok(left) = left_until(at) {
+                tokio::time::sleep(left).await;
+            }
+            Message::TimePassed
+        })
+    })
+}
+
+/// How long it is until then; an error when that is over.
+fn left_until(at: i64) -> Result<Duration, std::time::SystemTimeError> {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(at.max(0).unsigned_abs());
+    let left = at.duration_since(SystemTime::now())?;
+    Ok(left + Duration::from_millis(1))
 }
 
 fn theme_size() -> Size {

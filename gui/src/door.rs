@@ -12,7 +12,7 @@ use std::{
 };
 
 use agent::{
-    control::{AskError, Client, Order},
+    control::{AskError, Client, Launcher, Order},
     store::{Reader, StoreError},
 };
 use config::AgentPaths;
@@ -32,12 +32,29 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Door {
     paths: Arc<AgentPaths>,
     reader: Arc<Mutex<Option<Arc<Reader>>>>,
+    launcher: Option<Arc<Launcher>>,
 }
 
 impl Door {
     /// To the store and the socket that lie there.
     pub(crate) fn new(paths: AgentPaths) -> Self {
-        Self { paths: Arc::new(paths), reader: Arc::default() }
+        Self { paths: Arc::new(paths), reader: Arc::default(), launcher: None }
+    }
+
+    /// With the program that an agent is started with.
+    pub(crate) fn with_launcher(self, launcher: Launcher) -> Self {
+        Self { launcher: Some(Arc::new(launcher)), ..self }
+    }
+
+    /// Starts the agent; done when it listens. An error is in words for the person.
+    pub(crate) fn start_agent(&self) -> impl Future<Output = Result<(), String>> + use<> {
+        let door = self.clone();
+        async move {
+            let launcher =
+                door.launcher.ok_or_else(|| "no program to start is known".to_owned())?;
+            let started = launcher.start_agent(&door.paths).await;
+            started.map(|_| ()).map_err(|failure| failure.words)
+        }
     }
 
     /// Where everything lies.

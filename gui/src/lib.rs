@@ -20,6 +20,7 @@ mod words;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use agent::control::Launcher;
 use clap::Parser;
 use config::{AgentPaths, paths::Env};
 use iced::{Pixels, Settings};
@@ -49,7 +50,8 @@ pub fn main() -> ExitCode {
             "there is no display here (neither WAYLAND_DISPLAY nor DISPLAY is set): use the mailboat command instead",
         );
     }
-    match run(paths) {
+    let launcher = Launcher::find(args.home.as_deref(), None, &env);
+    match run(Door::new(paths).with_launcher(launcher)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => refuse(&format!("the window could not be opened: {err}")),
     }
@@ -68,8 +70,7 @@ fn has_display(env: &Env) -> bool {
             .any(|name| env.get(name).is_some())
 }
 
-fn run(paths: AgentPaths) -> iced::Result {
-    let door = Door::new(paths);
+fn run(door: Door) -> iced::Result {
     let words = Words::of_system();
     let boot = move || App::new(door.clone(), words.clone(), now);
     let settings = Settings {

@@ -51,6 +51,8 @@ pub(crate) mod space {
     pub(crate) const BETWEEN: f32 = 12.0;
     /// Around things.
     pub(crate) const AROUND: f32 = 16.0;
+    /// From the edge to the text behind a sign: around, the sign, inside.
+    pub(crate) const INDENT: f32 = 40.0;
     /// Height of a row of a list …
     pub(crate) const ROW: f32 = 48.0;
     /// … and of one with a second line.

@@ -1,18 +1,22 @@
 //! Small things that every screen is made of.
 
+mod elide;
 pub(crate) mod focus;
 pub(crate) mod press;
 
 use std::borrow::Cow;
 
 use iced::{
-    Length, Theme,
-    widget::{Text, text},
+    Alignment, Length, Theme,
+    widget::{Text, container, row, space, text},
 };
 
-use crate::theme::{BODY, SIGNS, STRONG, size};
+use crate::theme::{BODY, SIGNS, STRONG, size, space as gap, styles};
 
-pub(crate) use self::press::press;
+pub(crate) use self::{
+    elide::{Elided, elided},
+    press::press,
+};
 
 /// What a view gives.
 pub(crate) type Element<'a, Message> = iced::Element<'a, Message, Theme, iced::Renderer>;
@@ -75,6 +79,9 @@ pub(crate) enum Sign {
     Add,
     Muted,
     Stop,
+    Moving,
+    Away,
+    Group,
 }
 
 impl Sign {
@@ -105,6 +112,40 @@ impl Sign {
             Self::Add => "✉",
             Self::Muted => "◯",
             Self::Stop => "■",
+            Self::Moving => "⇅",
+            Self::Away => "◐",
+            Self::Group => "◎",
         }
     }
+}
+
+/// What failed and what can be done, where the eye already is.
+pub(crate) fn notice<'a, Message: 'a>(
+    content: impl Into<Element<'a, Message>>,
+) -> Element<'a, Message> {
+    let mark = sign(Sign::Warning).style(styles::bad);
+    let told = row![mark, container(content).width(Length::Fill)].spacing(gap::INSIDE);
+    container(told.align_y(Alignment::Start))
+        .padding(gap::BETWEEN)
+        .width(Length::Fill)
+        .style(styles::alert)
+        .into()
+}
+
+/// How far something is, from 0 to 1: a thin line.
+pub(crate) fn progress<'a, Message: 'a>(share: f32) -> Element<'a, Message> {
+    const STEPS: f32 = 1000.0;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+    let done = (share.clamp(0.0, 1.0) * STEPS) as u16;
+    let part =
+        |portion: u16| container(space()).width(Length::FillPortion(portion)).height(gap::TIGHT);
+    let mut line = row![];
+    // A portion of nothing would take an equal share of the room.
+    if 0 < done {
+        line = line.push(part(done).style(styles::done));
+    }
+    if done < STEPS as u16 {
+        line = line.push(part(STEPS as u16 - done));
+    }
+    container(line).style(styles::track).width(Length::Fill).into()
 }

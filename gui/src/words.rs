@@ -3,7 +3,9 @@
 //! The texts lie in `lang/*.ftl`, one file a language, and are part of the program. English has all of them, and a
 //! test holds every other language to the same ones with the same arguments.
 
+mod amounts;
 mod figures;
+mod harmless;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +14,11 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use jiff::tz::TimeZone;
 use unic_langid::LanguageIdentifier;
+
+pub(crate) use self::{
+    amounts::{ago_changes_at, bytes_of},
+    harmless::{harmless, harmless_lines},
+};
 
 /// The languages that there are: tag, own name, texts.
 pub(crate) const LANGUAGES: [(&str, &str, &str); 2] = [

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::{PORTAL, Ui};
 use crate::{
     desk::{Agent, Desk, Known},
-    door::{Follow, Link, Next},
+    door::{Follow, Link, Next, Visit, Waits},
     screen::Cx,
     words::Words,
 };
@@ -64,6 +64,48 @@ impl Scene {
 
     pub(crate) fn cx(&self) -> Cx<'_> {
         Cx { words: &self.words, desk: &self.desk, now: NOW, width: self.width }
+    }
+
+    /// The same with something to send and to fetch, over a satellite that costs.
+    pub(crate) fn waiting() -> Self {
+        let mut scene = Self::calm();
+        scene.does(|does| {
+            does.link = Link {
+                state: "down".to_owned(),
+                network: "up".to_owned(),
+                profile: Some("satellite".to_owned()),
+                metered: Some(true),
+                ..Link::default()
+            };
+            let mut waits = Waits::default();
+            waits.here.count = 3;
+            (waits.there.count, waits.there.bytes) = (14, 36_000);
+            does.waits = Some(waits);
+        });
+        scene
+    }
+
+    /// Changes what the agent does.
+    pub(crate) fn does(&mut self, change: impl FnOnce(&mut Follow)) {
+        let Agent::There(Some(does)) = &mut self.desk.agent else { panic!("there is no agent") };
+        change(does);
+    }
+
+    /// A visit under way.
+    pub(crate) fn visit(&mut self, change: impl FnOnce(&mut Visit)) {
+        self.does(|does| {
+            does.link.state = "calling".to_owned();
+            let mut visit = Visit {
+                rule: "evening".to_owned(),
+                phase: "exchanging".to_owned(),
+                seconds: 5,
+                bytes_up: 1_400,
+                bytes_down: 11_000,
+                ..Visit::default()
+            };
+            change(&mut visit);
+            does.visit = Some(visit);
+        });
     }
 
     /// Changes what is known.

@@ -215,3 +215,21 @@ pub(crate) fn link(theme: &Theme, status: Status) -> Style {
     let t = tokens(theme);
     pressable(t, status, None, t.accent)
 }
+
+/// A field with something in it that cannot be taken.
+pub(crate) fn wrong_field(theme: &Theme, status: text_input::Status) -> text_input::Style {
+    let usual = field(theme, status);
+    text_input::Style { border: outlined(space::RADIUS, tokens(theme).bad), ..usual }
+}
+
+/// What of a bar is done …
+pub(crate) fn done(theme: &Theme) -> container::Style {
+    let t = tokens(theme);
+    filled(t.accent, border::rounded(2.0), t.on_accent)
+}
+
+/// … and all of it.
+pub(crate) fn track(theme: &Theme) -> container::Style {
+    let t = tokens(theme);
+    filled(t.raised, border::rounded(2.0), t.text)
+}

@@ -1,0 +1,134 @@
+//! The link panel: what the link does, what waits for it, what that would cost, and what the last visit came to.
+
+mod details;
+mod line;
+mod says;
+
+pub(crate) use self::line::changes_at;
+
+use agent::control::{Only, Order};
+use config::agent::BUDGET_LEAST;
+use serde_json::Value;
+
+use super::{
+    Action, Wanted,
+    quote::{Basis, Quote},
+};
+use crate::{desk::Desk, door::DoorError, words::bytes_of};
+
+/// What it remembers.
+#[derive(Debug, Default)]
+pub(crate) struct Panel {
+    /// Whether it shows everything.
+    pub(crate) is_open: bool,
+    only: Option<Only>,
+    budget: String,
+    quote: Option<Quote>,
+    quoted_for: Option<Basis>,
+    is_quoting: bool,
+    /// A call was asked for, and is not over.
+    is_calling: bool,
+    is_stopping: bool,
+    /// What the agent would not do, or could not be asked.
+    error: Option<DoorError>,
+    is_budget_wrong: bool,
+}
+
+/// What happens in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Message {
+    /// Opened or closed.
+    Toggled,
+    /// What a call is to carry.
+    OnlyChosen(Option<Only>),
+    /// The budget was typed at.
+    BudgetTyped(String),
+    /// A call is wanted.
+    CallPressed,
+    /// The visit is to end.
+    StopPressed,
+    /// The quota of this link is to be lifted, by so many bytes or until it begins anew.
+    LiftPressed(String, Option<u64>),
+    /// What failed was read.
+    ErrorClosed,
+}
+
+impl Panel {
+    pub(crate) fn update(&mut self, message: Message, desk: &Desk) -> Vec<Action> {
+        match message {
+            Message::Toggled => self.is_open = !self.is_open,
+            Message::OnlyChosen(only) => self.only = only,
+            Message::BudgetTyped(budget) => (self.budget, self.is_budget_wrong) = (budget, false),
+            Message::CallPressed => return self.call(),
+            Message::StopPressed => {
+                self.is_stopping = true;
+                return vec![Action::Order(Wanted::Stop, Order::Stop)];
+            }
+            Message::LiftPressed(link, bytes) => {
+                return vec![Action::Order(Wanted::Lift, Order::LiftQuota { link, bytes })];
+            }
+            Message::ErrorClosed => self.error = None,
+        }
+        self.settle(desk)
+    }
+
+    fn call(&mut self) -> Vec<Action> {
+        let budget = match self.budget.trim() {
+            "" => None,
+            written => match bytes_of(written).filter(|bytes| BUDGET_LEAST.bytes() <= *bytes) {
+                Some(bytes) => Some(bytes),
+                None => {
+                    (self.is_budget_wrong, self.is_open) = (true, true);
+                    return vec![Action::Focus("budget")];
+                }
+            },
+        };
+        (self.is_calling, self.error) = (true, None);
+        let order = Order::Sync { budget, only: self.only, pick: Vec::new() };
+        vec![Action::Order(Wanted::Call, order)]
+    }
+
+    /// The agent answered.
+    pub(crate) fn answered(
+        &mut self,
+        wanted: Wanted,
+        answer: Result<&Value, DoorError>,
+        desk: &Desk,
+    ) -> Vec<Action> {
+        match wanted {
+            Wanted::Quote => {
+                self.is_quoting = false;
+                // Without a price the panel goes on as if nobody knew one: the agent's state stands above.
+                self.quote = answer.ok().and_then(Quote::of);
+                return self.settle(desk);
+            }
+            Wanted::Call => {
+                (self.is_calling, self.is_stopping) = (false, false);
+                if answer.is_ok() {
+                    self.budget.clear();
+                }
+            }
+            _ => self.is_stopping &= answer.is_ok(),
+        }
+        self.error = answer.err();
+        self.settle(desk)
+    }
+
+    /// What is due after anything changed: another price, one at a time.
+    pub(crate) fn settle(&mut self, desk: &Desk) -> Vec<Action> {
+        if desk.does().is_none_or(|does| does.visit.is_none()) {
+            self.is_stopping = false;
+        }
+        if desk.does().is_none() {
+            self.is_calling = false;
+        }
+        let Some(basis) = Basis::of(desk, self.only) else { return Vec::new() };
+        let is_wanted = self.is_open || basis.is_something();
+        if self.is_quoting || !is_wanted || self.quoted_for.as_ref() == Some(&basis) {
+            return Vec::new();
+        }
+        let order = basis.order();
+        (self.is_quoting, self.quoted_for) = (true, Some(basis));
+        vec![Action::Order(Wanted::Quote, order)]
+    }
+}

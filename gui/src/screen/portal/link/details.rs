@@ -1,0 +1,111 @@
+//! The link panel opened: the link, what waits and its price, what a call is to carry, and what does not work.
+
+use agent::control::Only;
+use iced::{
+    Alignment, Length,
+    widget::{column, container, row, rule, space, text_input},
+};
+
+use super::{Message, Panel, says};
+use crate::{
+    door::{Follow, Trouble},
+    screen::Cx,
+    theme::{space as gap, styles},
+    widget::{Element, body, elided, hint, notice, press},
+};
+
+impl Panel {
+    /// The rest of the panel, where it is open.
+    pub(crate) fn details<'a>(&'a self, cx: Cx<'a>) -> Option<Element<'a, Message>> {
+        let does = cx.desk.does().filter(|_| self.is_open)?;
+        let mut parts = column![self.facts(cx, does)].spacing(gap::BETWEEN);
+        if does.visit.as_ref().is_none_or(|visit| visit.is_line) {
+            parts = parts.push(self.choices(cx, does));
+        }
+        for trouble in &does.trouble {
+            parts = parts.push(trouble_card(trouble));
+        }
+        let page = container(parts)
+            .padding([gap::BETWEEN, gap::AROUND])
+            .width(Length::Fill)
+            .style(styles::bar);
+        Some(column![page, rule::horizontal(1).style(styles::hairline)].into())
+    }
+
+    fn facts<'a>(&'a self, cx: Cx<'a>, does: &'a Follow) -> Element<'a, Message> {
+        let words = cx.words;
+        let mut facts =
+            column![fact(words.say("link-link"), says::link(cx, &does.link))].spacing(gap::TIGHT);
+        if let Some(next) = &does.next {
+            let at = next.at.as_second();
+            let mut call = words.full(at, cx.now);
+            for part in [Some(&next.rule), next.why.as_ref()]
+                .into_iter()
+                .flatten()
+                .filter(|part| !part.is_empty())
+            {
+                call = format!("{call} · {part}");
+            }
+            facts = facts.push(fact(words.say("link-next-call"), call));
+        }
+        if let Some(why) = &does.not_now {
+            facts = facts.push(fact(words.say("link-not-now"), why.clone()));
+        }
+        if let Some(quote) = &self.quote {
+            let count = |n: u64, bytes: u64| format!("{n} · {}", words.bytes(bytes));
+            let there = does.waits.as_ref().map(|waits| waits.there.clone()).unwrap_or_default();
+            facts = facts
+                .push(fact(words.say("link-here"), count(quote.items, quote.body_up)))
+                .push(fact(words.say("link-there"), count(there.count, there.bytes)))
+                .push(fact(words.say("link-together"), quote.told(words)));
+        }
+        facts.into()
+    }
+
+    fn choices<'a>(&'a self, cx: Cx<'a>, does: &'a Follow) -> Element<'a, Message> {
+        let choice = |only: Option<Only>, key: &str, id: &'static str| {
+            let style = if self.only == only { styles::chosen } else { styles::quiet };
+            press(body(cx.words.say(key))).id(id).style(style).on_press(Message::OnlyChosen(only))
+        };
+        let scope = row![
+            choice(None, "link-everything", "carry-all"),
+            choice(Some(Only::Messages), "link-only-messages", "carry-messages"),
+            choice(Some(Only::Urgent), "link-only-urgent", "carry-urgent"),
+        ]
+        .spacing(gap::TIGHT)
+        .wrap();
+        let budget = text_input(&cx.words.say("link-budget"), &self.budget)
+            .id("budget")
+            .style(if self.is_budget_wrong { styles::wrong_field } else { styles::field })
+            .on_input(Message::BudgetTyped)
+            .on_submit(Message::CallPressed);
+        let mut call = row![budget].spacing(gap::INSIDE).align_y(Alignment::Center);
+        // Where something waits the button stands above, and there is one of it.
+        if says::waits(cx, does).is_none() {
+            call = call.push(self.call_button(cx));
+        }
+        let mut all = column![scope, call].spacing(gap::INSIDE);
+        if self.is_budget_wrong {
+            let least = cx.words.bytes(config::agent::BUDGET_LEAST.bytes());
+            let wrong = cx.words.tell("link-budget-wrong", &[("least", least.into())]);
+            all = all.push(hint(wrong).style(styles::bad));
+        }
+        all.into()
+    }
+}
+
+/// A name and what it is, right-aligned so that figures stand under each other.
+fn fact<'a>(name: String, is: String) -> Element<'a, Message> {
+    let is = elided(is).end();
+    row![body(name).style(styles::muted), space::horizontal().width(gap::INSIDE), is].into()
+}
+
+fn trouble_card(trouble: &Trouble) -> Element<'_, Message> {
+    let about = elided(trouble.about.as_str()).strong();
+    let words = body(crate::words::harmless(&trouble.words));
+    let mut card = column![about, words].spacing(gap::TIGHT);
+    if !trouble.remedy.is_empty() {
+        card = card.push(hint(trouble.remedy.as_str()));
+    }
+    notice(card)
+}
