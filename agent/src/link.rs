@@ -41,7 +41,7 @@ use rustls::ClientConfig;
 use tokio::{sync::OnceCell, time::timeout};
 
 pub(crate) use self::proxy::QUIET_LEAST;
-pub(crate) use self::segments::payload_within;
+pub(crate) use self::segments::room_within;
 pub use self::{
     answer::Answer,
     error::LinkError,
@@ -59,7 +59,7 @@ pub use self::{
 };
 use self::{
     patience::CONNECT_MAX,
-    proxy::{Memory, Via},
+    proxy::{LoginKind, Memory, Via},
 };
 
 /// What connects to one relay. Clones share the TLS sessions and what was learned of proxies.
@@ -153,6 +153,23 @@ impl Client {
     #[must_use]
     pub fn proxy(&self) -> Option<&Proxy> {
         self.proxy.as_ref()
+    }
+
+    /// What a store knows the proxy by, if it is one that is told a user and a password; without either.
+    pub(crate) fn proxy_key(&self) -> Option<String> {
+        self.proxy.as_ref().filter(|proxy| proxy.has_http_login()).map(Proxy::to_string)
+    }
+
+    /// How the proxy took a login, by name, if it did since this process began.
+    pub(crate) fn login_taken(&self) -> Option<&'static str> {
+        self.memory.proved().map(LoginKind::name)
+    }
+
+    /// How it took one before, by name. What it said since comes first; an unknown name says nothing.
+    pub(crate) fn recall_login(&self, kind: &str) {
+        if let Some(kind) = LoginKind::named(kind) {
+            self.memory.recall(kind);
+        }
     }
 
     /// Seconds that a held line may be quiet before somebody on this way cuts it, less a fifth, at least 1; `None` where

@@ -64,6 +64,10 @@ pub struct Quote {
     pub cost: Option<Price>,
     /// Of which currency; empty without a tariff.
     pub currency: String,
+    /// Bytes of IP packets that the link's quota leaves; none without one.
+    pub quota_left: Option<u64>,
+    /// Why no visit over this link would be made now; empty otherwise.
+    pub refused: String,
     /// Why the relay could not be asked; empty otherwise.
     pub words: String,
 }
@@ -106,6 +110,8 @@ fn quote(store: &Store, terms: &Terms, over: &Over) -> Result<Quote, SyncError> 
         seconds,
         cost,
         currency,
+        quota_left: over.left(),
+        refused: over.refusal(store.now()).unwrap_or_default(),
         words: String::new(),
     })
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     cli::out::{bytes, span},
-    link::payload_within,
+    link::room_within,
     store::{Lift, Reader, StoreError, rfc3339},
 };
 
@@ -145,7 +145,7 @@ impl Quota {
     /// without a limit.
     #[must_use]
     pub fn room(&self) -> Option<u64> {
-        self.left().map(payload_within)
+        self.left().map(room_within)
     }
 
     /// Whether calls are refused: no visit fits into what is left.
@@ -154,33 +154,39 @@ impl Quota {
         self.room().is_some_and(|room| room < BUDGET_LEAST.bytes())
     }
 
-    /// Percent of what may be used that were, at most 100; 100 where calls are refused.
+    /// Percent of what may be used that were; 0 where there is no limit.
     #[must_use]
-    pub fn percent(&self) -> u8 {
+    pub fn percent(&self) -> u64 {
         match self.allowed() {
-            _ if self.is_stopped() => 100,
             None | Some(0) => 0,
             Some(allowed) => {
                 let percent = u128::from(self.used) * 100 / u128::from(allowed);
-                u8::try_from(percent.min(99)).unwrap_or(99)
+                u64::try_from(percent).unwrap_or(u64::MAX)
             }
         }
     }
 
-    /// The highest mark that was reached, if there is something to tell.
+    /// The highest mark that was reached, if there is something to tell; the last where calls are refused.
     #[must_use]
     pub fn mark(&self) -> Option<u8> {
-        TOLD_AT.into_iter().rev().find(|mark| *mark <= self.percent())
+        let percent = if self.is_stopped() { 100 } else { self.percent().min(99) };
+        TOLD_AT.into_iter().rev().find(|mark| u64::from(*mark) <= percent)
     }
 
-    /// How it stands: `412.0 MiB of 500.0 MiB used (82 %), begins anew Tue 1 Dec (in 9 d)`.
+    /// How it stands: `412.0 MiB of 500.0 MiB used (82 %), begins anew Tue 1 Dec (in 9 d)`; where calls are refused also
+    /// what is left.
     #[must_use]
     pub fn words(&self, now: i64, zone: &TimeZone) -> String {
         let resets = rfc3339(self.period.ends).to_zoned(zone.clone()).strftime("%a %-d %b");
         let wait = span(self.period.ends.saturating_sub(now).max(0).unsigned_abs());
+        let left = self.left().filter(|left| *left != 0 && self.is_stopped());
+        let left = left.map_or(String::new(), |left| {
+            format!(", the {} that are left are too few for a visit", bytes(left))
+        });
         let used = match self.allowed() {
             Some(allowed) => {
-                format!("{} of {} used ({} %)", bytes(self.used), bytes(allowed), self.percent())
+                let (used, allowed) = (bytes(self.used), bytes(allowed));
+                format!("{used} of {allowed} used ({} %){left}", self.percent())
             }
             None => format!("{} used of {}, which you lifted", bytes(self.used), bytes(self.bytes)),
         };
@@ -289,8 +295,8 @@ mod tests {
             (74 * MIB, None, false),
             (75 * MIB, Some(75), false),
             (95 * MIB, Some(95), false),
-            (100 * MIB - 20_000, Some(95), false),
-            (100 * MIB - 10_000, Some(100), true),
+            (100 * MIB - 24_576, Some(95), false),
+            (100 * MIB - 22_000, Some(100), true),
             (200 * MIB, Some(100), true),
         ] {
             let quota = quota(100 * MIB, used, None);
@@ -311,6 +317,13 @@ mod tests {
     fn the_words_say_what_is_used_when_it_begins_anew_and_what_to_do() {
         let words = quota(500 << 20, 412 << 20, None).words(21 * 86_400, &TimeZone::UTC);
         assert_eq!(words, "412.0 MiB of 500.0 MiB used (82 %), begins anew Sat 31 Jan (in 9 d)");
+        let least = config::agent::QUOTA_LEAST.bytes();
+        assert!(!quota(least, 0, None).is_stopped(), "the settings allow no less");
+        let little = quota(least, 10 << 10, None).words(21 * 86_400, &TimeZone::UTC);
+        assert_eq!(
+            little,
+            "10.0 KiB of 24.0 KiB used (41 %), the 14.0 KiB that are left are too few for a visit, begins anew Sat 31 Jan (in 9 d)"
+        );
         let refusal = quota(1 << 20, 1 << 20, None).refusal(0, &TimeZone::UTC);
         assert!(refusal.contains("mailboat usage --lift-quota stick"), "{refusal}");
     }

@@ -30,6 +30,7 @@ mod names;
 mod notice;
 mod outbox;
 mod people;
+mod proxy;
 mod queue;
 mod quota;
 mod receipts;

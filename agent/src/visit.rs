@@ -63,6 +63,8 @@ const RATE_DAYS: i64 = 30;
 const COMING_UP: Duration = Duration::from_secs(2);
 /// A held line that carried nothing and was cut again and again in less time was good for nothing.
 const STANDS: Duration = Duration::from_secs(60);
+/// Why a line or a visit ended before its time.
+const QUOTA_USED_UP: &str = "the quota of this link is used up: what is left waits";
 /// A visit whose time is over has this much more to come to the edge of a packet.
 const OVERTIME: Duration = Duration::from_secs(15);
 /// One that was stopped has this much.
@@ -310,6 +312,7 @@ impl Visitor {
         };
         let round_trips = way.round_trips() + u64::from(making.progress.requests);
         way.hang_up();
+        self.keep_login(way.client());
         let outcome = self.outcome(&making.progress, &end, &meter);
         page.end(&meter, &outcome, &making.progress, round_trips);
         let may_cost_more = meter.remaining().is_none_or(|left| 0 < left);
@@ -374,10 +377,15 @@ impl Visitor {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => stopped(),
-                end = line => end,
+                end = line => match end {
+                    // A line has no other limit than the quota.
+                    Err(SyncError::Link(LinkError::BudgetSpent)) => Ok(Ended::Partial(QUOTA_USED_UP.to_owned())),
+                    end => end,
+                },
                 why = page.note(&meter, || Some(counted(&progress))) => Ok(Ended::Partial(why)),
             }
         };
+        self.keep_login(&client);
         let progress = counted(&progress);
         let round_trips = down.round_trips() + up.round_trips() + u64::from(progress.requests);
         let outcome = self.outcome(&progress, &end, &meter);
@@ -469,7 +477,21 @@ impl Visitor {
         // What the environment says was read before, and could be.
         let client = self.client.by_link(&over.name, over.proxy());
         let client = client.unwrap_or_else(|_| self.client.clone());
+        if let Some(proxy) = client.proxy_key()
+            && let Ok(Some(login)) = self.store.reader().proxy_login(&proxy)
+        {
+            client.recall_login(&login);
+        }
         Way::new(client, meter.clone(), self.account.clone(), self.paths.account.clone())
+    }
+
+    /// Writes down how the proxy took its login, so that the next process is not asked.
+    fn keep_login(&self, client: &Client) {
+        if let (Some(proxy), Some(login)) = (client.proxy_key(), client.login_taken())
+            && let Err(err) = self.store.note_proxy_login(&proxy, login)
+        {
+            warn!(error = %err, "how the proxy takes a login is not kept");
+        }
     }
 
     /// Whether the relay runs on this computer.

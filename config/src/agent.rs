@@ -24,7 +24,7 @@ pub use forecast::{Planned, forecast};
 pub use hooks::Hooks;
 pub use link::{Link, MEGABYTE};
 pub use notify::{MinPriority, Notify, Preview, QuietHours, QuietHoursError, Source};
-pub use proxy::{Login, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
+pub use proxy::{Login, LoginWay, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
 pub use window::{Chats, Theme, Window};
 
 /// What a visit costs beside what it carries: handshake, headers, the request, `Held` and `Done`.
@@ -37,6 +37,9 @@ pub const fn budget_least(envelope_max: Size) -> Size {
 
 /// The least budget that settings accept: for a relay that kept its default `envelope_max`.
 pub const BUDGET_LEAST: Size = budget_least(Size::from_kib(8));
+
+/// The least quota of a link for a month: one visit with [`BUDGET_LEAST`], its headers, and what is read ahead.
+pub const QUOTA_LEAST: Size = Size::from_kib(24);
 
 /// All settings of one agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,7 +21,7 @@ async fn squid_without_a_login_takes_logins_and_messages_with_tls_and_without() 
 }
 
 #[tokio::test]
-async fn squid_with_a_basic_login_is_told_it_unasked() {
+async fn squid_with_a_basic_login_is_told_it_when_it_asks() {
     let squid = RealProxy::squid(ProxyLogin::Basic).await;
     talks_through(&squid, ProxyLogin::Basic).await;
 }
@@ -71,7 +71,7 @@ async fn a_resident_agent_is_asked_for_a_digest_once_and_uses_its_nonce_from_the
 }
 
 #[tokio::test]
-async fn a_basic_login_costs_no_round_trip() {
+async fn a_basic_login_costs_no_round_trip_once_the_proxy_has_asked_a_process_before() {
     let squid = RealProxy::squid(ProxyLogin::Basic).await;
     let (world, behind) = ann_behind(&RelayOptions::default(), "http", true, squid.addr()).await;
     behind.near.record(true);

@@ -299,13 +299,13 @@ pub(crate) struct Inbox {
 
 #[derive(Debug, Args)]
 pub(crate) struct Sync {
-    /// Bytes that the visit may cost, both directions: 50KiB
-    #[arg(long, value_name = "SIZE")]
+    /// Bytes that the visit may cost, both directions: 50KiB; with --dry-run: whether it would do
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     pub(crate) budget: Option<Size>,
     /// Only say what a visit would cost; touches no network
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// With --dry-run: ask the relay what waits there, for about 1 KiB
+    /// With --dry-run: ask the relay what waits there, for about 1 KiB (3 KiB without an agent)
     #[arg(long, requires = "dry_run")]
     pub(crate) ask: bool,
     /// Only a part of what waits: messages (no attachments), or urgent
@@ -325,7 +325,7 @@ pub(crate) struct Usage {
     #[arg(long, conflicts_with = "since")]
     pub(crate) month: bool,
     /// From this day on: 2026-11-01
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", allow_negative_numbers = true)]
     pub(crate) since: Option<String>,
     /// Comma-separated values with a header line (RFC 4180)
     #[arg(long, conflicts_with = "json")]
@@ -334,7 +334,7 @@ pub(crate) struct Usage {
     #[arg(long, value_name = "LINK")]
     pub(crate) lift_quota: Option<String>,
     /// How far: reset, to the end of its month, or so many bytes more: 50MiB
-    #[arg(long, value_name = "reset|SIZE", requires = "lift_quota")]
+    #[arg(long, value_name = "reset|SIZE", requires = "lift_quota", allow_negative_numbers = true)]
     pub(crate) until: Option<String>,
 }
 

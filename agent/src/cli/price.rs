@@ -24,6 +24,7 @@ impl Session<'_> {
     pub(super) fn price(&mut self, sync: &Sync) -> Result<u8, Failure> {
         let (paths, settings) = (self.paths()?, self.settings()?);
         log_to_stderr(&settings);
+        config::agent::check_budget("--budget", sync.budget).map_err(Failure::usage)?;
         let order = Order::Price { ask: sync.ask, only: sync.only, pick: sync.pick.clone() };
         let account = load(&paths)?;
         let is_here = client(&account, &settings, self.env)?.url().is_loopback();
@@ -36,7 +37,7 @@ impl Session<'_> {
                         answer => return Ok(answer?),
                     },
                 };
-                let link = link_now(&settings).await;
+                let link = link_now().await;
                 let carry = Carry::of(store.reader(), sync.only, &sync.pick)?;
                 if !sync.ask {
                     return value(&price::of_call(&store, &settings, carry, &link, is_here)?);
@@ -59,6 +60,10 @@ impl Session<'_> {
                 return value(&price::Quote { asked: was_asked, words, ..quote });
             }
         })?;
+        let mut quote = quote;
+        if let Some(budget) = sync.budget.or(settings.sync.budget) {
+            quote["budget"] = budget.bytes().into();
+        }
         if self.out.json {
             self.out.object(&quote)?;
         } else {
@@ -116,7 +121,20 @@ impl Session<'_> {
         if let Some(cost) = quote["cost"].as_str() {
             rows.push(("costs", format!("at most {cost} {}", text("currency"))));
         }
-        if !text("words").is_empty() {
+        let fits = |bytes: u64, bound: u64| match bytes <= bound {
+            true => "it fits",
+            false => "the visit ends there, and what is left goes with the next",
+        };
+        if let Some(budget) = quote["budget"].as_u64() {
+            rows.push(("budget", format!("{}: {}", bytes(budget), fits(number("bytes"), budget))));
+        }
+        if !text("refused").is_empty() {
+            rows.push(("refused", text("refused")));
+        } else if let Some(left) = quote["quota_left"].as_u64() {
+            let fits = fits(number("ip_bytes"), left);
+            rows.push(("quota", format!("{} are left this month: {fits}", bytes(left))));
+        }
+        if !text("words").is_empty() && text("words") != text("refused") {
             rows.push(("not asked", text("words")));
         }
         rows.iter().try_for_each(|(name, is)| self.out.line(&format!("{name:<12}{is}")))
@@ -127,11 +145,8 @@ fn value(quote: &price::Quote) -> Result<Value, Failure> {
     serde_json::to_value(quote).map_err(|err| Failure::chain("internal", &err))
 }
 
-/// The link as the system has it; where no profile asks for it nobody looks.
-async fn link_now(settings: &config::AgentSettings) -> LinkState {
-    if settings.link.is_empty() {
-        return LinkState::default();
-    }
+/// The link as the system has it: the ledger calls it by its interface where no profile gives it a name.
+async fn link_now() -> LinkState {
     let monitor = Monitor::start(Sources::default()).await;
     monitor.state().borrow().clone()
 }

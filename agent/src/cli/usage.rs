@@ -82,6 +82,13 @@ impl Session<'_> {
         }
         let zone = self.out.zone.clone();
         for sum in sums(visits, by, &zone) {
+            if by == By::Kind {
+                // Of a kind nothing else is known.
+                let Sum { key, bytes_up, bytes_down, .. } = sum;
+                let object = json!({ "kind": key, "bytes_up": bytes_up, "bytes_down": bytes_down });
+                self.out.object(&object)?;
+                continue;
+            }
             let mut object =
                 serde_json::to_value(&sum).map_err(|err| Failure::chain("internal", &err))?;
             object[by.name()] = Value::from(&sum.key[..]);

@@ -63,7 +63,9 @@ impl<'c> Answer<'c> {
     /// When to come back, in seconds, where the relay says so.
     #[must_use]
     pub fn retry_after_s(&self) -> Option<u32> {
-        self.text(&RETRY_AFTER)?.parse().ok()
+        let wait = self.text(&RETRY_AFTER)?.trim();
+        let is_number = !wait.is_empty() && wait.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| wait.parse().unwrap_or(u32::MAX))
     }
 
     /// Bytes of the body handed on so far.
@@ -75,9 +77,18 @@ impl<'c> Answer<'c> {
     /// The next piece of the body as it came from the link (never empty), `None` at its end. Cancel safe.
     ///
     /// # Errors
-    /// [`LinkError::Cut`] after every byte before the cut was handed on (with TLS: every whole record), stalled, or
+    /// [`LinkError::NotARelay`] where it begins as a page does; [`LinkError::Cut`] after every byte before the cut was handed on (with TLS: every whole record), stalled, or
     /// budget spent.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, LinkError> {
+        let is_first = self.received == 0;
+        match self.next().await? {
+            // A relay says nothing that begins so.
+            Some(begin) if is_first && portal::is_page(&begin) => Err(self.not_a_relay(&begin)),
+            chunk => Ok(chunk),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, LinkError> {
         loop {
             let frame = self
                 .patience
@@ -132,7 +143,7 @@ impl<'c> Answer<'c> {
             return Ok(self);
         }
         // What is here already has its title, if it has one: no more is paid for.
-        let begin = self.chunk().await.ok().flatten().unwrap_or_default();
+        let begin = self.next().await.ok().flatten().unwrap_or_default();
         Err(self.not_a_relay(&begin))
     }
 

@@ -17,6 +17,7 @@ use super::{
     fault::TlsFault,
     meter::{Meter, Metered, Tally},
     proxy::{self, Forward, Opened, Via},
+    segments,
     url::RelayUrl,
 };
 
@@ -75,7 +76,7 @@ pub(crate) async fn dial(
 
 async fn straight(url: &RelayUrl, meter: &Meter) -> Result<Opened, LinkError> {
     let addresses = resolve(&url.host(), url.port()).await?;
-    let (tcp, rtt) = connect_any(&addresses).await?;
+    let (tcp, rtt) = connect_any(&addresses, Some(meter)).await?;
     Ok(Opened { stream: meter.tcp(tcp), rtt, round_trips: 1, forward: None })
 }
 
@@ -90,18 +91,20 @@ pub(crate) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Li
     Ok(addresses)
 }
 
-/// The first address that answers, and how long its TCP handshake took: one round trip.
+/// The first address that answers, and how long its TCP handshake took: one round trip. What those cost that do not answer
+/// is counted by `meter`, where it is not counted elsewhere.
 pub(crate) async fn connect_any(
     addresses: &[SocketAddr],
+    meter: Option<&Meter>,
 ) -> Result<(TcpStream, Duration), LinkError> {
     let mut failed = None;
     for (at, address) in addresses.iter().enumerate() {
         let began = Instant::now();
         let last = at + 1 == addresses.len();
         let connected = if last {
-            connect(*address).await
+            connect(*address, meter).await
         } else {
-            timeout(ADDRESS_MAX, connect(*address))
+            timeout(ADDRESS_MAX, connect(*address, meter))
                 .await
                 .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         };
@@ -116,15 +119,45 @@ pub(crate) async fn connect_any(
     }))
 }
 
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+async fn connect(address: SocketAddr, meter: Option<&Meter>) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_send_buffer_size(SEND_BUFFER)?;
+    if let Some(window) = meter.and_then(Meter::window) {
+        socket.set_recv_buffer_size(window)?;
+    }
     // Acknowledgements wait for something to ride on, the one that ends TCP's handshake too: two packets less.
     #[cfg(target_os = "linux")]
     socket2::SockRef::from(&socket).set_tcp_quickack(false)?;
-    let stream = socket.connect(address).await?;
+    let mut knock = Knock { address, meter, began: Instant::now(), answered: None };
+    let connected = socket.connect(address).await;
+    knock.answered = Some(connected.as_ref().map(|_| ()).map_err(io::Error::kind));
+    let stream = connected?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// An attempt to connect. One that comes to nothing, or is given up, is counted when it is dropped; any other is counted
+/// with its connection.
+struct Knock<'m> {
+    address: SocketAddr,
+    meter: Option<&'m Meter>,
+    began: Instant,
+    /// `None` while nobody has.
+    answered: Option<Result<(), io::ErrorKind>>,
+}
+
+impl Drop for Knock<'_> {
+    fn drop(&mut self) {
+        let Some(meter) = self.meter else { return };
+        let was_refused = match self.answered {
+            // No packet left, or the connection tells of it.
+            Some(Ok(()) | Err(io::ErrorKind::NetworkUnreachable)) => return,
+            Some(Err(kind)) => kind == io::ErrorKind::ConnectionRefused,
+            None => false,
+        };
+        let is_ipv6 = self.address.is_ipv6();
+        meter.charge_attempt(segments::knocked(self.began.elapsed(), is_ipv6, was_refused));
+    }
 }
 
 fn connect_error(address: SocketAddr, source: io::Error) -> LinkError {

@@ -6,10 +6,10 @@
 use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri,
-    body::Incoming,
+    body::{Body, Incoming},
     client::conn::http1::{self, SendRequest},
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue},
     http::uri::PathAndQuery,
@@ -25,11 +25,13 @@ use super::{
     error::LinkError,
     meter::Tally,
     patience::{Patience, Stalled},
-    proxy::Forward,
+    proxy::{Forward, PAGE_MAX, PAGE_TIME},
 };
 
 /// An answer's header, and what is read ahead of its reader, in bytes.
 const BUFFER_MAX: usize = 16 << 10;
+/// The same as the socket sees it, in bytes: with TLS's records, and what a proxy says before it (100 Continue).
+const HEAD_MAX: u64 = 2 * BUFFER_MAX as u64;
 /// Fields in an answer's header.
 const HEADERS_MAX: usize = 32;
 /// The longest answer that [`Connection::request`] takes, in bytes.
@@ -179,7 +181,13 @@ impl Connection {
                 self.send_once(method.clone(), uri, headers, body.clone(), hold).await?;
             if answer.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
                 let answer = Answer::new(answer, self, flags, patience).or_portal().await;
-                return answer.map_err(|err| forward.judge(err));
+                return match answer {
+                    Ok(answer) => {
+                        forward.let_through(&pass);
+                        Ok(answer)
+                    }
+                    Err(err) => Err(forward.judge(err)),
+                };
             }
             forward.challenged(answer.headers(), &pass, is_second)?;
             if !self.goes_on(answer, &flags, patience).await {
@@ -205,6 +213,7 @@ impl Connection {
         *request.headers_mut() = headers;
 
         self.busy = true;
+        self.tally.expect(Some(HEAD_MAX));
         let sender = &mut self.sender;
         let answer = patience
             .watch(async {
@@ -214,6 +223,7 @@ impl Connection {
             .await
             .map_err(|stalled| stalled.while_(0, "waiting for the answer"))?
             .map_err(|err| request_error(err, &self.tally, 0))?;
+        self.tally.expect(None);
         flags.answer_begins();
         patience.request_is_out(hold);
         Ok((answer, flags, patience))
@@ -226,8 +236,11 @@ impl Connection {
         flags: &Flags,
         mut patience: Patience,
     ) -> bool {
-        let page = Limited::new(answer.into_body(), ANSWER_LEN_MAX).collect();
-        let is_read = matches!(patience.watch(page).await, Ok(Ok(_)));
+        if answer.body().size_hint().upper().is_none_or(|length| PAGE_MAX < length) {
+            return false;
+        }
+        let page = timeout(PAGE_TIME, answer.into_body().collect());
+        let is_read = matches!(patience.watch(page).await, Ok(Ok(Ok(_))));
         if is_read && flags.is_out() && self.sender.ready().await.is_ok() {
             self.busy = false;
         }
@@ -269,6 +282,8 @@ impl Stalled {
 pub(super) fn request_error(err: hyper::Error, tally: &Tally, received: u64) -> LinkError {
     if tally.was_refused() {
         LinkError::BudgetSpent
+    } else if tally.was_flooded() {
+        LinkError::NotARelay { status: None, hint: "an answer that does not begin".to_owned() }
     } else if err.is_parse() {
         let hint = err.source().map_or_else(|| err.to_string(), ToString::to_string);
         LinkError::NotARelay { status: None, hint: format!("no HTTP: {hint}") }

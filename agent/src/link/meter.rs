@@ -38,8 +38,11 @@ struct Budget {
     limit: u64,
     /// Bound of payload and headers together.
     ip_limit: u64,
-    /// What the headers of all that passed are about, rather too much than too little.
+    /// What the headers of all that passed are about, rather too much than too little; with what was taken in unread by
+    /// connections that are gone, and what went for connections that did not come about.
     headers: AtomicU64,
+    /// What the kernel may take in unread for all connections that are open.
+    read_ahead: AtomicU64,
     /// Nothing passes beyond this sum either, for the time being.
     trial: AtomicU64,
     /// Held across a (never blocking) read or write where there is a limit, so that two connections cannot both
@@ -49,15 +52,22 @@ struct Budget {
 }
 
 impl Budget {
-    /// What payload and headers may still come to.
-    fn ip_left(&self) -> u64 {
+    /// What payload and headers may still come to, with so much to be left for what is taken in unread.
+    fn ip_left(&self, read_ahead: u64) -> u64 {
         match self.ip_limit {
             u64::MAX => u64::MAX,
             limit => {
                 let spent = self.tally.moved().saturating_add(self.headers.load(Relaxed));
-                limit.saturating_sub(spent)
+                limit.saturating_sub(spent.saturating_add(read_ahead))
             }
         }
+    }
+
+    fn left(&self) -> u64 {
+        // Of the connection to come too.
+        let read_ahead = self.read_ahead.load(Relaxed).max(segments::read_ahead(self.ip_limit));
+        let ip_left = payload_within(self.ip_left(read_ahead));
+        self.limit.saturating_sub(self.tally.moved()).min(ip_left)
     }
 }
 
@@ -76,8 +86,8 @@ impl Meter {
         Self::within(limit, None)
     }
 
-    /// The same, which also lets pass no more than `ip_limit` bytes with the headers of all segments, as far as they can
-    /// be known beforehand: what goes twice is not.
+    /// The same, which also lets pass no more than `ip_limit` bytes with the headers of all segments, what the kernel takes
+    /// in unread, and connections that did not come about, as far as they can be known beforehand: what goes twice is not.
     #[must_use]
     pub fn within(limit: Option<u64>, ip_limit: Option<u64>) -> Self {
         Self(Arc::new(Budget {
@@ -85,14 +95,15 @@ impl Meter {
             limit: limit.unwrap_or(u64::MAX),
             ip_limit: ip_limit.unwrap_or(u64::MAX),
             headers: AtomicU64::new(0),
+            read_ahead: AtomicU64::new(0),
             trial: AtomicU64::new(u64::MAX),
             gate: Mutex::new(()),
             connections: Mutex::default(),
         }))
     }
 
-    /// Bytes of IP packets that all connections so far cost, from SYN to FIN: what interfaces count, but for names that
-    /// were looked up and connections that did not come about.
+    /// Bytes of IP packets that all connections so far cost, from SYN to FIN, with those that did not come about: what
+    /// interfaces count, but for names that were looked up.
     #[must_use]
     pub fn ip_bytes(&self) -> IpBytes {
         let connections = self.connections();
@@ -142,7 +153,19 @@ impl Meter {
     }
 
     fn left(&self) -> u64 {
-        self.0.limit.saturating_sub(self.0.tally.moved()).min(payload_within(self.0.ip_left()))
+        self.0.left()
+    }
+
+    /// What a connection under this meter has the kernel take in ahead of its reader, in bytes; `None`: as it likes.
+    pub(crate) fn window(&self) -> Option<u32> {
+        segments::window(self.0.ip_limit)
+    }
+
+    /// Counts what an attempt to connect cost that came to nothing, as IP sees it.
+    pub(crate) fn charge_attempt(&self, cost: IpBytes) {
+        let mut connections = self.connections();
+        connections.gone = connections.gone.plus(cost);
+        self.0.headers.fetch_add(cost.sum(), Relaxed);
     }
 
     /// Puts a stream under this meter.
@@ -155,6 +178,7 @@ impl Meter {
         let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
         let metered = self.wrap(stream);
         self.0.headers.fetch_add(segments::CONNECTION, Relaxed);
+        self.0.read_ahead.fetch_add(segments::read_ahead(self.0.ip_limit), Relaxed);
         self.connections().open.push(Counted::new(ends, metered.tally()));
         metered
     }
@@ -165,6 +189,13 @@ impl Meter {
         if let Some(at) = connections.open.iter().position(|open| open.is(tally)) {
             let gone = connections.open.swap_remove(at).ip_bytes();
             connections.gone = connections.gone.plus(gone);
+            drop(connections);
+            self.0.read_ahead.fetch_sub(segments::read_ahead(self.0.ip_limit), Relaxed);
+            if self.0.ip_limit != u64::MAX {
+                // Unread bytes, and segments smaller than most: they are paid for as well.
+                let beside = self.ip_bytes().sum().saturating_sub(self.0.tally.moved());
+                self.0.headers.fetch_max(beside, Relaxed);
+            }
         }
     }
 }
@@ -175,6 +206,9 @@ pub(crate) struct Tally {
     up: AtomicU64,
     down: AtomicU64,
     refused: AtomicBool,
+    /// Nothing is read beyond so many bytes.
+    down_max: AtomicU64,
+    flooded: AtomicBool,
     began: Instant,
     last_progress_ms: AtomicU64,
 }
@@ -185,6 +219,8 @@ impl Tally {
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
             refused: AtomicBool::new(false),
+            down_max: AtomicU64::new(u64::MAX),
+            flooded: AtomicBool::new(false),
             began: Instant::now(),
             last_progress_ms: AtomicU64::new(0),
         }
@@ -203,6 +239,17 @@ impl Tally {
     /// Whether a read or write was not made because of the limit.
     pub(crate) fn was_refused(&self) -> bool {
         self.refused.load(Relaxed)
+    }
+
+    /// At most so many bytes more are read, until the next call of this; `None` lifts that.
+    pub(crate) fn expect(&self, bytes: Option<u64>) {
+        let most = bytes.map_or(u64::MAX, |bytes| self.down.load(Relaxed).saturating_add(bytes));
+        self.down_max.store(most, Relaxed);
+    }
+
+    /// Whether more came than was expected.
+    pub(crate) fn was_flooded(&self) -> bool {
+        self.flooded.load(Relaxed)
     }
 
     pub(crate) fn last_progress(&self) -> Instant {
@@ -253,7 +300,8 @@ impl<S> Metered<S> {
         let is_bound = most.min(budget.ip_limit) != u64::MAX;
         let _gate = is_bound.then(|| budget.gate.lock().unwrap_or_else(PoisonError::into_inner));
         let left = most.saturating_sub(budget.tally.moved());
-        let left = left.min(segments::payload_at_once(budget.ip_left()));
+        let ip_left = budget.ip_left(budget.read_ahead.load(Relaxed));
+        let left = left.min(segments::payload_at_once(ip_left));
         let allowed = usize::try_from(left).unwrap_or(usize::MAX).min(wanted);
         if allowed == 0 && wanted != 0 {
             self.own.refused.store(true, Relaxed);
@@ -274,8 +322,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let wanted = buf.remaining();
-        let read = self.get_mut().within_limit(
+        let this = self.get_mut();
+        let expected = this.own.down_max.load(Relaxed).saturating_sub(this.own.down.load(Relaxed));
+        let wanted = usize::try_from(expected).unwrap_or(usize::MAX).min(buf.remaining());
+        if wanted == 0 && buf.remaining() != 0 {
+            this.own.flooded.store(true, Relaxed);
+            return Poll::Ready(Err(io::Error::other("more came than was expected")));
+        }
+        let read = this.within_limit(
             wanted,
             |tally| &tally.down,
             |stream, allowed| {

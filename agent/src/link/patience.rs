@@ -25,6 +25,8 @@ pub(crate) struct Patience {
     allowed: Duration,
     waited: Duration,
     mark: u64,
+    /// The answer has not begun: what comes before it is no progress, however much.
+    is_asking: bool,
 }
 
 /// No progress for as long as was allowed.
@@ -34,18 +36,25 @@ pub(crate) struct Stalled {
 }
 
 impl Patience {
-    /// For a request of `request_len` bytes that the relay may hold for `hold` before it answers.
+    /// For a request of `request_len` bytes that the relay may hold for `hold` before it answers. Until the answer's header
+    /// is there only what leaves is progress.
     pub(crate) fn new(tally: Arc<Tally>, request_len: usize, hold: Duration) -> Self {
         let drain = Duration::from_secs(request_len as u64 / DRAIN_RATE_MIN);
-        let mark = tally.moved();
-        Self { tally, allowed: QUIET_MAX + hold + drain, waited: Duration::ZERO, mark }
+        let mark = tally.both().0;
+        let allowed = QUIET_MAX + hold + drain;
+        Self { tally, allowed, waited: Duration::ZERO, mark, is_asking: true }
     }
 
     /// The request has left (an answer begins): from here on only a hold excuses silence.
     pub(crate) fn request_is_out(&mut self, hold: Duration) {
         self.allowed = QUIET_MAX + hold;
         self.waited = Duration::ZERO;
-        self.mark = self.tally.moved();
+        self.is_asking = false;
+        self.mark = self.moved();
+    }
+
+    fn moved(&self) -> u64 {
+        if self.is_asking { self.tally.both().0 } else { self.tally.moved() }
     }
 
     /// Waits for `future` as long as there is progress. Cancel safe if the future is.
@@ -71,7 +80,7 @@ impl Patience {
 
     /// Starts a new window where enough bytes moved in this one.
     fn look(&mut self) -> bool {
-        let moved = self.tally.moved();
+        let moved = self.moved();
         let progress = PROGRESS_MIN <= moved.saturating_sub(self.mark);
         if progress {
             self.mark = moved;

@@ -9,7 +9,12 @@ pub(crate) fn is_one(status: u16, content_type: Option<&str>) -> bool {
         let kind = kind.split(';').next().unwrap_or_default().trim();
         ["text/html", "application/xhtml+xml"].iter().any(|html| kind.eq_ignore_ascii_case(html))
     });
-    html || matches!(status, 300..=399 | 407 | 502 | 504 | 511)
+    html || matches!(status, 100..=199 | 300..=399 | 407 | 502 | 504 | 511)
+}
+
+/// Whether an answer begins as a page does: not everybody says that it is one.
+pub(crate) fn is_page(begin: &[u8]) -> bool {
+    begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begin).trim_ascii_start().starts_with(b"<")
 }
 
 /// What an answer says about itself: its title if it is a page, else its first words. Control characters become

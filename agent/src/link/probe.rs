@@ -72,7 +72,7 @@ async fn straight(
     let url = client.url();
     let (addresses, took) = timed(dial::resolve(&url.host(), url.port())).await;
     let addresses = note(findings, Check::Name, took, addresses, |a| list(a))?;
-    let (connected, took) = timed(dial::connect_any(&addresses)).await;
+    let (connected, took) = timed(dial::connect_any(&addresses, Some(meter))).await;
     let told = |(stream, rtt): &(TcpStream, Duration)| reached(stream, *rtt);
     let (stream, _) = note(findings, Check::Tcp, took, connected, told)?;
     Some(meter.tcp(stream))

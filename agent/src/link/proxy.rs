@@ -18,15 +18,16 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use config::{
     Env,
-    agent::{ProxyChoice, ProxyScheme, ProxyUrl},
+    agent::{LoginWay, ProxyChoice, ProxyScheme, ProxyUrl},
 };
 use tokio::net::TcpStream;
 
 pub use self::{environment::ProxyVariableError, fault::ProxyFault};
 pub(crate) use self::{
     forward::Forward,
-    login::Pass,
+    login::{LoginKind, Pass},
     memory::{Memory, QUIET_LEAST},
+    tunnel::{PAGE_MAX, PAGE_TIME},
 };
 use super::{
     dial,
@@ -39,6 +40,8 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Proxy {
     url: ProxyUrl,
+    /// How its login is told to it.
+    login: LoginWay,
     /// Prints the value of `Proxy-Authorization`; may be empty.
     program: Vec<String>,
     /// Who decided, in words.
@@ -73,13 +76,18 @@ impl Proxy {
         let takes_program = url.scheme() == ProxyScheme::Http && url.login().is_none();
         let program =
             if takes_program { settings.authorization_program.clone() } else { Vec::new() };
-        Ok(Some(Self { url, program, from }))
+        Ok(Some(Self { url, login: settings.login, program, from }))
     }
 
     /// Who decided that it is used: "the settings", "the link's profile" or a variable's name.
     #[must_use]
     pub fn from(&self) -> &'static str {
         self.from
+    }
+
+    /// Whether it is told a user and a password over HTTP.
+    pub(crate) fn has_http_login(&self) -> bool {
+        self.url.scheme() == ProxyScheme::Http && self.url.login().is_some()
     }
 
     pub(crate) fn first_hop(&self) -> (String, u16) {
@@ -145,7 +153,7 @@ async fn reach(via: &Via, meter: &Meter) -> Result<(Metered<TcpStream>, Duration
     let proxy = &via.proxy;
     let reached = async {
         let addresses = dial::resolve(proxy.url.host(), proxy.url.port()).await?;
-        dial::connect_any(&addresses).await
+        dial::connect_any(&addresses, Some(meter)).await
     };
     let (tcp, rtt) = reached.await.map_err(|err| LinkError::Proxy {
         proxy: proxy.to_string(),

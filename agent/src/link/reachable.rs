@@ -48,7 +48,7 @@ async fn attempt(client: &Client) -> Result<(), LinkError> {
     let connected = async {
         let (host, port) = client.first_hop();
         let addresses = dial::resolve(&host, port).await?;
-        dial::connect_any(&addresses).await.map(drop)
+        dial::connect_any(&addresses, None).await.map(drop)
     };
     timeout(ATTEMPT_MAX, connected).await.unwrap_or(Err(LinkError::Stalled {
         during: "connecting",

@@ -4,7 +4,7 @@
 //! Linux tells of a connection's segments (`sock_diag`, no privileges needed). Elsewhere, and where it does not tell,
 //! they are estimated, and the figure says so.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use super::meter::Tally;
 
@@ -120,12 +120,51 @@ fn estimated(up: u64, down: u64, ip_header: u64) -> IpBytes {
     }
 }
 
+/// What an attempt to connect cost that came to nothing after so long: a SYN, sent again after 1, 3, 7, … seconds, and
+/// what refused it.
+pub(crate) fn knocked(took: Duration, is_ipv6: bool, was_refused: bool) -> IpBytes {
+    let ip_header = if is_ipv6 { 40 } else { 20 };
+    let syns = u64::from((took.as_secs() + 1).ilog2()) + 1;
+    IpBytes {
+        up: syns * (ip_header + TCP_HEADER + SYN_MORE),
+        // Without any options.
+        down: if was_refused { ip_header + 20 } else { 0 },
+        // By the clock, which the kernel goes by too.
+        is_measured: true,
+    }
+}
+
 /// About what a connection takes to begin and end, in bytes.
 pub(crate) const CONNECTION: u64 = 400;
 
 /// The headers of what passed a socket at once: full segments, an acknowledgement of every second one, and one more.
 pub(crate) fn headers_of(bytes: u64) -> u64 {
     bytes.div_ceil(SEGMENT_LEN) * 78 + 52
+}
+
+/// The least that a link with a quota has the kernel take in ahead of its reader, in bytes: three full segments, so that
+/// a thin line is never still.
+const WINDOW_LEAST: u64 = 4 << 10;
+/// The most, in bytes: 20 Mbit/s over a round trip of 50 ms.
+const WINDOW_MOST: u64 = 128 << 10;
+
+/// What the kernel is asked to take in ahead of its reader, in bytes, where `ip` bytes are left in all: what comes from
+/// somebody who was not asked for it is paid for as well. `None` where there is no limit: the kernel's own, some MiB.
+pub(crate) fn window(ip: u64) -> Option<u32> {
+    let window = (ip / 32).clamp(WINDOW_LEAST, WINDOW_MOST);
+    (ip != u64::MAX).then(|| u32::try_from(window).unwrap_or(u32::MAX))
+}
+
+/// What it takes in nevertheless, at most, headers included (as measured with segments of 1 byte to 64 KiB).
+pub(crate) fn read_ahead(ip: u64) -> u64 {
+    window(ip).map_or(0, |window| 2 * u64::from(window))
+}
+
+/// Most that a visit over one connection may move of `ip` bytes that are left, so that neither headers nor what is read
+/// ahead pass them.
+#[must_use]
+pub(crate) fn room_within(ip: u64) -> u64 {
+    payload_within(if ip == u64::MAX { ip } else { ip.saturating_sub(read_ahead(ip)) })
 }
 
 /// Most that may pass at once, so that it and [`headers_of`] it stay within `ip` bytes.

@@ -2,6 +2,8 @@
 
 mod exchange;
 mod failures;
+mod floods;
+mod logins;
 mod secure;
 mod server;
 

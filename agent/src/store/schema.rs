@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0004_ledger.sql"),
     include_str!("../../migrations/0005_estimates.sql"),
     include_str!("../../migrations/0006_alias.sql"),
+    include_str!("../../migrations/0007_proxy.sql"),
 ];
 
 /// How long a statement waits for a lock inside SQLite: readers and the checkpoint are quick.

@@ -56,6 +56,8 @@ impl SyncError {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Link(err) => err.is_permanent(),
+            // Who says when to come back does not mean at once.
+            Self::Status { retry_after_s: Some(1..), .. } => true,
             Self::Status { status, .. } => !matches!(status, 500 | 502 | 503 | 504),
             Self::Store(_)
             | Self::Encode(_)

@@ -272,7 +272,12 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
             };
             let exchange = Exchange::new(self.store, &terms, mode);
             let turn = self.turn.number.lock().await;
-            let Next::Go(attempt) = exchange.attempt()? else { return Ok(None) };
+            let attempt = match exchange.attempt()? {
+                Next::Go(attempt) => attempt,
+                // It would wait here for ever, and nobody would know why.
+                Next::TooLarge if mode.left.is_some() => return Err(LinkError::BudgetSpent.into()),
+                Next::Nothing | Next::TooLarge => return Ok(None),
+            };
             let mut progress = Progress::default();
             let exchanged = exchange.carry_out(transport, &attempt, &mut progress).await;
             flush(self.progress, &mut progress);

@@ -65,6 +65,15 @@ pub fn visits_csv(visits: &[VisitRow]) -> String {
 /// Sums. Money of several currencies stands in one cell.
 #[must_use]
 pub fn sums_csv(sums: &[Sum], by: By) -> String {
+    if by == By::Kind {
+        // Of a kind nothing else is known.
+        let mut text = line(&[by.name(), "bytes_up", "bytes_down"].map(str::to_owned));
+        for sum in sums {
+            let [up, down] = [sum.bytes_up, sum.bytes_down].map(|bytes| bytes.to_string());
+            text.push_str(&line(&[sum.key.clone(), up, down]));
+        }
+        return text;
+    }
     let heads = [
         by.name(),
         "visits",

@@ -60,7 +60,7 @@ fn picked(reader: &Reader, pick: &[String]) -> Result<Vec<OutboxId>, Failure> {
                 return Err(Failure::new("not_waiting", words));
             }
             None => {
-                let words = format!("{written} is not in the outbox: see mailboat outbox");
+                let words = format!("\"{written}\" is not in the outbox: see mailboat outbox");
                 return Err(Failure { code: "unknown_id".to_owned(), ..Failure::usage(words) });
             }
         }

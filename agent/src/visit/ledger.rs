@@ -8,6 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::{
+    QUOTA_USED_UP,
     call::Call,
     over::{self, Over},
 };
@@ -87,7 +88,7 @@ impl Page {
             self.write(|id, store| store.note_visit(id, &so_far));
             self.tell_of_quota();
             if self.over.left().is_some_and(|left| left <= ip_bytes) {
-                return "the quota of this link is used up: what is left waits".to_owned();
+                return QUOTA_USED_UP.to_owned();
             }
         }
     }

@@ -68,13 +68,13 @@ impl Over {
     }
 
     /// Why there is no call over it, if so.
-    pub(super) fn refusal(&self, now: i64) -> Option<String> {
+    pub(crate) fn refusal(&self, now: i64) -> Option<String> {
         let quota = self.quota.as_ref().filter(|quota| quota.is_stopped())?;
         Some(quota.refusal(now, &TimeZone::system()))
     }
 
     /// Bytes of IP packets that its quota leaves.
-    pub(super) fn left(&self) -> Option<u64> {
+    pub(crate) fn left(&self) -> Option<u64> {
         self.quota.as_ref().and_then(Quota::left)
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ProxyChoice;
+use super::{ProxyChoice, QUOTA_LEAST};
 use crate::{
     check::{Invalid, within},
     price::Price,
@@ -119,8 +119,10 @@ impl Link {
             }
         }
         self.check_money(index)?;
-        if self.quota == Some(Size::default()) {
-            let problem = "0 B would allow no call at all; leave it out for no limit";
+        if let Some(quota) = self.quota.filter(|quota| *quota < QUOTA_LEAST) {
+            let problem = format!(
+                "{quota} would allow no call at all; expected at least {QUOTA_LEAST}, or leave it out for no limit"
+            );
             return Err(Invalid::new(path("quota"), problem));
         }
         within(&path("quota_reset_day"), &self.quota_reset_day, &(1..=31))

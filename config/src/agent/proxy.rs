@@ -20,6 +20,8 @@ const LOGIN_LEN_MAX: usize = 255;
 pub struct Proxy {
     /// Which proxy; empty for the environment's (`HTTPS_PROXY` and so on), `none` for no proxy.
     pub url: ProxyChoice,
+    /// How user and password in a proxy's address are told to it.
+    pub login: LoginWay,
     /// Prints the value of `Proxy-Authorization`, for logins that Mailboat does not know (Negotiate, NTLM). Empty: none.
     pub authorization_program: Vec<String>,
     /// PEM file of authorities that are trusted beside the others: those of a proxy that looks into TLS. Empty: none.
@@ -43,6 +45,20 @@ impl Proxy {
             (Some(_), _) => Ok(()),
         }
     }
+}
+
+/// How an HTTP proxy is told user and password. A SOCKS proxy asks by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginWay {
+    /// Not before it asks, and as it asks: by a digest if it takes one, else by Basic, which is the password itself. How it
+    /// asked is kept.
+    #[default]
+    Ask,
+    /// By Basic, unasked.
+    Basic,
+    /// By a digest or not at all.
+    Digest,
 }
 
 /// Which proxy: the words of `url` in `[proxy]`, and of `proxy` in `[[link]]`.

@@ -137,8 +137,8 @@ fn a_wrong_link_is_told_with_its_line_and_the_remedy() {
             "line 3: setting \"rate\" in [[link]]: \"40\" is not a speed; write it as \"40 kbit/s\" or \"2 Mbit/s\"",
         ),
         (
-            "[[link]]\nname = \"a\"\nquota = 0\n",
-            "line 3: setting \"quota\" in [[link]]: 0 B would allow no call at all; leave it out for no limit",
+            "[[link]]\nname = \"a\"\nquota = \"23 KiB\"\n",
+            "line 3: setting \"quota\" in [[link]]: 23 KiB would allow no call at all; expected at least 24 KiB, or leave it out for no limit",
         ),
         (
             "[[link]]\nname = \"a\"\nquota_reset_day = 32\n",

@@ -78,6 +78,9 @@ fn usage_adds_up_by_day_month_link_and_kind_for_people_scripts_and_spreadsheets(
         assert_eq!(row["quota"].is_object(), by == "link", "{row}");
     }
     let kinds = home.rows(&["usage", "--by", "kind"]);
+    assert_eq!(kinds[0].as_object().unwrap().len(), 3, "nothing else is known of a kind");
+    let csv = home.run(&["usage", "--csv", "--by", "kind"]).out;
+    assert!(csv.starts_with("kind,bytes_up,bytes_down\r\nmessages,"), "{csv}");
     let of_kinds: u64 = kinds.iter().map(|row| row["bytes_up"].as_u64().unwrap()).sum();
     assert_eq!((kinds.len(), of_kinds), (3, bytes));
     let csv = home.run(&["usage", "--csv"]).out;
@@ -139,13 +142,58 @@ fn a_quota_warns_twice_then_stops_every_call_until_it_is_lifted() {
 fn with_an_agent_a_quota_is_lifted_through_it_and_a_held_line_stops_too() {
     let relay = Polite::start();
     let home = home_at(&relay);
-    settings(&home, STICK);
-    spend(&home, 1 << 20);
+    settings(&home, &format!("{STICK}[[connect]]\nlive = true\n"));
+    spend(&home, (1 << 20) - (26 << 10));
     let agent = Resident::start(&home);
-    assert_eq!(home.run(&["sync"]).code, exit::FAILED);
+    while relay.next().hold_s == 0 {}
+    let is_stopped = || home.one(&["status"])["quotas"][0]["stopped"] == true;
+    // Each goes at once, over the line, until there is none any more.
+    let greeting: String = (0..80_u32).map(|n| format!("{:05x}", n * n * 7_919 % 99_991)).collect();
+    let asked = (0..500).find(|n| {
+        home.one(&["chat", &format!("p{n}"), "-m", &greeting[n % 50..n % 50 + 300]]);
+        is_stopped()
+    });
+    assert!(asked.is_some_and(|asked| 2 < asked), "it stopped after {asked:?}");
+    let quota = &home.one(&["status"])["quotas"][0];
+    assert!(quota["used"].as_u64() < quota["quota"].as_u64(), "it was not passed: {quota}");
+    assert!(notices(&home).iter().any(|told| told.contains("--lift-quota stick")));
+
+    while relay.seen.try_recv().is_ok() {}
+    let refused = home.run(&["sync"]);
+    assert!(refused.code == exit::FAILED && refused.err.contains("--lift-quota stick"));
+    assert!(relay.seen.try_recv().is_err(), "nobody calls");
     home.one(&["usage", "--lift-quota", "stick"]);
     assert_eq!(home.one(&["sync"])["outcome"], "done");
+    assert!(0 < relay.next().items, "what waited goes");
     agent.end().unwrap();
+}
+
+#[test]
+fn a_price_is_that_of_the_link_in_the_ledger_and_says_whether_budget_and_quota_allow_it() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    home.one(&["sync"]);
+    let quote = home.one(&["sync", "--dry-run"]);
+    assert_eq!(quote["link"], home.rows(&["usage"])[0]["link"], "also without a profile");
+    assert!(quote["overhead_known"] == true && quote["quota_left"].is_null(), "{quote}");
+
+    settings(&home, STICK);
+    let quote = home.one(&["sync", "--dry-run", "--budget", "12KiB"]);
+    assert_eq!((&quote["budget"], &quote["refused"]), (&(12 << 10).into(), &"".into()));
+    assert_eq!(quote["quota_left"], 1 << 20);
+    let shown = home.run(&["sync", "--dry-run", "--budget", "12KiB"]).out;
+    for words in ["budget      12.0 KiB: it fits", "quota       1.0 MiB are left"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    for size in ["1", "-1"] {
+        let wrong = home.run(&["sync", "--dry-run", "--budget", size]);
+        assert!(wrong.code == exit::USAGE && wrong.err.contains("KiB"), "{wrong:?}");
+    }
+    spend(&home, 1 << 20);
+    let shown = home.run(&["sync", "--dry-run"]).out;
+    assert!(shown.contains("refused     the quota of the link stick is used up"), "{shown}");
+    let asked = home.run(&["sync", "--dry-run", "--ask"]);
+    assert_eq!((asked.code, asked.out.matches("--lift-quota").count()), (exit::LATER, 1));
 }
 
 #[test]

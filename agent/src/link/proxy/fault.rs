@@ -17,6 +17,8 @@ pub enum ProxyFault {
         /// The kinds that it offers, as it names them.
         kinds: String,
     },
+    /// It wants the password itself, which it is not to be told.
+    LoginInClear,
     /// It will not lead to the relay.
     Refused {
         /// How it says so: a status, or SOCKS's words.
@@ -48,6 +50,7 @@ impl ProxyFault {
             Self::LoginNeeded
             | Self::LoginRefused
             | Self::LoginKind { .. }
+            | Self::LoginInClear
             | Self::NotAProxy { .. }
             | Self::Program { .. } => true,
             Self::Refused { another_way, .. } => !another_way,
@@ -88,6 +91,9 @@ impl ProxyFault {
             Self::LoginKind { .. } => {
                 "Set authorization_program in [proxy] to a program that knows this kind of login, or put a local proxy that does in between."
             }
+            Self::LoginInClear => {
+                "Is it the proxy that you mean? If so, login = \"basic\" in [proxy] tells it the password in the clear, which others on this network may read."
+            }
             Self::Refused { .. } => {
                 "Ask who runs the proxy to let the relay's name and port through; many proxies lead to port 443 only."
             }
@@ -110,6 +116,9 @@ impl fmt::Display for ProxyFault {
             Self::LoginRefused => f.write_str("does not accept the login that it was given"),
             Self::LoginKind { kinds } => {
                 write!(f, "asks for a login of a kind that is not known here ({kinds})")
+            }
+            Self::LoginInClear => {
+                f.write_str("asks for the password in the clear, not for a digest as it should")
             }
             Self::Refused { words, .. } => write!(f, "does not lead to the relay ({words})"),
             Self::Unreached { words } => write!(f, "did not reach the relay ({words})"),

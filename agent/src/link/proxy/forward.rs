@@ -57,9 +57,14 @@ impl Forward {
         self.via.challenged(headers, pass).map_err(|fault| self.via.proxy.fault(fault))
     }
 
+    /// The answer to `pass` was a relay's.
+    pub(crate) fn let_through(&self, pass: &Pass) {
+        self.via.let_through(pass);
+    }
+
     /// Asked anew on another connection, it will do.
     pub(crate) fn again(&self) -> LinkError {
-        let words = "status 407 for an old login".to_owned();
+        let words = "status 407".to_owned();
         self.via.proxy.fault(ProxyFault::Refused { words, another_way: true })
     }
 

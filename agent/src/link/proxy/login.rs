@@ -1,10 +1,11 @@
 //! What a proxy is told of who we are: nothing, Basic, Digest, or what a program prints.
 //!
-//! Basic goes out unasked, so that no round trip is lost; where a proxy wants Digest, it is answered, and its nonce used
-//! until the proxy wants another.
+//! Nothing goes out before the proxy asks, unless the settings say so or it is known to take nothing but Basic: who wants
+//! a digest never sees the password. A digest's nonce is used until the proxy wants another; a proxy that wanted digests
+//! and asks for the password itself is not told it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use config::agent::Login;
+use config::agent::{Login, LoginWay};
 use hyper::{
     HeaderMap,
     header::{HeaderValue, PROXY_AUTHENTICATE},
@@ -19,6 +20,32 @@ use crate::link::error::LinkError;
 
 /// Fields of challenges that are read.
 const FIELDS_MAX: usize = 8;
+/// A proxy that asks so often without having let anything through meanwhile goes on asking. Two lines that are opened at
+/// once are asked once each.
+const ASKED_MAX: u32 = 3;
+
+/// How a proxy takes a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoginKind {
+    /// The password itself.
+    Basic,
+    /// Proof that we know it.
+    Digest,
+}
+
+impl LoginKind {
+    /// As it is stored.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Digest => "digest",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Basic, Self::Digest].into_iter().find(|kind| kind.name() == name)
+    }
+}
 
 /// What goes out with one request.
 #[derive(Clone, Debug)]
@@ -54,7 +81,8 @@ impl Via {
         drop(session);
         let (value, said) = match digest {
             Some((value, nonce)) => (value, Said::Digest(nonce)),
-            None => (basic(login), Said::Basic),
+            None if self.tells_basic() => (basic(login), Said::Basic),
+            None => return Ok(Pass { value: None, said: Said::Nothing }),
         };
         let mut value = HeaderValue::from_maybe_shared(bytes::Bytes::from(value))
             .map_err(|_| self.proxy.fault(ProxyFault::LoginRefused))?;
@@ -62,36 +90,88 @@ impl Via {
         Ok(Pass { value: Some(value), said })
     }
 
+    /// Whether the password goes out although nobody asked now.
+    fn tells_basic(&self) -> bool {
+        match self.proxy.login {
+            LoginWay::Basic => true,
+            LoginWay::Ask => self.memory.kind() == Some(LoginKind::Basic),
+            LoginWay::Digest => false,
+        }
+    }
+
+    /// Whether the proxy may have the password itself, now that it asks for it.
+    fn may_tell_basic(&self) -> bool {
+        match self.proxy.login {
+            LoginWay::Basic => true,
+            LoginWay::Ask => self.memory.kind() != Some(LoginKind::Digest),
+            LoginWay::Digest => false,
+        }
+    }
+
     /// The proxy has answered 407 to `pass`. Comes back when another attempt is worth it.
     pub(super) fn challenged(&self, headers: &HeaderMap, pass: &Pass) -> Result<(), ProxyFault> {
+        let judged = if ASKED_MAX <= self.memory.is_asked() {
+            *self.memory.session() = None;
+            Err(ProxyFault::LoginRefused)
+        } else {
+            self.judge_challenge(headers, pass)
+        };
+        if judged.is_err() {
+            self.memory.is_answered();
+        }
+        judged
+    }
+
+    fn judge_challenge(&self, headers: &HeaderMap, pass: &Pass) -> Result<(), ProxyFault> {
         let fields = headers.get_all(PROXY_AUTHENTICATE).iter().take(FIELDS_MAX);
         let offered: Vec<Challenge> =
             fields.filter_map(|field| field.to_str().ok()).flat_map(challenges).collect();
-        let session = Session::best(&offered);
         let takes_basic = offered.iter().any(|challenge| challenge.is("Basic"));
+        if pass.said == Said::Program {
+            return Err(ProxyFault::LoginRefused);
+        }
+        let session = Session::best(&offered);
+        if session.is_none() && !takes_basic {
+            return Err(match pass.said {
+                Said::Nothing if offered.is_empty() => ProxyFault::LoginNeeded,
+                _ if offered.is_empty() => ProxyFault::LoginRefused,
+                _ => ProxyFault::LoginKind { kinds: kinds(&offered) },
+            });
+        }
+        if self.proxy.url.login().is_none() {
+            return Err(ProxyFault::LoginNeeded);
+        }
         let mut kept = self.memory.session();
         match (&pass.said, session) {
-            (Said::Program, _) => Err(ProxyFault::LoginRefused),
-            (said, session) if session.is_none() && !takes_basic => match said {
-                Said::Nothing if offered.is_empty() => Err(ProxyFault::LoginNeeded),
-                _ if offered.is_empty() => Err(ProxyFault::LoginRefused),
-                _ => Err(ProxyFault::LoginKind { kinds: kinds(&offered) }),
-            },
-            (Said::Nothing, _) => Err(ProxyFault::LoginNeeded),
             (Said::Basic, None) => Err(ProxyFault::LoginRefused),
-            (Said::Digest(_), None) => {
+            (_, None) if !self.may_tell_basic() => Err(ProxyFault::LoginInClear),
+            (_, None) => {
                 *kept = None;
+                self.memory.takes(LoginKind::Basic);
                 Ok(())
             }
             (Said::Digest(nonce), Some(session)) if session.nonce == *nonce && !session.stale => {
                 *kept = None;
                 Err(ProxyFault::LoginRefused)
             }
-            (Said::Basic | Said::Digest(_), Some(session)) => {
+            (_, Some(session)) => {
                 *kept = Some(session);
+                self.memory.takes(LoginKind::Digest);
                 Ok(())
             }
         }
+    }
+
+    /// The proxy has let a request through.
+    pub(super) fn let_through(&self, pass: &Pass) {
+        self.memory.is_answered();
+        let kind = match pass.said {
+            Said::Basic => LoginKind::Basic,
+            Said::Digest(_) => LoginKind::Digest,
+            Said::Nothing | Said::Program => return,
+        };
+        self.memory.takes(kind);
+        self.memory.has_taken(kind);
     }
 
     /// What is wrong when a login is, and nothing more is said.
@@ -106,6 +186,7 @@ impl Via {
     /// The second attempt was answered with 407 as well.
     pub(super) fn refused(&self) -> LinkError {
         *self.memory.session() = None;
+        self.memory.is_answered();
         self.proxy.fault(ProxyFault::LoginRefused)
     }
 }

@@ -5,12 +5,12 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use super::digest::Session;
+use super::{digest::Session, login::LoginKind};
 
 /// Somebody who cuts lines that are quiet for less cannot be lived with: holds are whole seconds. A line that was quiet
 /// for less when it was cut may also have been cut for another reason.
@@ -30,10 +30,22 @@ const TOO_SOON: u32 = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     session: Mutex<Option<Session>>,
+    login: Mutex<Taken>,
+    /// Questions for a login since the proxy last let anything through.
+    asked: AtomicU32,
     tunnel_refused: AtomicBool,
     forward_refused: AtomicBool,
     /// By link: behind another one somebody else may stand.
     quiet: Mutex<HashMap<Arc<str>, Quiet>>,
+}
+
+/// How a proxy takes a login.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken {
+    /// As it said last.
+    kind: Option<LoginKind>,
+    /// As it did, with a request that went through.
+    proved: Option<LoginKind>,
 }
 
 /// How long somebody on the way leaves a quiet line alone.
@@ -100,6 +112,45 @@ impl Quiet {
 impl Memory {
     pub(super) fn session(&self) -> MutexGuard<'_, Option<Session>> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The proxy asks for a login; gives how often it has in a row, this time included.
+    pub(super) fn is_asked(&self) -> u32 {
+        self.asked.fetch_add(1, Relaxed).saturating_add(1)
+    }
+
+    /// The proxy has let something through, or it is given up.
+    pub(super) fn is_answered(&self) {
+        self.asked.store(0, Relaxed);
+    }
+
+    fn login(&self) -> MutexGuard<'_, Taken> {
+        self.login.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the proxy takes a login, as far as it said.
+    pub(super) fn kind(&self) -> Option<LoginKind> {
+        self.login().kind
+    }
+
+    /// It says that it takes it so.
+    pub(super) fn takes(&self, kind: LoginKind) {
+        self.login().kind = Some(kind);
+    }
+
+    /// It took it so.
+    pub(super) fn has_taken(&self, kind: LoginKind) {
+        self.login().proved = Some(kind);
+    }
+
+    /// How it took a login the last time.
+    pub(crate) fn proved(&self) -> Option<LoginKind> {
+        self.login().proved
+    }
+
+    /// How it took a login before this process began, which it may have said otherwise since.
+    pub(crate) fn recall(&self, kind: LoginKind) {
+        self.login().kind.get_or_insert(kind);
     }
 
     /// Whether requests without TLS go out in absolute form.

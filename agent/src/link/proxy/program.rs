@@ -52,12 +52,14 @@ pub(super) async fn value(proxy: &Proxy) -> Result<HeaderValue, ProxyFault> {
 #[cfg(unix)]
 #[cfg(test)]
 mod tests {
+    use config::agent::LoginWay;
+
     use super::*;
 
     async fn printed_by(script: &str) -> Result<HeaderValue, ProxyFault> {
         let program = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
         let url = "http://p:3128".parse().unwrap();
-        value(&Proxy { url, program, from: "the settings" }).await
+        value(&Proxy { url, login: LoginWay::Ask, program, from: "the settings" }).await
     }
 
     #[tokio::test]

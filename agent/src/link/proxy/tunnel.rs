@@ -1,15 +1,20 @@
 //! CONNECT: with `Host` and, where there is a login, `Proxy-Authorization`, and no other field.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::{
     Method, Request, Response, StatusCode, Uri,
-    body::Incoming,
+    body::{Body, Incoming},
     client::conn::http1::{self, SendRequest},
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, PROXY_AUTHORIZATION},
+    header::{CONTENT_TYPE, HOST, HeaderValue, PROXY_AUTHORIZATION},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Opened, Pass, ProxyFault, Via, reach, target};
@@ -22,8 +27,12 @@ use crate::link::{
 
 /// A proxy's answer header, in bytes.
 const HEADER_MAX: usize = 16 << 10;
-/// A page that comes with a 407 is read to its end up to this, in bytes: cheaper than to dial again. Longer ones are not.
-const PAGE_MAX: u64 = 4 << 10;
+/// The same as the socket sees it, in bytes, with what comes before it.
+const ANSWER_MAX: u64 = 2 * HEADER_MAX as u64;
+/// A page that comes with a 407 is read to its end up to this, in bytes: cheaper than to dial again. Longer ones are not …
+pub(crate) const PAGE_MAX: u64 = 4 << 10;
+/// … nor those that take longer: 4 KiB take 14 s at 2,400 bit/s.
+pub(crate) const PAGE_TIME: Duration = Duration::from_secs(60);
 
 /// A tunnel to the relay.
 pub(super) async fn open(via: &Via, url: &RelayUrl, meter: &Meter) -> Result<Opened, LinkError> {
@@ -40,6 +49,7 @@ pub(super) async fn open(via: &Via, url: &RelayUrl, meter: &Meter) -> Result<Ope
         match answer.status() {
             status if status.is_success() => {
                 let stream = asking.taken_over(answer).await?;
+                via.let_through(&pass);
                 let rtt = rtt.max(asked_at.elapsed());
                 return Ok(Opened { stream, rtt, round_trips, forward: None });
             }
@@ -91,11 +101,14 @@ impl<'v> Asking<'v> {
         if let Some(value) = &pass.value {
             request.headers_mut().insert(PROXY_AUTHORIZATION, value.clone());
         }
+        self.tally.expect(Some(ANSWER_MAX));
         let asked = async {
             self.sender.ready().await?;
             self.sender.send_request(request).await
         };
-        asked.await.map_err(|err| proxy_error(self.via, err, &self.tally))
+        let answer = asked.await.map_err(|err| proxy_error(self.via, err, &self.tally))?;
+        self.tally.expect(None);
+        Ok(answer)
     }
 
     /// The stream itself, once the proxy has said that it leads to the relay.
@@ -115,12 +128,11 @@ impl<'v> Asking<'v> {
 
     /// Whether the proxy can be asked again here, after a refusal.
     async fn goes_on(&mut self, answer: Response<Incoming>) -> bool {
-        let length = answer.headers().get(CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_none_or(|length| PAGE_MAX < length) {
+        if answer.body().size_hint().upper().is_none_or(|length| PAGE_MAX < length) {
             return false;
         }
-        answer.into_body().collect().await.is_ok() && self.sender.ready().await.is_ok()
+        let page = timeout(PAGE_TIME, answer.into_body().collect()).await;
+        matches!(page, Ok(Ok(_))) && self.sender.ready().await.is_ok()
     }
 }
 
@@ -158,6 +170,8 @@ fn not_a_proxy(words: &str) -> ProxyFault {
 fn proxy_error(via: &Via, err: hyper::Error, tally: &Tally) -> LinkError {
     if tally.was_refused() {
         LinkError::BudgetSpent
+    } else if tally.was_flooded() {
+        via.proxy.fault(not_a_proxy("its answer does not begin"))
     } else if err.is_parse() {
         via.proxy.fault(ProxyFault::NotAProxy { words: format!("no HTTP: {err}") })
     } else {

@@ -31,6 +31,10 @@ async fn a_portals_page_is_no_relays_answer_and_is_named_by_its_title() {
     let err = answered_with(html.as_bytes()).await;
     assert_eq!(err.to_string(), "this is not a relay's answer (status 200: Hotel Wi-Fi: log in)");
     assert!(err.is_permanent() && err.remedy().contains("hotspot"));
+    let silent =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n\r\n {page}", page.len() + 3);
+    let err = answered_with(silent.as_bytes()).await;
+    assert_eq!(err.to_string(), "this is not a relay's answer (status 200: Hotel Wi-Fi: log in)");
 
     let redirect = b"HTTP/1.1 302 Found\r\nLocation: http://portal/\r\nContent-Length: 0\r\n\r\n";
     assert!(matches!(
@@ -130,9 +134,9 @@ async fn the_next_address_is_tried_when_one_refuses() {
     closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addresses = [closed.local_addr().unwrap(), open.local_addr().unwrap()];
-    let (stream, _rtt) = dial::connect_any(&addresses).await.unwrap();
+    let (stream, _rtt) = dial::connect_any(&addresses, None).await.unwrap();
     assert_eq!(stream.peer_addr().unwrap(), addresses[1]);
-    let err = dial::connect_any(&addresses[..1]).await.unwrap_err();
+    let err = dial::connect_any(&addresses[..1], None).await.unwrap_err();
     assert!(matches!(err, LinkError::Refused { address, .. } if address == addresses[0]));
 }
 

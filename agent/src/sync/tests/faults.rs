@@ -88,7 +88,7 @@ async fn a_relay_that_is_overloaded_says_when_to_come_back() {
     line.status = 503;
     line.canned = Some(b"later".to_vec());
     let err = world.visit_over(&mut line).await.1.unwrap_err();
-    assert_eq!((err.retry_after_s(), err.is_permanent()), (Some(60), false));
+    assert_eq!((err.retry_after_s(), err.is_permanent()), (Some(60), true));
 }
 
 #[tokio::test]
