@@ -70,6 +70,7 @@ impl ProxyFault {
             Self::LoginNeeded => "proxy_login_needed",
             Self::LoginRefused => "proxy_login_refused",
             Self::LoginKind { .. } => "proxy_login_kind",
+            Self::LoginInClear => "proxy_login_in_clear",
             Self::Refused { .. } => "proxy_refused",
             Self::Unreached { .. } => "proxy_reaches_no_relay",
             Self::NotAProxy { .. } => "not_a_proxy",
@@ -86,7 +87,7 @@ impl ProxyFault {
                 "Write user and password into its address (url = \"http://user:password@host:port\" in [proxy]), or set authorization_program."
             }
             Self::LoginRefused => {
-                "Check user and password in the proxy's address (in them @ is written %40 and % is %25). It is not tried again until then, so that no account is locked."
+                "Check user and password in the proxy's address (in them @ is written %40 and % is %25). It is not tried again within this visit, so that no account is locked."
             }
             Self::LoginKind { .. } => {
                 "Set authorization_program in [proxy] to a program that knows this kind of login, or put a local proxy that does in between."
