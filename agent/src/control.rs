@@ -22,6 +22,6 @@ pub use self::{
     launch::{Attempt, Entered, Entry, EntryBy, Launcher, Started},
     line::LINE_MAX,
     order::{Event, Hello, Only, Order, VERSION},
-    place::{Listener, bind},
+    place::{Listener, bind, connect},
     server::{CONNECTIONS_MAX, Handed, ORDERS_MAX, State, Told, serve},
 };

@@ -113,6 +113,8 @@ pub struct AgentPaths {
     pub store: PathBuf,
     /// The control socket; at most [`SOCKET_PATH_LEN_MAX`] bytes where the runtime directory allows it.
     pub socket: PathBuf,
+    /// The socket of the window, for a second start of it; as long as the other at most.
+    pub window: PathBuf,
 }
 
 impl AgentPaths {
@@ -135,6 +137,7 @@ impl AgentPaths {
             account: data.join("account.toml"),
             store: data.join("store.db"),
             socket: short_enough(data.join("agent.sock"), env),
+            window: short_enough(data.join("window.sock"), env),
         })
     }
 

@@ -101,3 +101,16 @@ link-close = Schließen
 # Ein Gespräch
 chat-field = Nachricht schreiben
 chat-send = Senden
+
+# Ein Start, der nirgends hinführte
+open-too-long = Dieser Link führt nirgends hin: Er ist länger, als ein Link von Mailboat sein kann.
+open-not-ours = Dieser Link führt nirgends hin: Er beginnt nicht mit mailboat://.
+open-unknown-place = Dieser Link führt zu nichts, was diese Version kennt. Vielleicht kennt es eine neuere.
+open-bad-name = Dieser Link führt zu niemandem: Kein Konto kann so heißen.
+open-bad-conversation = Dieser Link führt zu keinem Gespräch: Die Kennung müsste aussehen wie c3.
+open-bad-relay = Diese Einladung nennt kein Relay: Eine Adresse sieht aus wie https://harbour.example.
+open-bad-invite = Diese Einladung hat keinen Code, den ein Relay vergeben könnte.
+open-no-conversation = Ein Gespräch { $id } gibt es hier nicht.
+open-no-chat = Mit { $name } gibt es noch kein Gespräch.
+open-logged-in = Dieser Link lädt dich zu { $relay } ein. Hier bist du schon angemeldet, als { $me }; ein weiteres Konto braucht seinen eigenen Ordner (--home).
+open-close = Schließen

@@ -101,3 +101,16 @@ link-close = Close
 # A conversation
 chat-field = Write a message
 chat-send = Send
+
+# A start that led nowhere
+open-too-long = This link leads nowhere: it is longer than a link of Mailboat can be.
+open-not-ours = This link leads nowhere: it does not begin with mailboat://.
+open-unknown-place = This link leads to nothing that this version knows. Perhaps a newer one does.
+open-bad-name = This link leads to nobody: it has no name that an account can have.
+open-bad-conversation = This link leads to no conversation: its id should look like c3.
+open-bad-relay = This invitation names no relay: an address looks like https://harbour.example.
+open-bad-invite = This invitation has no code that a relay could have given.
+open-no-conversation = There is no conversation { $id } here.
+open-no-chat = You have no conversation with { $name } yet.
+open-logged-in = This link invites you to { $relay }. You are logged in here already, as { $me }; another account needs a folder of its own (--home).
+open-close = Close

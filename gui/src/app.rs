@@ -1,5 +1,9 @@
 //! The program: its windows, what they show, and what goes from one to another.
 
+mod arrive;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, SystemTime},
@@ -11,16 +15,19 @@ use iced::{
     keyboard::key::Named,
     system,
     theme::Mode,
-    widget::{container, row, rule},
+    widget::{column, container, row, rule},
     window,
 };
 
 use crate::{
     desk::{self, Desk},
     door::{Door, News},
+    goal::Goal,
+    instance::{self, Start},
     screen::{
         Cx,
         chat::{self, Chat},
+        notice::{self, Notice},
         portal::{self, Portal},
     },
     theme::{self, styles},
@@ -65,6 +72,10 @@ pub(crate) struct App {
     chats: BTreeMap<ConversationId, Chat>,
     /// The one in the portal itself.
     beside: Option<ConversationId>,
+    /// Where a start wants to go, while the store is not read yet.
+    wanted: Option<Goal>,
+    /// What has to be said of a start that led nowhere.
+    notice: Option<Notice>,
 }
 
 /// Everything that happens.
@@ -80,6 +91,9 @@ pub(crate) enum Message {
     /// Something that is shown is not true any more.
     TimePassed,
     Key(window::Id, Key),
+    /// Somebody started the program once more.
+    Started(Start),
+    NoticeClosed,
 }
 
 /// A key that no widget took.
@@ -91,8 +105,13 @@ pub(crate) enum Key {
 }
 
 impl App {
-    /// The program with the portal open.
-    pub(crate) fn new(door: Door, words: Words, clock: fn() -> i64) -> (Self, Task<Message>) {
+    /// The program with the portal open, on its way to what it was started for.
+    pub(crate) fn new(
+        door: Door,
+        words: Words,
+        clock: fn() -> i64,
+        start: &Start,
+    ) -> (Self, Task<Message>) {
         let (desk, read) = Desk::new(&door);
         let mut app = Self {
             door,
@@ -104,10 +123,13 @@ impl App {
             portal: Portal::default(),
             chats: BTreeMap::new(),
             beside: None,
+            wanted: None,
+            notice: None,
         };
+        let arrive = app.arrive(start);
         let open = app.open(Place::Portal, theme_size());
         let mode = system::theme().map(Message::SystemTheme);
-        (app, Task::batch([read.map(Message::Desk), open, mode]))
+        (app, Task::batch([read.map(Message::Desk), open, mode, arrive]))
     }
 
     fn open(&mut self, place: Place, size: Size) -> Task<Message> {
@@ -144,6 +166,11 @@ impl App {
             }
             Message::TimePassed => Task::none(),
             Message::Key(window, key) => self.key(window, key),
+            Message::Started(start) => Task::batch([self.raise(), self.arrive(&start)]),
+            Message::NoticeClosed => {
+                self.notice = None;
+                Task::none()
+            }
         }
     }
 
@@ -182,6 +209,11 @@ impl App {
             tasks.extend(self.chats.iter().map(read));
         }
         tasks.push(self.portal_heard(portal::Message::DeskMoved));
+        if self.desk.is_read
+            && let Some(goal) = self.wanted.take()
+        {
+            tasks.push(self.go(goal));
+        }
         Task::batch(tasks)
     }
 
@@ -224,7 +256,11 @@ impl App {
 
     pub(crate) fn view(&self, id: window::Id) -> Element<'_, Message> {
         let Some(window) = self.windows.get(&id) else { return container("").into() };
-        let shown = self.place(window.place, window.size.width);
+        let mut shown = self.place(window.place, window.size.width);
+        if let (Place::Portal, Some(notice)) = (window.place, &self.notice) {
+            let notice = notice.view(self.cx(window.size.width));
+            shown = column![notice.map(|notice::Closed| Message::NoticeClosed), shown].into();
+        }
         container(shown)
             .id(focus::scope(id))
             .style(styles::ground)
@@ -280,6 +316,7 @@ impl App {
             event::listen_with(heard),
             system::theme_changes().map(Message::SystemTheme),
             portal::link::changes_at(self.cx(0.0)).map_or_else(Subscription::none, until),
+            instance::starts(&self.door.paths().window).map(Message::Started),
         ])
     }
 }

@@ -11,6 +11,8 @@
 mod app;
 mod desk;
 mod door;
+mod goal;
+mod instance;
 #[cfg(test)]
 mod kit;
 mod screen;
@@ -18,14 +20,20 @@ mod theme;
 mod widget;
 mod words;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use agent::control::Launcher;
 use clap::Parser;
 use config::{AgentPaths, paths::Env};
 use iced::{Pixels, Settings};
 
-use self::{app::App, door::Door, words::Words};
+use self::{
+    app::App,
+    door::Door,
+    goal::Goal,
+    instance::{Claim, Start},
+    words::Words,
+};
 
 /// The window of Mailboat.
 #[derive(Debug, Parser)]
@@ -34,6 +42,17 @@ struct Args {
     /// The folder of settings and store, where they are not in the user's own directories.
     #[arg(long, value_name = "DIR")]
     home: Option<PathBuf>,
+    /// Open the window at this conversation; empty: at none.
+    #[arg(long, value_name = "ID", value_parser = known_id, conflicts_with = "link")]
+    open: Option<String>,
+    /// Open the window where this link leads: mailboat://chat/NAME, mailboat://conversation/ID or
+    /// mailboat://join?relay=URL&invite=CODE.
+    link: Option<String>,
+}
+
+fn known_id(id: &str) -> Result<String, &'static str> {
+    Goal::of_id(id)
+        .map_or(Err("an id looks like c3, see mailboat conversations"), |_| Ok(id.to_owned()))
 }
 
 /// Runs the program with the arguments of the process.
@@ -51,10 +70,28 @@ pub fn main() -> ExitCode {
         );
     }
     let launcher = Launcher::find(args.home.as_deref(), None, &env);
-    match run(Door::new(paths).with_launcher(launcher)) {
+    let start = Start { open: args.open, link: args.link };
+    let claim = match be_the_first(&paths, &start) {
+        Ok(Some(claim)) => claim,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(err) => return refuse(&format!("{}: {err}", paths.window.display())),
+    };
+    let end = match run(Door::new(paths).with_launcher(launcher), start) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => refuse(&format!("the window could not be opened: {err}")),
+    };
+    drop(claim);
+    end
+}
+
+/// `None`: there is a window already, and it was told what this start is for.
+fn be_the_first(paths: &AgentPaths, start: &Start) -> io::Result<Option<Claim>> {
+    for folder in paths.directories() {
+        config::private::make_dir(folder)?;
     }
+    // One of its own: iced makes its own when it runs.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(instance::claim(&paths.window, start))
 }
 
 fn refuse(words: &str) -> ExitCode {
@@ -70,9 +107,9 @@ fn has_display(env: &Env) -> bool {
             .any(|name| env.get(name).is_some())
 }
 
-fn run(door: Door) -> iced::Result {
+fn run(door: Door, start: Start) -> iced::Result {
     let words = Words::of_system();
-    let boot = move || App::new(door.clone(), words.clone(), now);
+    let boot = move || App::new(door.clone(), words.clone(), now, &start);
     let settings = Settings {
         id: Some("mailboat".to_owned()),
         fonts: theme::FONTS.into_iter().map(Into::into).collect(),

@@ -1,6 +1,7 @@
 //! One module a screen; each owns its state, its messages, its action and its view.
 
 pub(crate) mod chat;
+pub(crate) mod notice;
 pub(crate) mod portal;
 
 use crate::{desk::Desk, words::Words};

@@ -18,7 +18,10 @@ pub fn bind(path: &Path) -> io::Result<Listener> {
 }
 
 /// Connects; `None` when nobody listens.
-pub(crate) async fn connect(path: &Path) -> io::Result<Option<Stream>> {
+///
+/// # Errors
+/// Those of the system, such as a lack of permissions.
+pub async fn connect(path: &Path) -> io::Result<Option<Stream>> {
     use io::ErrorKind::{ConnectionRefused, NotFound};
     match Stream::connect(name(path)?).await {
         Ok(stream) => Ok(Some(stream)),

@@ -14,6 +14,7 @@ fn a_home_puts_everything_under_one_folder() {
         account: "/boat/account.toml".into(),
         store: "/boat/store.db".into(),
         socket: "/boat/agent.sock".into(),
+        window: "/boat/window.sock".into(),
     };
     assert_eq!(named, expected);
     assert_eq!(AgentPaths::new(None, &env(&[("MAILBOAT_HOME", "/boat")])).unwrap(), expected);
