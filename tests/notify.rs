@@ -152,7 +152,7 @@ async fn a_click_opens_the_program_at_the_conversation() {
     let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     bob.home.add_settings(&format!(
-        "[notify]\nopen_program = [\"sh\", \"-c\", 'echo \"$1\" > \"$2\"', \"sh\", \"{{conversation}}\", {pipe:?}]"
+        "[notify]\nopen_program = [\"sh\", \"-c\", 'echo \"$1 $MAILBOAT_HOME\" > \"$2\"', \"sh\", \"{{conversation}}\", {pipe:?}]"
     ));
     let dunst = Dunst::start(&bus, "none").await;
     let _agent = resident(bob, &bus).await;
@@ -161,7 +161,9 @@ async fn a_click_opens_the_program_at_the_conversation() {
     dunst.ctl(&bus, &["action", "0"]).await;
     let opened = tokio::fs::read_to_string(&pipe).await.unwrap();
     let rows = bob.home.json(&["inbox"]).await;
-    assert_eq!(opened.trim(), text(rows.last().unwrap(), "conversation"));
+    let (opened, home) = opened.trim().split_once(' ').unwrap();
+    assert_eq!(opened, text(rows.last().unwrap(), "conversation"));
+    assert_eq!(home, bob.home.dir().to_str().unwrap(), "the window would open another store");
 }
 
 #[tokio::test]

@@ -16,7 +16,11 @@ mod program;
 mod quiet;
 mod task;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use config::AgentSettings;
 use tokio::time::timeout;
@@ -32,36 +36,44 @@ const END_MAX: Duration = Duration::from_secs(2);
 pub struct Notifier {
     task: Option<AbortOnDropHandle<()>>,
     stop: CancellationToken,
+    home: Option<PathBuf>,
 }
 
 impl Notifier {
     /// Begins, where the settings want it. What nobody was told of yet is told at once, so this is for the agent that
     /// stays, not for a single visit. Has to be called in a tokio runtime.
     ///
-    /// Without a bus or a service for notifications it waits for one, at no cost.
+    /// Without a bus or a service for notifications it waits for one, at no cost. `home` is what a program that a click
+    /// runs finds in `MAILBOAT_HOME`.
     #[must_use]
-    pub fn start(store: &Store, settings: Arc<AgentSettings>) -> Self {
-        Self::after(None, store, settings)
+    pub fn start(store: &Store, settings: Arc<AgentSettings>, home: Option<&Path>) -> Self {
+        Self::after(None, store, settings, home.map(Path::to_owned))
     }
 
     /// The same with other settings in place of this one, whose notifications are taken away and told anew.
     #[must_use]
     pub fn change(self, store: &Store, settings: Arc<AgentSettings>) -> Self {
-        Self::after(Some(self), store, settings)
+        let home = self.home.clone();
+        Self::after(Some(self), store, settings, home)
     }
 
-    fn after(before: Option<Self>, store: &Store, settings: Arc<AgentSettings>) -> Self {
+    fn after(
+        before: Option<Self>,
+        store: &Store,
+        settings: Arc<AgentSettings>,
+        home: Option<PathBuf>,
+    ) -> Self {
         let (stop, store) = (CancellationToken::new(), store.clone());
-        let stopped = stop.clone();
+        let (stopped, work_home) = (stop.clone(), home.clone());
         let work = async move {
             if let Some(before) = before {
                 before.end().await;
             }
             if settings.notify.enabled {
-                task::Task::new(store, settings).run(stopped).await;
+                task::Task::new(store, settings, work_home).run(stopped).await;
             }
         };
-        Self { task: Some(AbortOnDropHandle::new(tokio::spawn(work))), stop }
+        Self { task: Some(AbortOnDropHandle::new(tokio::spawn(work))), stop, home }
     }
 
     /// Takes what stands on the desktop away, within 2 seconds: nobody answers for it any more. What was not looked at is

@@ -140,7 +140,7 @@ pub async fn run(
     let settings = Arc::new(settings);
     let stays = mode == Mode::Stay;
     let hooks = Hooks::start(&store, settings.clone());
-    let notifier = stays.then(|| Notifier::start(&store, settings.clone()));
+    let notifier = stays.then(|| Notifier::start(&store, settings.clone(), paths.home()));
     let rules = if stays { &settings.connect[..] } else { &[] };
     let clock = Clock::system();
     let seed = getrandom::u64().unwrap_or(0);

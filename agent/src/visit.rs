@@ -140,6 +140,11 @@ impl Visitor {
         }
     }
 
+    /// Where the files lie.
+    pub(crate) fn paths(&self) -> &AgentPaths {
+        &self.paths
+    }
+
     /// What connects to the relay; clones share its TLS sessions.
     pub(crate) fn client(&self) -> &Client {
         &self.client

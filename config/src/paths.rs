@@ -141,6 +141,12 @@ impl AgentPaths {
         })
     }
 
+    /// The one folder where everything lies; `None` where it lies in the directories of the XDG standard.
+    pub fn home(&self) -> Option<&Path> {
+        let home = self.store.parent()?;
+        (self.config.parent() == Some(home)).then_some(home)
+    }
+
     /// The directories that have to exist before anything is written, each once.
     pub fn directories(&self) -> Vec<&Path> {
         let mut dirs: Vec<&Path> =

@@ -2,7 +2,7 @@
 //!
 //! Everything that it waits for may be dropped at any await: what was shown and not noted is told again, no more.
 
-use std::{collections::BTreeSet, error::Error, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, error::Error, path::PathBuf, sync::Arc, time::Duration};
 
 use config::AgentSettings;
 use jiff::tz::TimeZone;
@@ -38,6 +38,8 @@ pub(super) struct Task {
     store: Store,
     changes: Receiver<Change>,
     settings: Arc<AgentSettings>,
+    /// The folder of everything, where there is one.
+    home: Option<PathBuf>,
     planner: Planner,
     desktop: Desktop,
     /// Something came, and when it is looked at.
@@ -57,12 +59,13 @@ struct Stirred {
 }
 
 impl Task {
-    pub(super) fn new(store: Store, settings: Arc<AgentSettings>) -> Self {
+    pub(super) fn new(store: Store, settings: Arc<AgentSettings>, home: Option<PathBuf>) -> Self {
         Self {
             changes: store.changes(),
             store,
             planner: Planner::new(settings.notify.clone()),
             settings,
+            home,
             desktop: Desktop::default(),
             stirred: None,
             look_at: None,
@@ -227,7 +230,8 @@ impl Task {
         match sign {
             Sign::Opened { key, token } => {
                 let place = self.planner.place(&key);
-                program::open(&self.settings.notify.open_program, place, &token);
+                let home = self.home.as_deref();
+                program::open(&self.settings.notify.open_program, place, home, &token);
             }
             Sign::Answered { key: Key::Request(id), accept } => {
                 let key = Key::Request(id);

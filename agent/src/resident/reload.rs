@@ -65,7 +65,10 @@ impl Resident {
         if old.notify != settings.notify {
             self.notifier = Some(match self.notifier.take() {
                 Some(notifier) => notifier.change(&self.store, settings.clone()),
-                None => Notifier::start(&self.store, settings.clone()),
+                None => {
+                    let home = self.visitor.paths().home();
+                    Notifier::start(&self.store, settings.clone(), home)
+                }
             });
         }
         let holds = self.schedule.live_rule(&self.line());

@@ -32,7 +32,7 @@ pub struct Notify {
     pub urgent_breaks_quiet: bool,
     /// Conversations with news at once beyond which one digest stands for all of them; 1 to 20.
     pub digest_after: u32,
-    /// What a click runs: a program and its arguments, without a shell. Empty: nothing.
+    /// What a click runs: a program and its arguments, without a shell; the window, unless set. Empty: nothing.
     pub open_program: Vec<String>,
     /// Other rules for single people and conversations; the first that fits holds.
     pub source: Vec<Source>,
@@ -47,7 +47,7 @@ impl Default for Notify {
             quiet_hours: Vec::new(),
             urgent_breaks_quiet: true,
             digest_after: 3,
-            open_program: Vec::new(),
+            open_program: ["mailboat-gui", "--open", "{conversation}"].map(str::to_owned).into(),
             source: Vec::new(),
         }
     }

@@ -19,6 +19,7 @@ fn a_home_puts_everything_under_one_folder() {
     assert_eq!(named, expected);
     assert_eq!(AgentPaths::new(None, &env(&[("MAILBOAT_HOME", "/boat")])).unwrap(), expected);
     assert_eq!(named.directories(), [Path::new("/boat")]);
+    assert_eq!(named.home(), Some(Path::new("/boat")));
 }
 
 #[test]
@@ -42,6 +43,7 @@ fn without_a_home_the_xdg_directories_are_used() {
     assert_eq!(paths.account, Path::new("/home/ann/.local/share/mailboat/account.toml"));
     assert_eq!(paths.socket, Path::new("/home/ann/.local/share/mailboat/agent.sock"));
     assert_eq!(paths.directories().len(), 2);
+    assert_eq!(paths.home(), None);
 
     let moved = [("HOME", "/home/ann"), ("XDG_CONFIG_HOME", "/c"), ("XDG_DATA_HOME", "/d")];
     let paths = AgentPaths::new(None, &env(&moved)).unwrap();
