@@ -107,6 +107,7 @@ pub(crate) fn starts(socket: &Path) -> Subscription<Start> {
     Subscription::run_with(socket.to_owned(), listen)
 }
 
+#[expect(clippy::ptr_arg, reason = "iced hands over what it was given")]
 fn listen(socket: &PathBuf) -> impl Stream<Item = Start> + use<> {
     let socket = socket.clone();
     iced::stream::channel(8, async move |mut out: Sender<Start>| {
