@@ -6,6 +6,7 @@
 //! order that has no answer by then was not taken.
 
 mod client;
+mod departures;
 mod failure;
 mod launch;
 mod line;
@@ -18,6 +19,7 @@ mod tests;
 pub(crate) use self::failure::chain;
 pub use self::{
     client::{AskError, Client, Events},
+    departures::departures,
     failure::{Failure, exit},
     launch::{Attempt, Entered, Entry, EntryBy, Launcher, Started},
     line::LINE_MAX,

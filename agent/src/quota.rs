@@ -49,7 +49,7 @@ fn reset_in(date: Date, reset_day: u8) -> Date {
 }
 
 /// The first second of a day; where there is no midnight, the first after it.
-fn midnight(date: Date, zone: &TimeZone) -> i64 {
+pub(crate) fn midnight(date: Date, zone: &TimeZone) -> i64 {
     let midnight = date.to_zoned(zone.clone()).map(|zoned| zoned.timestamp().as_second());
     // Only at the ends of the calendar.
     midnight.unwrap_or(i64::MAX)

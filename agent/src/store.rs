@@ -24,16 +24,20 @@ mod inbox;
 mod item;
 mod lapse;
 mod latest;
+mod ledger;
 mod lock;
 mod merge;
 mod names;
 mod notice;
 mod outbox;
+mod page;
 mod people;
+mod prospect;
 mod proxy;
 mod queue;
 mod quota;
 mod receipts;
+mod roll;
 mod rows;
 mod schema;
 mod search;
@@ -76,7 +80,11 @@ pub use self::{
     id::{ConversationId, IdError, ItemId, MessageId, OutboxId},
     identity::{Identity, Position},
     inbox::Inbox,
+    ledger::{DayUse, Ledger},
+    page::{Answered, At, PAGE_MAX, Page, PageRow, Place, Reached},
+    prospect::Prospect,
     quota::Lift,
+    roll::{LastLine, RollRow},
     rows::{
         Conversation, InboxRow, Member, MemberRow, OutboxRow, OutboxState, PresenceNow, Receipts,
         Sent, VisitRow, Waiting, WaitingByKind,
@@ -87,6 +95,7 @@ pub use self::{
     visits::{VisitBegin, VisitEnd, VisitId},
 };
 pub(crate) use self::{rows::rfc3339, space::disk as free_space};
+pub use crate::estimate::{Arrival, Departure, Departures};
 
 /// Changes that a listener may lag behind before it has to look at everything again.
 const CHANGES_MAX: usize = 1024;

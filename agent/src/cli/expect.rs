@@ -1,46 +1,19 @@
 //! When messages leave and arrive, in words and fields.
 
-use serde_json::Value;
-
 use super::{
     Session,
     out::{interval, safe},
 };
 use crate::{
-    control::Failure,
-    estimate::{Departure, Departures, calls_needed},
-    store::{MemberRow, OutboxRow, OutboxState, PresenceNow, Reader, Reliability, rfc3339},
+    control::{Failure, departures},
+    store::{MemberRow, OutboxRow, OutboxState, PresenceNow, Reader, Reliability},
 };
-
-/// Bytes of an item beside its text, about.
-const ITEM: u64 = 32;
 
 impl Session<'_> {
     /// What has not arrived, with when it should; and whether the line is held.
     pub(super) fn expected(&self, reader: &Reader) -> Result<(Vec<OutboxRow>, bool), Failure> {
         let status = self.agent_status()?.unwrap_or_default();
-        let departures = departures(&status);
-        let needed = calls_needed(reader.own_calls()?);
-        let mut bytes = 0;
-        let mut rows = reader.outbox()?;
-        for row in &mut rows {
-            if row.state == OutboxState::Queued {
-                bytes += ITEM + row.text.len() as u64;
-                let leaves = departures.leaves(row.urgent, bytes, needed);
-                row.leaves = leaves.map(|(first, _)| first);
-                row.estimate = row.leaves.map(|at| rfc3339(at).to_string());
-                if let (Some((first, last)), Some(chat), true) =
-                    (leaves, row.conversation, says(row))
-                {
-                    let arrival = reader.arrival(chat, first, last)?;
-                    row.arrives_from = arrival.map(|is| is.from);
-                    row.arrives_to = arrival.map(|is| is.to);
-                }
-            }
-            if let (Some(_), Some(chat)) = (row.arrives_to, row.conversation) {
-                row.reliability = Some(reader.reliability(chat)?);
-            }
-        }
+        let rows = reader.expected(&departures(&status))?;
         Ok((rows, status["link"] == "live"))
     }
 
@@ -125,15 +98,4 @@ fn right(is: Reliability) -> String {
         (0, total) => format!(" (right {} of {total} times, with others)", is.overall_inside),
         (total, _) => format!(" (right {} of {total} times)", is.inside),
     }
-}
-
-/// The calls that a running agent plans. One that does not tell them has at least a next one.
-fn departures(status: &Value) -> Departures {
-    if let Ok(told) = serde_json::from_value(status["departures"].clone()) {
-        return told;
-    }
-    let next = status["next_call"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
-    let next: Vec<Departure> =
-        next.into_iter().map(|at| Departure::within(at.as_second(), None)).collect();
-    Departures { ordinary: next.clone(), urgent: next }
 }

@@ -1,6 +1,8 @@
 //! Conversations as this account sees them, and how a person's words lead to one.
 
-use rusqlite::{Connection, Row, params};
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Row};
 use wire::MemberState;
 
 use super::{
@@ -26,6 +28,7 @@ pub(crate) struct Chat {
     pub(crate) version: u32,
     pub(crate) mine: u8,
     pub(crate) inviter_name: String,
+    pub(crate) greeting: String,
 }
 
 impl Chat {
@@ -35,6 +38,14 @@ impl Chat {
 
     pub(crate) fn is_invited(&self) -> bool {
         MemberState::from(self.mine) == MemberState::Invited
+    }
+
+    /// What it is called by itself: the other one of a pair, or its title.
+    fn own_title(&self) -> Option<&str> {
+        match self.is_pair && !self.peer.is_empty() {
+            true => Some(&self.peer),
+            false => Some(&self.title[..]).filter(|title| !title.is_empty()),
+        }
     }
 
     /// Whether it is over for us: left, declined, withdrawn, expired.
@@ -90,10 +101,15 @@ impl Reader {
     /// What SQLite says.
     pub fn conversations(&self) -> Result<Vec<Conversation>, StoreError> {
         self.read(|db| {
-            let sql = "SELECT id FROM conversation WHERE merged_into IS NULL";
-            let ids = db.all(sql, [], |row| row.get(0))?;
-            let mut rows =
-                ids.into_iter().map(|id| describe(db, id)).collect::<Result<Vec<_>, _>>()?;
+            let (mut others, unread) = (all_others(db)?, all_unread(db)?);
+            let sql =
+                format!("SELECT {CHAT}, {NEWEST} FROM conversation WHERE merged_into IS NULL");
+            let mut rows = db.all(&sql, [], |row| {
+                let chat = chat(row)?;
+                let others = others.remove(&chat.id).unwrap_or_default();
+                let unread = unread.get(&chat.id).copied().unwrap_or_default();
+                Ok(describe(chat, others, unread, row.get(CHAT_LEN)?))
+            })?;
             rows.sort_by_key(|row| std::cmp::Reverse((row.newest_at, row.id)));
             Ok(rows)
         })
@@ -105,8 +121,17 @@ impl Reader {
     /// [`StoreError::NoSuchId`], or what SQLite says.
     pub fn conversation(&self, id: ConversationId) -> Result<Conversation, StoreError> {
         self.read(|db| {
-            let found = canonical(db, id)?.ok_or_else(|| StoreError::NoSuchId(id.to_string()))?;
-            describe(db, found)
+            let chat = load(db, id)?;
+            let sql = format!(
+                "SELECT {NEWEST}, (SELECT count(*) FROM message
+                    WHERE message.conversation = conversation.id AND is_read = 0 AND is_deleted = 0)
+                FROM conversation WHERE id = ?1"
+            );
+            let figures = db.first(&sql, [chat.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (newest_at, unread) =
+                figures.ok_or_else(|| StoreError::NoSuchId(id.to_string()))?;
+            let others = others(db, chat.id)?;
+            Ok(describe(chat, others, unread, newest_at))
         })
     }
 }
@@ -137,7 +162,8 @@ pub(crate) fn merged_into(
 
 /// The conversation with one other account alone.
 pub(crate) fn pair_with(db: &Connection, name: &str) -> Result<Option<ConversationId>, StoreError> {
-    let sql = "SELECT id FROM conversation WHERE is_pair = 1 AND peer = ?1 AND merged_into IS NULL ORDER BY id";
+    // Bare `is_pair`: so does the index ask.
+    let sql = "SELECT id FROM conversation WHERE is_pair AND peer = ?1 AND merged_into IS NULL ORDER BY id";
     db.first(sql, [name], |row| row.get(0))
 }
 
@@ -150,13 +176,22 @@ pub(crate) fn by_number(
 
 pub(crate) fn load(db: &Connection, id: ConversationId) -> Result<Chat, StoreError> {
     let found = canonical(db, id)?.ok_or_else(|| StoreError::NoSuchId(id.to_string()))?;
-    let sql = "SELECT id, number, is_pair, peer, asked, title, version, mine, inviter_name
-        FROM conversation WHERE id = ?1";
-    let chat = db.first(sql, [found], chat)?;
+    let sql = format!("SELECT {CHAT} FROM conversation WHERE id = ?1");
+    let chat = db.first(&sql, [found], chat)?;
     chat.ok_or_else(|| StoreError::NoSuchId(id.to_string()))
 }
 
-fn chat(row: &Row<'_>) -> rusqlite::Result<Chat> {
+/// Columns of [`Chat`], in its order; and how many.
+pub(crate) const CHAT: &str = "conversation.id, conversation.number, conversation.is_pair, conversation.peer,
+    conversation.asked, conversation.title, conversation.version, conversation.mine, conversation.inviter_name,
+    conversation.greeting";
+pub(crate) const CHAT_LEN: usize = 10;
+/// When the newest message of a conversation came.
+pub(crate) const NEWEST: &str =
+    "coalesce((SELECT max(received_at) FROM message WHERE message.conversation = conversation.id),
+    conversation.created_at)";
+
+pub(crate) fn chat(row: &Row<'_>) -> rusqlite::Result<Chat> {
     Ok(Chat {
         id: row.get(0)?,
         number: row.get(1)?,
@@ -167,6 +202,7 @@ fn chat(row: &Row<'_>) -> rusqlite::Result<Chat> {
         version: row.get(6)?,
         mine: row.get(7)?,
         inviter_name: row.get(8)?,
+        greeting: row.get(9)?,
     })
 }
 
@@ -180,71 +216,89 @@ pub(crate) fn names_json(names: &[String]) -> String {
     serde_json::to_string(names).expect("strings are JSON")
 }
 
-/// The others in a conversation, with their states.
-pub(crate) fn others(
-    db: &Connection,
-    id: ConversationId,
-) -> Result<Vec<(u64, String, MemberState)>, StoreError> {
+/// Someone else in a conversation: account, name, state.
+pub(crate) type Other = (u64, String, MemberState);
+
+/// The others in a conversation, by name.
+pub(crate) fn others(db: &Connection, id: ConversationId) -> Result<Vec<Other>, StoreError> {
     let sql = "SELECT account, name, state FROM member
         WHERE conversation = ?1 AND account <> (SELECT account FROM device) ORDER BY name";
     db.all(sql, [id], |row| Ok((row.get(0)?, row.get(1)?, MemberState::from(row.get::<_, u8>(2)?))))
 }
 
-/// Whom a message in it goes to, in words.
-pub(crate) fn addressee(db: &Connection, chat: &Chat) -> Result<String, StoreError> {
-    if chat.is_pair && !chat.peer.is_empty() {
-        return Ok(chat.peer.clone());
-    }
-    if !chat.title.is_empty() {
-        return Ok(chat.title.clone());
-    }
-    let members = others(db, chat.id)?;
-    let present =
-        members.into_iter().filter(|(.., state)| is_there(*state)).map(|(_, name, _)| name);
-    let mut names: Vec<_> = present.collect();
-    for asked in &chat.asked {
-        if !names.contains(asked) {
-            names.push(asked.clone());
-        }
-    }
-    Ok(if names.is_empty() { chat.inviter_name.clone() } else { names.join(", ") })
+/// The same of every conversation, in one pass.
+pub(crate) fn all_others(
+    db: &Connection,
+) -> Result<HashMap<ConversationId, Vec<Other>>, StoreError> {
+    let sql = "SELECT conversation, account, name, state FROM member
+        WHERE account <> (SELECT account FROM device)";
+    let mut all: HashMap<_, Vec<Other>> = HashMap::new();
+    db.all(sql, [], |row| {
+        let other = (row.get(1)?, row.get(2)?, MemberState::from(row.get::<_, u8>(3)?));
+        all.entry(row.get(0)?).or_default().push(other);
+        Ok(())
+    })?;
+    all.values_mut().for_each(|others| others.sort_by(|(_, a, _), (_, b, _)| a.cmp(b)));
+    Ok(all)
 }
 
-fn is_there(state: MemberState) -> bool {
+/// How many rows of each conversation were not read.
+pub(crate) fn all_unread(db: &Connection) -> Result<HashMap<ConversationId, u64>, StoreError> {
+    let sql = "SELECT conversation, count(*) FROM message
+        WHERE is_read = 0 AND is_deleted = 0 AND conversation IS NOT NULL GROUP BY conversation";
+    Ok(db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
+}
+
+/// Whom a message in it goes to, in words.
+pub(crate) fn addressee(db: &Connection, chat: &Chat) -> Result<String, StoreError> {
+    match chat.own_title() {
+        Some(title) => Ok(title.to_owned()),
+        None => Ok(title(chat, &others(db, chat.id)?)),
+    }
+}
+
+/// The same, where the others are known.
+pub(crate) fn title(chat: &Chat, others: &[Other]) -> String {
+    if let Some(title) = chat.own_title() {
+        return title.to_owned();
+    }
+    let present = others.iter().filter(|(.., state)| is_there(*state)).map(|(_, name, _)| name);
+    let mut names: Vec<&String> = present.collect();
+    for asked in &chat.asked {
+        if !names.contains(&asked) {
+            names.push(asked);
+        }
+    }
+    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+    if names.is_empty() { chat.inviter_name.clone() } else { names.join(", ") }
+}
+
+pub(crate) fn is_there(state: MemberState) -> bool {
     matches!(state, MemberState::Member | MemberState::Invited)
 }
 
-fn describe(db: &Connection, id: ConversationId) -> Result<Conversation, StoreError> {
-    let chat = load(db, id)?;
-    let mut members: Vec<_> = others(db, id)?
+fn describe(chat: Chat, others: Vec<Other>, unread: u64, newest_at: i64) -> Conversation {
+    let title = title(&chat, &others);
+    let mut members: Vec<_> = others
         .into_iter()
         .map(|(_, name, state)| Member { name, state: state_words(state.into()) })
         .collect();
-    for asked in &chat.asked {
-        if is_account_name(asked) && !members.iter().any(|member| member.name == *asked) {
-            members.push(Member { name: asked.clone(), state: state_words(ASKING) });
+    for asked in chat.asked {
+        if is_account_name(&asked) && !members.iter().any(|member| member.name == asked) {
+            members.push(Member { name: asked, state: state_words(ASKING) });
         }
     }
-    let sql = "SELECT greeting, created_at,
-            (SELECT count(*) FROM message WHERE conversation = ?1 AND is_read = 0 AND is_deleted = 0),
-            (SELECT max(received_at) FROM message WHERE conversation = ?1)
-        FROM conversation WHERE id = ?1";
-    let row = db.first(sql, params![id], |row| {
-        let newest: Option<i64> = row.get(3)?;
-        Ok((row.get(0)?, row.get(2)?, newest.unwrap_or(row.get(1)?)))
-    })?;
-    let (greeting, unread, newest_at) = row.ok_or_else(|| StoreError::NoSuchId(id.to_string()))?;
-    Ok(Conversation {
-        id,
-        title: addressee(db, &chat)?,
+    Conversation {
+        id: chat.id,
+        title,
         pair: chat.is_pair,
         state: state_words(chat.mine),
         members,
         inviter: chat.inviter_name,
-        greeting,
+        greeting: chat.greeting,
         unread,
         newest_at,
-    })
+    }
 }
 
 pub(crate) fn state_words(state: u8) -> &'static str {

@@ -3,6 +3,7 @@
 //! One row a person and one a message that is at the relay, both small. What is learnt is learnt at the end of an answer,
 //! when all that it says is here.
 
+use jiff::tz::TimeZone;
 use rusqlite::{Connection, params};
 use serde::Serialize;
 use wire::PresenceState;
@@ -57,11 +58,7 @@ impl Reader {
         first: i64,
         last: i64,
     ) -> Result<Option<Arrival>, StoreError> {
-        self.read(|db| {
-            let earliest = self.arrival_at(db, conversation, first)?;
-            let latest = self.arrival_at(db, conversation, last)?;
-            Ok(earliest.zip(latest).map(|(first, last)| first.to_last(last)))
-        })
+        self.read(|db| arrival_between(db, conversation, first, last, &self.zone))
     }
 
     /// How often estimates for a conversation were right.
@@ -69,17 +66,7 @@ impl Reader {
     /// # Errors
     /// What SQLite says.
     pub fn reliability(&self, conversation: ConversationId) -> Result<Reliability, StoreError> {
-        self.read(|db| {
-            let mut is = Reliability::default();
-            for account in recipients(db, conversation)? {
-                let tally = load(db, account)?.tally();
-                (is.inside, is.total) = (is.inside + tally.inside, is.total + tally.total);
-            }
-            let sql = "SELECT coalesce(sum(inside), 0), coalesce(sum(total), 0) FROM habit";
-            let all = db.first(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            (is.overall_inside, is.overall_total) = all.unwrap_or_default();
-            Ok(is)
-        })
+        self.read(|db| reliability(db, conversation))
     }
 
     /// How many of our own visits of the last 14 days came to something.
@@ -87,40 +74,62 @@ impl Reader {
     /// # Errors
     /// What SQLite says.
     pub fn own_calls(&self) -> Result<Tally, StoreError> {
-        let since = self.clock.now().saturating_sub(VISITS_DAYS * 86_400);
-        self.read(|db| {
-            let sql =
-                "SELECT count(*) FILTER (WHERE outcome IN ('done', 'partial')), count(*) FROM visit
-                WHERE ?1 <= start_at AND end_at IS NOT NULL";
-            let tally = db
-                .first(sql, [since], |row| Ok(Tally { inside: row.get(0)?, total: row.get(1)? }))?;
-            Ok(tally.unwrap_or_default())
-        })
+        self.read(|db| own_calls(db, self.clock.now()))
     }
+}
 
-    /// When a message of ours that is at the relay should have arrived everywhere.
-    pub(crate) fn arrival_of(
-        &self,
-        db: &Connection,
-        message: MessageId,
-    ) -> Result<Option<Arrival>, StoreError> {
-        let sql = format!("{UNDER_WAY} WHERE e.message = ?1");
-        match db.first(&sql, [message], under_way)? {
-            Some(UnderWay { is_made: true, arrival, .. }) => Ok(arrival),
-            Some(UnderWay { conversation: Some(conversation), relayed_at, .. }) => {
-                self.arrival_at(db, conversation, relayed_at)
-            }
-            _ => Ok(None),
+/// When everyone in a conversation should have what leaves here not before `first` and not after `last`.
+pub(crate) fn arrival_between(
+    db: &Connection,
+    conversation: ConversationId,
+    first: i64,
+    last: i64,
+    zone: &TimeZone,
+) -> Result<Option<Arrival>, StoreError> {
+    let earliest = arrival(db, conversation, first, zone)?;
+    let latest = if first == last { earliest } else { arrival(db, conversation, last, zone)? };
+    Ok(earliest.zip(latest).map(|(first, last)| first.to_last(last)))
+}
+
+/// How often estimates for a conversation were right.
+pub(crate) fn reliability(
+    db: &Connection,
+    conversation: ConversationId,
+) -> Result<Reliability, StoreError> {
+    let mut is = Reliability::default();
+    for account in recipients(db, conversation)? {
+        let tally = load(db, account)?.tally();
+        (is.inside, is.total) = (is.inside + tally.inside, is.total + tally.total);
+    }
+    let sql = "SELECT coalesce(sum(inside), 0), coalesce(sum(total), 0) FROM habit";
+    let all = db.first(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    (is.overall_inside, is.overall_total) = all.unwrap_or_default();
+    Ok(is)
+}
+
+/// How many of our own visits of the last 14 days before `now` came to something.
+pub(crate) fn own_calls(db: &Connection, now: i64) -> Result<Tally, StoreError> {
+    let sql = "SELECT count(*) FILTER (WHERE outcome IN ('done', 'partial')), count(*) FROM visit
+        WHERE ?1 <= start_at AND end_at IS NOT NULL";
+    let since = now.saturating_sub(VISITS_DAYS * 86_400);
+    let tally =
+        db.first(sql, [since], |row| Ok(Tally { inside: row.get(0)?, total: row.get(1)? }))?;
+    Ok(tally.unwrap_or_default())
+}
+
+/// When a message of ours that is at the relay should have arrived everywhere.
+pub(crate) fn arrival_of(
+    db: &Connection,
+    message: MessageId,
+    zone: &TimeZone,
+) -> Result<Option<Arrival>, StoreError> {
+    let sql = format!("{UNDER_WAY} WHERE e.message = ?1");
+    match db.first(&sql, [message], under_way)? {
+        Some(UnderWay { is_made: true, arrival, .. }) => Ok(arrival),
+        Some(UnderWay { conversation: Some(conversation), relayed_at, .. }) => {
+            arrival(db, conversation, relayed_at, zone)
         }
-    }
-
-    fn arrival_at(
-        &self,
-        db: &Connection,
-        conversation: ConversationId,
-        leaves: i64,
-    ) -> Result<Option<Arrival>, StoreError> {
-        arrival(db, conversation, leaves, &self.zone)
+        _ => Ok(None),
     }
 }
 
@@ -150,7 +159,7 @@ fn arrival(
     db: &Connection,
     conversation: ConversationId,
     leaves: i64,
-    zone: &jiff::tz::TimeZone,
+    zone: &TimeZone,
 ) -> Result<Option<Arrival>, StoreError> {
     let mut all: Option<Arrival> = None;
     for account in recipients(db, conversation)? {
@@ -168,10 +177,10 @@ fn sight(db: &Connection, account: u64) -> Result<Sight, StoreError> {
         let holds = PresenceState::from_number(row.get(0)?) != PresenceState::Hidden;
         Ok(holds.then_some(row.get::<_, i64>(1)?))
     })?;
-    let sql = "SELECT min(e.relayed_at), (SELECT looked_at FROM device) FROM member r
-        JOIN conversation c ON c.id = r.conversation AND c.is_pair
-        JOIN message m ON m.conversation = c.id AND m.is_mine = 1 AND m.state = 3
-        JOIN estimate e ON e.message = m.id WHERE r.account = ?1";
+    let sql = "SELECT min(e.relayed_at), (SELECT looked_at FROM device) FROM estimate e
+        CROSS JOIN message m ON m.id = e.message AND m.is_mine = 1 AND m.state = 3
+        CROSS JOIN conversation c ON c.id = m.conversation AND c.is_pair
+        CROSS JOIN member r ON r.conversation = c.id AND r.account = ?1";
     let waits = db.first(sql, [account], |row| {
         Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?))
     })?;

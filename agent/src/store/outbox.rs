@@ -5,8 +5,9 @@ use wire::kind;
 
 use super::{
     ItemId, MessageId, MessageState, OutboxId, OutboxRow, Reader, Sent, Store, StoreError,
-    conversations,
+    conversations, habits,
     item::{ITEM, ItemRow, hold, item_row, state},
+    prospect::deliver_before,
     queue::why_target_waits,
     write::{Query, Tx},
 };
@@ -39,7 +40,7 @@ impl Reader {
     /// When what is at the relay should arrive.
     fn expect(&self, db: &Connection, row: &mut OutboxRow) -> Result<(), StoreError> {
         if let (MessageState::Relayed, OutboxId::Message(id)) = (row.state, row.id) {
-            let arrival = self.arrival_of(db, id)?;
+            let arrival = habits::arrival_of(db, id, &self.zone)?;
             row.arrives_from = arrival.map(|is| is.from);
             row.arrives_to = arrival.map(|is| is.to);
         }
@@ -93,8 +94,7 @@ fn describe(db: &Connection, item: &ItemRow, shown: Shown) -> Result<OutboxRow, 
         arrives_from: None,
         arrives_to: None,
         reliability: None,
-        deliver_before: (item.lifetime_s != 0)
-            .then(|| item.composed_at.saturating_add(item.lifetime_s.into())),
+        deliver_before: deliver_before(item),
         action: action(item),
         urgent: item.is_urgent,
         on_its_way: item.is_sealed(),

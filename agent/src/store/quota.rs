@@ -52,7 +52,7 @@ impl Reader {
 }
 
 /// What of a visit (begin, end, bytes) falls behind `begins`.
-fn share((start, end, bytes): (i64, i64, u64), begins: i64) -> u64 {
+pub(crate) fn share((start, end, bytes): (i64, i64, u64), begins: i64) -> u64 {
     let (whole, part) = (end.saturating_sub(start), end.saturating_sub(begins));
     if whole <= 0 {
         return 0;

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_estimates.sql"),
     include_str!("../../migrations/0006_alias.sql"),
     include_str!("../../migrations/0007_proxy.sql"),
+    include_str!("../../migrations/0008_window.sql"),
 ];
 
 /// How long a statement waits for a lock inside SQLite: readers and the checkpoint are quick.
@@ -137,11 +138,17 @@ mod tests {
                 "INSERT INTO item (kind, class, is_urgent, composed_at, state, device, n, body)
                 VALUES (12, 2, 0, 0, 2, 7, 1, x'')";
             db.execute_batch(sealed).unwrap();
+            let said = "INSERT INTO message (shown_as, is_mine, account, author, c, is_here, base, text, sent_at,
+                    received_at, is_read)
+                VALUES (1, 0, 2, 'bob', 7, 1, 'a', 'a', 0, 0, 0), (1, 0, 2, 'bob', NULL, 1, 'a', 'a', 0, 0, 0)";
+            db.execute_batch(said).unwrap();
             drop(db);
             let db = open_writer(&path, &Options::default()).unwrap();
             assert_eq!(version(&db).unwrap(), known());
             let sql = "SELECT n FROM item WHERE state = 2 AND first_x = 0";
             assert_eq!(db.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap(), 1);
+            let sql = "SELECT count(*) FROM message WHERE place = CASE id WHEN 1 THEN 7 ELSE 9223372036854775807 END";
+            assert_eq!(db.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap(), 2);
         }
     }
 

@@ -10,6 +10,7 @@ mod outgoing;
 mod quotas;
 mod reading;
 mod telling;
+mod windowed;
 
 use bytes::Bytes;
 use tempfile::TempDir;

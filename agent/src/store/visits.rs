@@ -182,6 +182,20 @@ impl Reader {
         self.read(|db| db.all(&sql, [since], visit_row))
     }
 
+    /// Visits over `link` (over any for none) of which something falls between two times, oldest first.
+    pub(crate) fn visits_within(
+        &self,
+        link: Option<&str>,
+        begins: i64,
+        ends: i64,
+    ) -> Result<Vec<VisitRow>, StoreError> {
+        let sql = format!(
+            "SELECT {ROW} FROM visit WHERE start_at < ?3 AND (?2 <= start_at OR ?2 < coalesce(end_at, noted_at))
+                AND (?1 IS NULL OR link = ?1) ORDER BY start_at, id"
+        );
+        self.read(|db| db.all(&sql, params![link, begins, ends], visit_row))
+    }
+
     /// The newest visits over `link` that ended well, oldest first: what a visit costs there.
     ///
     /// # Errors
