@@ -12,6 +12,7 @@ mod harness {
     pub mod proxy;
     pub mod relay;
     pub mod rng;
+    pub mod screen;
     pub mod tls;
     pub mod wiretap;
     pub mod world;

@@ -14,3 +14,4 @@ mod model;
 mod notify;
 mod proxies;
 mod talk;
+mod window;

@@ -10,6 +10,7 @@
 
 mod app;
 mod desk;
+mod display;
 mod door;
 mod goal;
 mod instance;
@@ -64,10 +65,8 @@ pub fn main() -> ExitCode {
         Ok(paths) => paths,
         Err(err) => return refuse(&err.to_string()),
     };
-    if !has_display(&env) {
-        return refuse(
-            "there is no display here (neither WAYLAND_DISPLAY nor DISPLAY is set): use the mailboat command instead",
-        );
+    if let Err(words) = display::check(&env) {
+        return refuse(&format!("{words}: use the mailboat command instead"));
     }
     let launcher = Launcher::find(args.home.as_deref(), None, &env);
     let start = Start { open: args.open, link: args.link };
@@ -97,14 +96,6 @@ fn be_the_first(paths: &AgentPaths, start: &Start) -> io::Result<Option<Claim>> 
 fn refuse(words: &str) -> ExitCode {
     eprintln!("mailboat-gui: {words}");
     ExitCode::FAILURE
-}
-
-/// iced panics where there is none.
-fn has_display(env: &Env) -> bool {
-    cfg!(not(all(unix, not(target_os = "macos"))))
-        || ["WAYLAND_DISPLAY", "WAYLAND_SOCKET", "DISPLAY"]
-            .iter()
-            .any(|name| env.get(name).is_some())
 }
 
 fn run(door: Door, start: Start) -> iced::Result {

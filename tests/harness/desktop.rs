@@ -4,12 +4,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::program::{self, Running};
+use crate::screen;
 
 /// The bus starts nothing by itself: without service directories no desktop of the machine gets into a test.
 const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -29,7 +29,7 @@ const PYTHON: &str = "/usr/bin/python3";
 const NOTIFICATIONS: &str = "org.freedesktop.Notifications";
 
 /// Where `name` lies. Panics with the package that has it when it is not installed.
-fn installed(name: &str, package: &str) -> PathBuf {
+pub(crate) fn installed(name: &str, package: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).map(|dir| dir.join(name));
     places.find(|path| path.is_file()).unwrap_or_else(|| {
@@ -118,7 +118,7 @@ impl Dunst {
     /// Starts it on `bus` and waits until it is there; its menu chooses the line with `choice`. Panics when it does not
     /// start.
     pub async fn start(bus: &Bus, choice: &str) -> Self {
-        let (display, server) = screen(bus.dir.path()).await;
+        let (display, server) = screen::serve(bus.dir.path(), "640x480x24").await;
         let menu = bus.dir.path().join("menu");
         let config = bus.dir.path().join("dunstrc");
         std::fs::write(&menu, format!("#!/bin/sh\ngrep -m 1 '{choice}'\n")).expect("there is room");
@@ -139,18 +139,6 @@ impl Dunst {
         command.env("DISPLAY", &self.display).args(args);
         program::run(command, b"").await.done().stdout
     }
-}
-
-/// A screen of its own: the server chooses a number that is free.
-async fn screen(home: &Path) -> (String, Child) {
-    let mut command = program::command(&installed("Xvfb", "xvfb"), home);
-    command.args(["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset"]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut server = command.spawn().expect("the program starts");
-    let stdout = server.stdout.take().expect("standard output is a pipe");
-    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(stdout));
-    let number = lines.next_line().await.expect("the server can be read from");
-    (format!(":{}", number.expect("the server says which screen it has")), server)
 }
 
 /// A service that shows nothing, logs every call, and does as it is told.

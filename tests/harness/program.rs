@@ -208,6 +208,16 @@ impl Running {
         self.child.wait().await.expect("a child can be waited for")
     }
 
+    /// Its process. Panics when it has ended.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("the program runs")
+    }
+
+    /// Waits until it ends by itself, and gives back how.
+    pub async fn end(&mut self) -> ExitStatus {
+        self.child.wait().await.expect("a child can be waited for")
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(_)))
