@@ -5,6 +5,7 @@
 
 mod feed;
 mod follow;
+mod setup;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -22,6 +23,7 @@ use serde_json::Value;
 pub(crate) use self::{
     feed::News,
     follow::{Follow, Link, Next, Trouble, Visit, Waits},
+    setup::{Admission, Saved},
 };
 
 /// How long the agent may think about what is no visit, before the window says that it does not answer.

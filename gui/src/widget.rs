@@ -2,6 +2,7 @@
 
 mod elide;
 pub(crate) mod focus;
+pub(crate) mod form;
 pub(crate) mod press;
 
 use std::borrow::Cow;

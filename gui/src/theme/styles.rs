@@ -233,3 +233,21 @@ pub(crate) fn track(theme: &Theme) -> container::Style {
     let t = tokens(theme);
     filled(t.raised, border::rounded(2.0), t.text)
 }
+
+/// The rail of a switch that is on …
+pub(crate) fn switch_on(theme: &Theme) -> container::Style {
+    let t = tokens(theme);
+    filled(t.accent, border::rounded(10.0), t.on_accent)
+}
+
+/// … and of one that is off.
+pub(crate) fn switch_off(theme: &Theme) -> container::Style {
+    let t = tokens(theme);
+    filled(t.muted, border::rounded(10.0), t.text)
+}
+
+/// What moves in it.
+pub(crate) fn knob(theme: &Theme) -> container::Style {
+    let t = tokens(theme);
+    filled(t.surface, border::rounded(7.0), t.text)
+}
