@@ -1,6 +1,7 @@
 //! The program: its windows, what they show, and what goes from one to another.
 
 mod arrive;
+mod setup;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use std::{
 };
 
 use agent::store::ConversationId;
+use config::agent::Window as Look;
 use iced::{
     Event, Length, Size, Subscription, Task, Theme, event, keyboard,
     keyboard::key::Named,
@@ -27,8 +29,10 @@ use crate::{
     screen::{
         Cx,
         chat::{self, Chat},
+        first_run::{self, FirstRun},
         notice::{self, Notice},
         portal::{self, Portal},
+        settings::{self, Settings},
     },
     theme::{self, styles},
     widget::{
@@ -43,6 +47,9 @@ const WIDE: f32 = 900.0;
 /// Width of the list then.
 const LIST: f32 = 360.0;
 
+/// The settings as they open.
+const SETTINGS: Size = Size::new(560.0, 680.0);
+
 /// What a window shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -50,6 +57,8 @@ pub(crate) enum Place {
     Portal,
     /// One conversation.
     Chat(ConversationId),
+    /// The settings.
+    Settings,
 }
 
 #[derive(Debug)]
@@ -76,6 +85,11 @@ pub(crate) struct App {
     wanted: Option<Goal>,
     /// What has to be said of a start that led nowhere.
     notice: Option<Notice>,
+    /// Shown in the portal's place until somebody is logged in and has chosen when to call.
+    first_run: Option<FirstRun>,
+    settings: Option<Settings>,
+    /// What the settings say of colours, size and language.
+    look: Look,
 }
 
 /// Everything that happens.
@@ -84,6 +98,8 @@ pub(crate) enum Message {
     Desk(desk::Message),
     Portal(portal::Message),
     Chat(ConversationId, chat::Message),
+    FirstRun(first_run::Message),
+    Settings(settings::Message),
     WindowOpened(window::Id, Size),
     WindowClosed(window::Id),
     WindowResized(window::Id, Size),
@@ -102,6 +118,7 @@ pub(crate) enum Key {
     Tab(Way),
     Escape,
     Quit,
+    Settings,
 }
 
 impl App {
@@ -109,6 +126,7 @@ impl App {
     pub(crate) fn new(
         door: Door,
         words: Words,
+        look: Look,
         clock: fn() -> i64,
         start: &Start,
     ) -> (Self, Task<Message>) {
@@ -125,6 +143,9 @@ impl App {
             beside: None,
             wanted: None,
             notice: None,
+            first_run: None,
+            settings: None,
+            look,
         };
         let arrive = app.arrive(start);
         let open = app.open(Place::Portal, theme_size());
@@ -153,6 +174,8 @@ impl App {
                 }
                 None => Task::none(),
             },
+            Message::FirstRun(message) => self.first_run_moved(message),
+            Message::Settings(message) => self.settings_moved(message),
             Message::WindowOpened(id, size) | Message::WindowResized(id, size) => {
                 if let Some(window) = self.windows.get_mut(&id) {
                     window.size = size;
@@ -193,7 +216,8 @@ impl App {
                 let portal = self.windows.iter().find(|(_, window)| window.place == Place::Portal);
                 portal.map_or_else(Task::none, |(id, _)| focus::to(*id, name))
             }
-            Action::Settings | Action::Help => Task::none(),
+            Action::Settings => self.open_settings(),
+            Action::Help => Task::none(),
         }
     }
 
@@ -201,6 +225,7 @@ impl App {
         let has_changed =
             matches!(message, desk::Message::Heard(News::Changed | News::Visit { .. }));
         let mut tasks = vec![self.desk.update(message, &self.door).map(Message::Desk)];
+        self.may_begin();
         if has_changed {
             let read = |(id, chat): (&ConversationId, &Chat)| {
                 let id = *id;
@@ -230,6 +255,9 @@ impl App {
 
     fn closed(&mut self, id: window::Id) -> Task<Message> {
         let Some(window) = self.windows.remove(&id) else { return Task::none() };
+        if window.place == Place::Settings {
+            self.settings = None;
+        }
         if let Place::Chat(id) = window.place
             && self.beside != Some(id)
         {
@@ -247,6 +275,7 @@ impl App {
                 Task::none()
             }
             Key::Quit => iced::exit(),
+            Key::Settings => self.open_settings(),
         }
     }
 
@@ -276,9 +305,18 @@ impl App {
             let chat = self.chats.get(&id)?;
             Some(chat.view(self.cx(width)).map(move |message| Message::Chat(id, message)))
         };
-        let beside = match place {
-            Place::Chat(id) => return chat(id, width).unwrap_or_else(|| container("").into()),
-            Place::Portal => self.beside,
+        let beside = match (place, &self.first_run, &self.settings) {
+            (Place::Chat(id), ..) => {
+                return chat(id, width).unwrap_or_else(|| container("").into());
+            }
+            (Place::Settings, _, Some(settings)) => {
+                return settings.view(cx).map(Message::Settings);
+            }
+            (Place::Settings, _, None) => return container("").into(),
+            (Place::Portal, Some(first_run), _) => {
+                return first_run.view(cx).map(Message::FirstRun);
+            }
+            (Place::Portal, None, _) => self.beside,
         };
         if width < WIDE {
             if let Some(shown) = beside.and_then(|id| chat(id, width)) {
@@ -299,15 +337,24 @@ impl App {
                 let conversation = self.desk.known.conversation(id);
                 conversation.map_or_else(String::new, |conversation| conversation.title.clone())
             }
-            _ => "Mailboat".to_owned(),
+            Some(Place::Settings) => self.words.say("settings-title"),
+            Some(Place::Portal) | None => "Mailboat".to_owned(),
         }
     }
 
     pub(crate) fn theme(&self, _window: window::Id) -> Theme {
-        match self.mode {
-            Mode::Dark => theme::dark(),
-            Mode::Light | Mode::None => theme::light(),
+        match (self.look.theme, self.mode) {
+            (config::agent::Theme::Dark, _) | (config::agent::Theme::System, Mode::Dark) => {
+                theme::dark()
+            }
+            _ => theme::light(),
         }
+    }
+
+    /// How large everything is, beside what the desktop says.
+    pub(crate) fn scale(&self, _window: window::Id) -> f32 {
+        // At most 300: exact.
+        self.look.scale_percent as f32 / 100.0
     }
 
     pub(crate) fn subscription(&self) -> Subscription<Message> {
@@ -373,6 +420,7 @@ fn shortcut(
         keyboard::Key::Named(Named::Tab) => Some(Key::Tab(Way::Next)),
         keyboard::Key::Named(Named::Escape) if is_free => Some(Key::Escape),
         keyboard::Key::Character("q") if modifiers.command() => Some(Key::Quit),
+        keyboard::Key::Character(",") if modifiers.command() => Some(Key::Settings),
         _ => None,
     }
 }

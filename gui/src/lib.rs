@@ -25,7 +25,7 @@ use std::{io, path::PathBuf, process::ExitCode};
 
 use agent::control::Launcher;
 use clap::Parser;
-use config::{AgentPaths, paths::Env};
+use config::{AgentPaths, edit::Edit, paths::Env};
 use iced::{Pixels, Settings};
 
 use self::{
@@ -99,8 +99,11 @@ fn refuse(words: &str) -> ExitCode {
 }
 
 fn run(door: Door, start: Start) -> iced::Result {
-    let words = Words::of_system();
-    let boot = move || App::new(door.clone(), words.clone(), now, &start);
+    // What cannot be read is told where the settings are: the window opens whatever they say.
+    let look = Edit::open(&door.paths().config).map(|edit| edit.settings().window.clone());
+    let look = look.unwrap_or_default();
+    let words = Words::of_settings(&look.language);
+    let boot = move || App::new(door.clone(), words.clone(), look.clone(), now, &start);
     let settings = Settings {
         id: Some("mailboat".to_owned()),
         fonts: theme::FONTS.into_iter().map(Into::into).collect(),
@@ -112,6 +115,7 @@ fn run(door: Door, start: Start) -> iced::Result {
         .settings(settings)
         .title(App::title)
         .theme(App::theme)
+        .scale_factor(App::scale)
         .subscription(App::subscription)
         .run()
 }

@@ -1,8 +1,11 @@
 //! One module a screen; each owns its state, its messages, its action and its view.
 
+mod calls;
 pub(crate) mod chat;
+pub(crate) mod first_run;
 pub(crate) mod notice;
 pub(crate) mod portal;
+pub(crate) mod settings;
 
 use crate::{desk::Desk, words::Words};
 

@@ -70,9 +70,19 @@ impl Words {
         Self::of(&tag, TimeZone::system())
     }
 
+    /// Those of the language that the settings name; the system's where they name none.
+    pub(crate) fn of_settings(language: &str) -> Self {
+        if language.is_empty() { Self::of_system() } else { Self::of(language, TimeZone::system()) }
+    }
+
     /// The language's tag.
     pub(crate) fn tag(&self) -> &'static str {
         self.tag
+    }
+
+    /// Where the reader's clock is set to.
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.zone
     }
 
     /// A text without arguments.

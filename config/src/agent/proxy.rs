@@ -188,8 +188,9 @@ impl ProxyUrl {
         self.login.as_ref()
     }
 
-    /// The whole address, login included.
-    fn written(&self) -> Secret {
+    /// The whole address, login included: for the form in which it is changed.
+    #[must_use]
+    pub fn written(&self) -> Secret {
         let login = self.login.as_ref().map_or(String::new(), |login| {
             format!("{}:{}@", encoded(&login.user), encoded(login.password.expose()))
         });

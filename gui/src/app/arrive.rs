@@ -5,7 +5,11 @@
 use iced::{Task, window};
 
 use super::{App, Message, Place};
-use crate::{goal::Goal, instance::Start, screen::notice::Notice};
+use crate::{
+    goal::Goal,
+    instance::Start,
+    screen::{first_run::FirstRun, notice::Notice},
+};
 
 impl App {
     /// Goes where a start leads, as soon as it is known what there is.
@@ -38,7 +42,9 @@ impl App {
             Goal::Join { relay, .. } if !known.me.is_empty() => {
                 self.notice = Some(Notice::LoggedIn { relay });
             }
-            Goal::Join { .. } => {}
+            Goal::Join { relay, invite } => {
+                self.first_run.get_or_insert_with(FirstRun::new).propose(relay, invite);
+            }
         }
         Task::none()
     }

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::{
     desk::Known,
+    door::DoorError,
     goal::Fault,
     kit::scene::{NOW, Scene},
 };
@@ -15,7 +16,7 @@ use crate::{
 fn app(start: &Start) -> App {
     let nowhere = std::path::Path::new("/nonexistent/mailboat");
     let door = Door::new(AgentPaths::new(Some(nowhere), &Env::default()).unwrap());
-    App::new(door, Words::of("en", TimeZone::UTC), || NOW, start).0
+    App::new(door, Words::of("en", TimeZone::UTC), Look::default(), || NOW, start).0
 }
 
 /// The store was read, and this is in it.
@@ -78,4 +79,47 @@ fn a_second_start_opens_the_portal_where_only_a_conversation_is_open() {
     let _ = app.open(Place::Chat("c1".parse().unwrap()), Size::new(400.0, 400.0));
     let _ = app.update(Message::Started(Start::default()));
     assert_eq!(app.windows.len(), 2);
+}
+
+#[test]
+fn where_nobody_is_logged_in_it_begins_with_the_first_run_and_ends_that_in_the_portal() {
+    let mut app = app(&link("mailboat://join?relay=https://other.example&invite=abc"));
+    let nobody = desk::Message::Read(Box::new(Err(DoorError::NoStore)));
+    let _ = app.update(Message::Desk(nobody));
+    let shown = format!("{:?}", app.first_run.as_ref().unwrap());
+    assert!(shown.contains("https://other.example") && shown.contains("\"abc\""), "{shown}");
+    // The account is there before the rest is done: what was begun is not left.
+    read(&mut app, known());
+    assert!(app.first_run.is_some());
+    let _ =
+        app.update(Message::FirstRun(first_run::Message::Asked(Ok(Some("c1".parse().unwrap())))));
+    assert!(app.first_run.is_none());
+    assert_eq!(app.beside, Some("c1".parse().unwrap()));
+}
+
+#[test]
+fn the_settings_open_once_and_a_new_look_holds_at_once() {
+    let mut app = app(&Start::default());
+    let id = *app.windows.keys().next().unwrap();
+    let _ = app.update(Message::Key(id, Key::Settings));
+    let _ = app.update(Message::Key(id, Key::Settings));
+    assert_eq!(app.windows.len(), 2);
+    let window = Look {
+        theme: config::agent::Theme::Dark,
+        scale_percent: 150,
+        language: "de".to_owned(),
+        ..Look::default()
+    };
+    let changed = config::AgentSettings { window, ..config::AgentSettings::default() };
+    let saved = crate::door::Saved { settings: Arc::new(changed), not_taken: None };
+    let _ = app.update(Message::Settings(settings::Message::Read(Ok(Arc::default()))));
+    let _ = app.update(Message::Settings(settings::Message::Saved(Ok(saved))));
+    assert_eq!(
+        (app.theme(id).to_string(), app.scale(id), app.words.tag()),
+        ("Night".to_owned(), 1.5, "de")
+    );
+    let settings =
+        *app.windows.iter().find(|(_, window)| window.place == Place::Settings).unwrap().0;
+    let _ = app.update(Message::WindowClosed(settings));
+    assert!(app.settings.is_none());
 }

@@ -155,8 +155,8 @@ pub(crate) fn switch<'a, Message: Clone + 'a>(
     press(row![words, rail].spacing(gap::BETWEEN).align_y(Alignment::Center))
         .id(id)
         .width(Length::Fill)
-        .padding([gap::INSIDE, gap::INSIDE])
-        .style(styles::quiet)
+        .padding([gap::INSIDE, gap::BETWEEN])
+        .style(styles::secondary)
         .on_press(on_press)
         .into()
 }
