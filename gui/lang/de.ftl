@@ -48,6 +48,24 @@ portal-state-calm = bereit
 portal-no-agent = Der Agent läuft nicht: Nichts wird gesendet, und nichts kommt an. Was hier ist, lässt sich lesen.
 portal-start = Agent starten
 portal-starting = Startet …
+portal-ask = Jemanden zum Gespräch einladen
+portal-ask-short = Einladen
+portal-ask-whom = { $name } zum Gespräch einladen
+portal-nobody-found = Hier heißt niemand so.
+portal-list = Mitglieder & Gespräche
+portal-members = { $n } Mitglieder
+portal-accepting = angenommen: geht mit dem nächsten Anruf
+portal-left = du bist gegangen
+portal-over = ist vorbei
+portal-nothing-said = noch nichts gesagt
+portal-deleted = gelöscht
+presence-reachable = jetzt erreichbar
+presence-away = abwesend
+presence-next = wieder { $when }
+presence-overdue = erwartet { $when }, überfällig
+presence-seen = zuletzt { $ago }
+presence-unknown = noch nichts gehört
+presence-blocked = gesperrt
 portal-agent-odd = Der Agent läuft, lässt aber nicht mit sich reden. Beende ihn und starte ihn neu; was hier ist, lässt sich lesen.
 error-no-agent = Der Agent läuft nicht.
 error-stalled = Der Agent antwortet nicht.
@@ -97,6 +115,52 @@ link-budget-wrong = Schreib es als 20 KB; mindestens { $least }.
 link-call = Jetzt anrufen
 link-stop = Anhalten
 link-close = Schließen
+link-since = Seit { $day }
+link-quota-reached = Das Kontingent von { $link } ist verbraucht: { $used } von { $all }. Vor { $until } geht nichts darüber.
+link-lift-some = { $more } mehr
+link-lift = Ohne Grenze bis { $until }
+
+# Anfragen
+request-title = Anfragen
+request-chat = möchte mit dir sprechen
+request-group = lädt dich ein zu { $title }
+request-accept = Annehmen
+request-decline = Ablehnen
+request-unfold = mehr
+request-fold = weniger
+request-more = { $n } weitere
+request-leaves = geht mit dem nächsten Anruf
+request-waits = gefragt; noch keine Antwort
+request-refused = das Relay hat die Anfrage abgelehnt
+request-withdraw = Zurückziehen
+
+# Jemanden fragen
+ask-title = Zum Gespräch einladen
+ask-whom = Wen
+ask-name-example = Ein Name, etwa mika
+ask-group = Titel der Gruppe
+ask-group-example = Hafenwache
+ask-greeting = Erste Worte
+ask-greeting-example = Sie stehen bei deiner Anfrage
+ask-ask = Einladen
+ask-note = Die Antwort kommt, wenn dort angerufen wurde; bis dahin kannst du zurückziehen.
+
+# Hilfe
+help-title = Tasten
+help-ctrl = Strg
+help-enter-key = Enter
+help-tab = zum nächsten Feld oder Knopf, mit Umschalt zurück
+help-enter = drückt ihn
+help-escape = geht zurück
+help-search = sucht Mitglieder und Gespräche
+help-ask = lädt jemanden zum Gespräch ein
+help-link = öffnet die Verbindung
+help-settings = öffnet die Einstellungen
+help-next = das nächste Gespräch
+help-previous = das davor
+help-close = schließt das Fenster
+help-quit = beendet das Programm
+help-help = zeigt diese Liste
 
 # Ein Gespräch
 chat-field = Nachricht schreiben

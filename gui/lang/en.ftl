@@ -48,6 +48,24 @@ portal-state-calm = ready
 portal-no-agent = The agent is not running: nothing is sent, and nothing comes. What is here can be read.
 portal-start = Start the agent
 portal-starting = Starting …
+portal-ask = Ask somebody to chat
+portal-ask-short = Ask to chat
+portal-ask-whom = Ask { $name } to chat
+portal-nobody-found = Nobody here has such a name.
+portal-list = Members & conversations
+portal-members = { $n } members
+portal-accepting = accepted: they hear of it with the next call
+portal-left = you left
+portal-over = is over
+portal-nothing-said = nothing said yet
+portal-deleted = deleted
+presence-reachable = reachable now
+presence-away = away
+presence-next = next { $when }
+presence-overdue = expected { $when }, not heard
+presence-seen = last seen { $ago }
+presence-unknown = not heard of yet
+presence-blocked = blocked
 portal-agent-odd = The agent runs, and cannot be talked to. End it and start it again; what is here can be read.
 error-no-agent = The agent is not running.
 error-stalled = The agent does not answer.
@@ -97,6 +115,52 @@ link-budget-wrong = Write it as 20 KB; at least { $least }.
 link-call = Call now
 link-stop = Stop
 link-close = Close
+link-since = Since { $day }
+link-quota-reached = The quota of { $link } is used up: { $used } of { $all }. Nothing goes over it before { $until }.
+link-lift-some = { $more } more
+link-lift = No limit until { $until }
+
+# Requests
+request-title = Requests
+request-chat = asks to chat
+request-group = asks you into { $title }
+request-accept = Accept
+request-decline = Decline
+request-unfold = more
+request-fold = less
+request-more = { $n } more
+request-leaves = goes with the next call
+request-waits = asked; no answer yet
+request-refused = the relay refused your request
+request-withdraw = Withdraw
+
+# Asking somebody
+ask-title = Ask to chat
+ask-whom = Whom
+ask-name-example = A name, such as mika
+ask-group = Title of the group
+ask-group-example = Harbour watch
+ask-greeting = First words
+ask-greeting-example = They are shown with your request
+ask-ask = Ask
+ask-note = They answer when they have called; until then you can withdraw it.
+
+# Help
+help-title = Keys
+help-ctrl = Ctrl
+help-enter-key = Enter
+help-tab = goes to the next field or button, with Shift back
+help-enter = presses it
+help-escape = goes back
+help-search = searches members and conversations
+help-ask = asks somebody to chat
+help-link = opens the link panel
+help-settings = opens the settings
+help-next = the next conversation
+help-previous = the one before
+help-close = closes the window
+help-quit = ends the program
+help-help = shows this list
 
 # A conversation
 chat-field = Write a message

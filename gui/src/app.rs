@@ -17,7 +17,7 @@ use iced::{
     keyboard::key::Named,
     system,
     theme::Mode,
-    widget::{column, container, row, rule},
+    widget::{column, container, operation, row, rule},
     window,
 };
 
@@ -28,8 +28,10 @@ use crate::{
     instance::{self, Start},
     screen::{
         Cx,
+        ask::{self, Ask},
         chat::{self, Chat},
         first_run::{self, FirstRun},
+        help,
         notice::{self, Notice},
         portal::{self, Portal},
         settings::{self, Settings},
@@ -61,6 +63,15 @@ pub(crate) enum Place {
     Settings,
 }
 
+/// What the portal shows in place of a conversation.
+#[derive(Debug)]
+enum Page {
+    /// The form to ask somebody.
+    Ask(Ask),
+    /// The keys.
+    Help,
+}
+
 #[derive(Debug)]
 struct Window {
     place: Place,
@@ -81,6 +92,8 @@ pub(crate) struct App {
     chats: BTreeMap<ConversationId, Chat>,
     /// The one in the portal itself.
     beside: Option<ConversationId>,
+    /// What stands over it.
+    page: Option<Page>,
     /// Where a start wants to go, while the store is not read yet.
     wanted: Option<Goal>,
     /// What has to be said of a start that led nowhere.
@@ -100,6 +113,8 @@ pub(crate) enum Message {
     Chat(ConversationId, chat::Message),
     FirstRun(first_run::Message),
     Settings(settings::Message),
+    Ask(ask::Message),
+    Help(help::Message),
     WindowOpened(window::Id, Size),
     WindowClosed(window::Id),
     WindowResized(window::Id, Size),
@@ -117,8 +132,17 @@ pub(crate) enum Message {
 pub(crate) enum Key {
     Tab(Way),
     Escape,
-    Quit,
+    Search,
+    Ask,
+    Link,
     Settings,
+    Help,
+    /// To the conversation below or above.
+    Step {
+        down: bool,
+    },
+    Close,
+    Quit,
 }
 
 impl App {
@@ -141,6 +165,7 @@ impl App {
             portal: Portal::default(),
             chats: BTreeMap::new(),
             beside: None,
+            page: None,
             wanted: None,
             notice: None,
             first_run: None,
@@ -176,6 +201,11 @@ impl App {
             },
             Message::FirstRun(message) => self.first_run_moved(message),
             Message::Settings(message) => self.settings_moved(message),
+            Message::Ask(message) => self.ask_heard(message),
+            Message::Help(help::Message::Closed) => {
+                self.page = None;
+                Task::none()
+            }
             Message::WindowOpened(id, size) | Message::WindowResized(id, size) => {
                 if let Some(window) = self.windows.get_mut(&id) {
                     window.size = size;
@@ -209,15 +239,54 @@ impl App {
             Action::Order(wanted, order) => Task::perform(self.door.ask(order), move |answer| {
                 Message::Portal(Said::Answered(wanted, answer))
             }),
+            Action::ReadLedger(link) => {
+                let read = self.door.ledger(link, (self.clock)());
+                Task::perform(read, |read| {
+                    Message::Portal(Said::Link(portal::link::Message::LedgerRead(read)))
+                })
+            }
             Action::Start => Task::perform(self.door.start_agent(), |started| {
                 Message::Portal(Said::Started(started))
             }),
-            Action::Focus(name) => {
-                let portal = self.windows.iter().find(|(_, window)| window.place == Place::Portal);
-                portal.map_or_else(Task::none, |(id, _)| focus::to(*id, name))
+            Action::Ask(names) => {
+                self.page = Some(Page::Ask(Ask::of(names)));
+                self.focus("ask-name")
+            }
+            Action::Focus(name) => self.focus(name),
+            Action::Scroll(name, y) => {
+                let to = operation::AbsoluteOffset { x: None, y: Some(y) };
+                operation::scroll_to(name, to)
+            }
+            Action::Help => {
+                self.page = Some(Page::Help);
+                Task::none()
             }
             Action::Settings => self.open_settings(),
-            Action::Help => Task::none(),
+        }
+    }
+
+    /// Moves the keyboard to the field of this name in the portal.
+    fn focus(&self, name: &'static str) -> Task<Message> {
+        let portal = self.windows.iter().find(|(_, window)| window.place == Place::Portal);
+        portal.map_or_else(Task::none, |(id, _)| focus::to(*id, name))
+    }
+
+    fn ask_heard(&mut self, message: ask::Message) -> Task<Message> {
+        let Some(Page::Ask(ask)) = &mut self.page else { return Task::none() };
+        match ask.update(message, &self.desk.known) {
+            ask::Action::None => Task::none(),
+            ask::Action::Order(order) => Task::perform(self.door.ask(order), |answer| {
+                Message::Ask(ask::Message::Answered(answer))
+            }),
+            ask::Action::Focus(name) => self.focus(name),
+            ask::Action::Open(id) => {
+                self.page = None;
+                self.show(id)
+            }
+            ask::Action::Close => {
+                self.page = None;
+                Task::none()
+            }
         }
     }
 
@@ -245,6 +314,8 @@ impl App {
     /// Shows a conversation: beside the list, or in the portal in place of it.
     fn show(&mut self, id: ConversationId) -> Task<Message> {
         self.beside = Some(id);
+        self.page = None;
+        self.portal.choose(Some(id));
         if self.chats.contains_key(&id) {
             return Task::none();
         }
@@ -271,9 +342,18 @@ impl App {
         match key {
             Key::Tab(way) => focus::go(window, way),
             Key::Escape => {
-                self.beside = None;
+                if self.page.take().is_none() {
+                    self.beside = None;
+                    self.portal.choose(None);
+                }
                 Task::none()
             }
+            Key::Search => self.focus("search"),
+            Key::Ask => self.portal_heard(portal::Message::AskPressed(None)),
+            Key::Link => self.portal_heard(portal::Message::Link(portal::link::Message::Toggled)),
+            Key::Help => self.portal_heard(portal::Message::HelpPressed),
+            Key::Step { down } => self.portal_heard(portal::Message::Stepped { down }),
+            Key::Close => window::close(window),
             Key::Quit => iced::exit(),
             Key::Settings => self.open_settings(),
         }
@@ -318,15 +398,26 @@ impl App {
             }
             (Place::Portal, None, _) => self.beside,
         };
+        let page = |width: f32| {
+            let cx = self.cx(width);
+            Some(match self.page.as_ref()? {
+                Page::Ask(ask) => ask.view(cx).map(Message::Ask),
+                Page::Help => help::view(cx).map(Message::Help),
+            })
+        };
         if width < WIDE {
+            if let Some(page) = page(width) {
+                return page;
+            }
             if let Some(shown) = beside.and_then(|id| chat(id, width)) {
                 return shown;
             }
             return self.portal.view(cx).map(Message::Portal);
         }
         let list = container(self.portal.view(self.cx(LIST)).map(Message::Portal)).width(LIST);
-        let shown =
-            beside.and_then(|id| chat(id, width - LIST)).unwrap_or_else(|| container("").into());
+        let shown = page(width - LIST)
+            .or_else(|| beside.and_then(|id| chat(id, width - LIST)))
+            .unwrap_or_else(|| container("").into());
         row![list, rule::vertical(1).style(styles::hairline), shown].into()
     }
 
@@ -362,7 +453,7 @@ impl App {
             self.door.news().map(|news| Message::Desk(desk::Message::Heard(news))),
             event::listen_with(heard),
             system::theme_changes().map(Message::SystemTheme),
-            portal::link::changes_at(self.cx(0.0)).map_or_else(Subscription::none, until),
+            self.portal.changes_at(self.cx(0.0)).map_or_else(Subscription::none, until),
             instance::starts(&self.door.paths().window).map(Message::Started),
         ])
     }
@@ -419,8 +510,19 @@ fn shortcut(
         keyboard::Key::Named(Named::Tab) if modifiers.shift() => Some(Key::Tab(Way::Previous)),
         keyboard::Key::Named(Named::Tab) => Some(Key::Tab(Way::Next)),
         keyboard::Key::Named(Named::Escape) if is_free => Some(Key::Escape),
-        keyboard::Key::Character("q") if modifiers.command() => Some(Key::Quit),
-        keyboard::Key::Character(",") if modifiers.command() => Some(Key::Settings),
+        keyboard::Key::Named(Named::F1) => Some(Key::Help),
+        keyboard::Key::Named(Named::ArrowDown) if modifiers.alt() => Some(Key::Step { down: true }),
+        keyboard::Key::Named(Named::ArrowUp) if modifiers.alt() => Some(Key::Step { down: false }),
+        keyboard::Key::Character("?") if is_free => Some(Key::Help),
+        keyboard::Key::Character(character) if modifiers.command() => match character {
+            "k" => Some(Key::Search),
+            "n" => Some(Key::Ask),
+            "l" => Some(Key::Link),
+            "," => Some(Key::Settings),
+            "w" => Some(Key::Close),
+            "q" => Some(Key::Quit),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -3,12 +3,16 @@
 //! Everything is read from the store as a whole and put in place of what was known. While one read is under way, further
 //! news only mark that another is due: a visit that brings a thousand messages costs a handful of reads.
 
+mod roll;
+
 use std::sync::Arc;
 
-use agent::store::{Conversation, ConversationId, Counters, MemberRow, Reader, StoreError};
+use agent::store::{ConversationId, Counters, MemberRow, Reader, RollRow, StoreError};
 use iced::Task;
 
 use crate::door::{Door, DoorError, Follow, News};
+
+pub(crate) use self::roll::{Entry, Order};
 
 /// Who the store speaks as, and everything that lists show.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +21,10 @@ pub(crate) struct Known {
     pub(crate) me: String,
     /// The relay's domain.
     pub(crate) domain: String,
-    pub(crate) conversations: Vec<Conversation>,
+    pub(crate) roll: Vec<RollRow>,
     pub(crate) members: Vec<MemberRow>,
+    /// In which order they are listed.
+    pub(crate) order: Order,
     pub(crate) counters: Option<Counters>,
 }
 
@@ -28,18 +34,21 @@ impl Known {
         if identity.account == 0 {
             return Err(StoreError::NotLoggedIn);
         }
+        let (roll, members) = (reader.roll()?, reader.members()?);
+        let order = Order::of(&roll, &members, &roll::asked(reader, &roll)?);
         Ok(Self {
             me: identity.name,
             domain: identity.domain,
-            conversations: reader.conversations()?,
-            members: reader.members()?,
+            roll,
+            members,
+            order,
             counters: Some(reader.counters()?),
         })
     }
 
     /// One conversation.
-    pub(crate) fn conversation(&self, id: ConversationId) -> Option<&Conversation> {
-        self.conversations.iter().find(|conversation| conversation.id == id)
+    pub(crate) fn conversation(&self, id: ConversationId) -> Option<&RollRow> {
+        self.roll.iter().find(|row| row.id == id)
     }
 }
 

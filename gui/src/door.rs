@@ -5,6 +5,7 @@
 
 mod feed;
 mod follow;
+mod ledger;
 mod setup;
 
 use std::{

@@ -1,8 +1,10 @@
 //! One module a screen; each owns its state, its messages, its action and its view.
 
+pub(crate) mod ask;
 mod calls;
 pub(crate) mod chat;
 pub(crate) mod first_run;
+pub(crate) mod help;
 pub(crate) mod notice;
 pub(crate) mod portal;
 pub(crate) mod settings;

@@ -9,14 +9,14 @@ use std::borrow::Cow;
 
 use iced::{
     Alignment, Length, Theme,
-    widget::{Text, container, row, space, text},
+    widget::{Text, container, row, scrollable, space, text},
 };
 
 use crate::theme::{BODY, SIGNS, STRONG, size, space as gap, styles};
 
 pub(crate) use self::{
     elide::{Elided, elided},
-    press::press,
+    press::{Press, press},
 };
 
 /// What a view gives.
@@ -83,6 +83,7 @@ pub(crate) enum Sign {
     Moving,
     Away,
     Group,
+    Below,
 }
 
 impl Sign {
@@ -116,6 +117,7 @@ impl Sign {
             Self::Moving => "⇅",
             Self::Away => "◐",
             Self::Group => "◎",
+            Self::Below => "↓",
         }
     }
 }
@@ -149,4 +151,10 @@ pub(crate) fn progress<'a, Message: 'a>(share: f32) -> Element<'a, Message> {
         line = line.push(part(STEPS as u16 - done));
     }
     container(line).style(styles::track).width(Length::Fill).into()
+}
+
+/// A bar that is thin and stands off the edge.
+pub(crate) fn scroll_bar() -> scrollable::Direction {
+    let bar = scrollable::Scrollbar::new().width(gap::TIGHT).scroller_width(gap::TIGHT).margin(2);
+    scrollable::Direction::Vertical(bar)
 }

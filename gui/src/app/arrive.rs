@@ -31,10 +31,8 @@ impl App {
             Goal::Conversation(id) if known.conversation(id).is_some() => return self.show(id),
             Goal::Conversation(id) => self.notice = Some(Notice::NoConversation(id.to_string())),
             Goal::Chat(name) => {
-                let with = known.conversations.iter().find(|conversation| {
-                    conversation.pair && conversation.members.iter().any(|one| one.name == name)
-                });
-                match with.map(|conversation| conversation.id) {
+                let with = known.roll.iter().find(|row| row.pair && row.names.contains(&name));
+                match with.map(|row| row.id) {
                     Some(id) => return self.show(id),
                     None => self.notice = Some(Notice::NoChat(name)),
                 }

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use agent::store::{Conversation, ConversationId, InboxRow, Kind, Member, MessageState};
-use iced::Element;
+use agent::quota::QuotaRow;
+use agent::store::{
+    ConversationId, DayUse, InboxRow, Kind, LastLine, Ledger, MemberRow, MessageState, PresenceNow,
+    RollRow,
+};
 use jiff::tz::TimeZone;
 
 use super::{PORTAL, Ui};
 use crate::{
-    desk::{Agent, Desk, Known},
+    desk::{Agent, Desk, Known, Order},
     door::{Follow, Link, Next, Visit, Waits},
     screen::Cx,
     words::Words,
@@ -27,19 +30,28 @@ pub(crate) struct Scene {
 impl Scene {
     /// Ann with three conversations and an agent that waits for its next call.
     pub(crate) fn calm() -> Self {
-        let known = Known {
+        let mut bob = roll_row("c1", "bob", 2);
+        said(&mut bob, "bob", "see you at the dock", NOW - 300);
+        let mut chandra = roll_row("c2", "chandra", 0);
+        said(&mut chandra, "ann", "The charts are in the post.", NOW - 86_400);
+        chandra.under_way = 3;
+        let mut crew = roll_row("c3", "Crew of the Kestrel", 0);
+        (crew.pair, crew.others) = (false, 4);
+        crew.names = ["bob", "chandra", "dee", "ella"].map(str::to_owned).to_vec();
+        said(&mut crew, "dee", "I have the first watch", NOW - 5 * 86_400);
+        let mut members = ["bob", "chandra", "dee", "ella"].map(member).to_vec();
+        (members[0].presence, members[0].as_of) = (PresenceNow::Reachable, Some(NOW - 20));
+        (members[1].next_call, members[1].last_seen) = (Some(NOW + 4320), Some(NOW - 9000));
+        members[2].last_seen = Some(NOW - 3 * 3600);
+        (members[3].next_call, members[3].last_seen) = (Some(NOW - 1080), Some(NOW - 86_400));
+        let mut known = Known {
             me: "ann".to_owned(),
             domain: "harbour.example".to_owned(),
-            conversations: vec![
-                conversation("c1", "bob", "member", 2, NOW - 300),
-                conversation("c2", "chandra", "member", 0, NOW - 86_400),
-                Conversation {
-                    pair: false,
-                    ..conversation("c3", "Crew of the Kestrel", "member", 0, NOW - 5 * 86_400)
-                },
-            ],
+            roll: vec![bob, chandra, crew],
+            members,
             ..Known::default()
         };
+        known.order = Order::of(&known.roll, &known.members, &[]);
         let does = Follow {
             link: Link { state: "down".to_owned(), network: "down".to_owned(), ..Link::default() },
             next: Some(Next {
@@ -112,28 +124,59 @@ impl Scene {
     pub(crate) fn know(&mut self, change: impl FnOnce(&mut Known)) {
         let mut known = (*self.desk.known).clone();
         change(&mut known);
+        known.order = Order::of(&known.roll, &known.members, &[]);
         self.desk.known = Arc::new(known);
     }
 }
 
-/// A conversation of two.
-pub(crate) fn conversation(
-    id: &str,
-    title: &str,
-    state: &'static str,
-    unread: u64,
-    newest_at: i64,
-) -> Conversation {
-    Conversation {
+/// A conversation of two, in which nothing was said.
+pub(crate) fn roll_row(id: &str, title: &str, unread: u64) -> RollRow {
+    RollRow {
         id: id.parse().unwrap(),
         title: title.to_owned(),
         pair: true,
-        state,
-        members: vec![Member { name: title.to_owned(), state: "member" }],
+        state: "member",
+        pending: None,
         inviter: String::new(),
         greeting: String::new(),
+        others: 1,
+        names: vec![title.to_owned()],
         unread,
-        newest_at,
+        under_way: 0,
+        held: 0,
+        refused: 0,
+        newest_at: NOW - 600,
+        last: None,
+    }
+}
+
+/// Lets somebody say something in it; Ann's is read.
+pub(crate) fn said(row: &mut RollRow, from: &str, text: &str, at: i64) {
+    let mine = from == "ann";
+    row.newest_at = at;
+    row.last = Some(LastLine {
+        id: "m1".parse().unwrap(),
+        kind: Kind::Message,
+        from: from.to_owned(),
+        mine,
+        text: text.to_owned(),
+        deleted: false,
+        state: mine.then_some(MessageState::Queued),
+        sent_at: at,
+    });
+}
+
+/// Somebody of whom nothing was heard.
+pub(crate) fn member(name: &str) -> MemberRow {
+    MemberRow {
+        name: name.to_owned(),
+        presence: PresenceNow::Offline,
+        last_seen: None,
+        next_call: None,
+        overdue: false,
+        as_of: None,
+        blocked: false,
+        conversation: None,
     }
 }
 
@@ -162,5 +205,34 @@ pub(crate) fn message(
         reply_to: None,
         state,
         reason: String::new(),
+    }
+}
+
+/// November, with these bytes on its first days, of a link with this quota.
+pub(crate) fn month(days: &[u64], quota: Option<u64>) -> Ledger {
+    let first: jiff::civil::Date = "2026-11-01".parse().unwrap();
+    let begins = 1_793_491_200;
+    let day = |at: i8| DayUse {
+        date: first.with().day(at + 1).build().unwrap(),
+        begins: begins + i64::from(at) * 86_400,
+        bytes: days.get(usize::try_from(at).unwrap()).copied().unwrap_or_default(),
+    };
+    let bytes = days.iter().fold(0, |sum: u64, day| sum.saturating_add(*day));
+    Ledger {
+        begins,
+        ends: begins + 30 * 86_400,
+        days: (0..30).map(day).collect(),
+        bytes,
+        cost: [("EUR".to_owned(), config::Price::from_millionths(1_320_000))].into(),
+        quota: quota.map(|quota| QuotaRow {
+            link: "satellite".to_owned(),
+            quota,
+            used: bytes,
+            left: Some(quota.saturating_sub(bytes)),
+            stopped: quota <= bytes,
+            lifted: false,
+            resets: "2026-12-01".to_owned(),
+        }),
+        allowed: quota,
     }
 }

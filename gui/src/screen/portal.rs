@@ -2,32 +2,42 @@
 
 mod head;
 pub(crate) mod link;
+mod list;
+mod presence;
 mod quote;
+mod requests;
 
-use agent::{
-    control::Order,
-    store::{Conversation, ConversationId},
-};
+use agent::{control::Order, store::ConversationId};
 use iced::{
-    Alignment, Length,
-    widget::{column, container, row, scrollable, text},
+    Alignment, Length, Padding,
+    widget::{column, container, row, scrollable, space},
 };
 use serde_json::Value;
 
+pub(crate) use self::presence::Presence;
 use super::Cx;
 use crate::{
-    desk::Desk,
+    desk::{Desk, Entry},
     door::DoorError,
     theme::{space as gap, styles},
-    widget::{Element, body, elided, hint, press},
+    widget::{Element, body, press, scroll_bar},
 };
+
+/// The name of what is scrolled.
+const SCROLL: &str = "portal-scroll";
 
 /// What it remembers.
 #[derive(Debug, Default)]
 pub(crate) struct Portal {
     chosen: Option<ConversationId>,
     filter: String,
-    pub(crate) link: link::Panel,
+    /// Rows of the list that the search finds; none for all.
+    found: Option<Vec<usize>>,
+    scroll: list::Scroll,
+    /// Height of what stands above the list and is scrolled with it.
+    above: f32,
+    link: link::Panel,
+    requests: requests::Requests,
     is_starting: bool,
     start_error: Option<String>,
 }
@@ -37,12 +47,20 @@ pub(crate) struct Portal {
 pub(crate) enum Message {
     /// A conversation's row was pressed.
     RowPressed(ConversationId),
+    /// The conversation below or above is wanted.
+    Stepped { down: bool },
     /// The search was typed at.
     Filtered(String),
     /// The first that the search found is wanted.
     FirstChosen,
+    /// The list was scrolled.
+    Scrolled(list::Scroll),
+    /// Somebody is to be asked to chat.
+    AskPressed(Option<String>),
     /// In the link panel.
     Link(link::Message),
+    /// At a request.
+    Request(requests::Message),
     /// The settings are wanted.
     SettingsPressed,
     /// The shortcuts are wanted.
@@ -68,6 +86,8 @@ pub(crate) enum Wanted {
     Stop,
     /// More than the quota.
     Lift,
+    /// An answer to a request, which opens the conversation or not.
+    Answer { id: ConversationId, opens: bool },
 }
 
 /// What the window has to do.
@@ -75,12 +95,18 @@ pub(crate) enum Wanted {
 pub(crate) enum Action {
     /// Show this conversation.
     Open(ConversationId),
+    /// Show the form to ask somebody, with these names in it.
+    Ask(Vec<String>),
     /// Ask the agent; what it answers comes back as [`Message::Answered`].
     Order(Wanted, Order),
+    /// Read the month's ledger of this link; it comes back as [`link::Message::LedgerRead`].
+    ReadLedger(String),
     /// Start an agent; how that went comes back as [`Message::Started`].
     Start,
     /// Move the keyboard to the field of this name.
     Focus(&'static str),
+    /// Scroll what has this name there, in logical pixels.
+    Scroll(&'static str, f32),
     /// Show the settings.
     Settings,
     /// Show the shortcuts.
@@ -92,42 +118,89 @@ impl Portal {
         match message {
             Message::RowPressed(id) => {
                 self.chosen = Some(id);
-                vec![Action::Open(id)]
+                return vec![Action::Open(id)];
             }
+            Message::Stepped { down } => return self.step(down, desk),
             Message::Filtered(filter) => {
                 self.filter = filter;
-                Vec::new()
+                self.search(&desk.known);
             }
-            Message::FirstChosen => self
-                .found(desk)
-                .next()
-                .map(|first| first.id)
-                .into_iter()
-                .map(Action::Open)
-                .collect(),
-            Message::Link(message) => self.link.update(message, desk),
-            Message::SettingsPressed => vec![Action::Settings],
-            Message::HelpPressed => vec![Action::Help],
+            Message::FirstChosen => return self.first(desk),
+            Message::Scrolled(scroll) => self.scrolled(scroll, &desk.known),
+            Message::AskPressed(name) => return vec![Action::Ask(name.into_iter().collect())],
+            Message::Link(message) => return self.link.update(message, desk),
+            Message::Request(message) => return self.requests.update(message),
+            Message::SettingsPressed => return vec![Action::Settings],
+            Message::HelpPressed => return vec![Action::Help],
             Message::StartPressed => {
                 (self.is_starting, self.start_error) = (true, None);
-                vec![Action::Start]
+                return vec![Action::Start];
             }
             Message::Started(started) => {
                 (self.is_starting, self.start_error) = (false, started.err());
-                Vec::new()
             }
-            Message::Answered(wanted, answer) => match answer {
-                Ok(value) => self.link.answered(wanted, Ok(&value), desk),
-                Err(err) => self.link.answered(wanted, Err(err), desk),
-            },
-            Message::DeskMoved => self.link.settle(desk),
+            Message::Answered(Wanted::Answer { id, opens }, answer) => {
+                return self.requests.answered(id, opens, answer.map(drop));
+            }
+            Message::Answered(wanted, answer) => {
+                return self.link.answered(wanted, answer, desk);
+            }
+            Message::DeskMoved => {
+                self.search(&desk.known);
+                self.requests.settle(desk);
+                return self.link.settle(desk);
+            }
+        }
+        Vec::new()
+    }
+
+    /// Which conversation is shown elsewhere.
+    pub(crate) fn choose(&mut self, id: Option<ConversationId>) {
+        self.chosen = id;
+    }
+
+    /// Goes to the conversation below or above the one that is open.
+    fn step(&mut self, down: bool, desk: &Desk) -> Vec<Action> {
+        let known = &desk.known;
+        let conversation = |at: usize| match self.found_at(known, at)? {
+            Entry::Conversation { at: row, .. } => Some((at, known.roll.get(row)?.id)),
+            Entry::Member(_) => None,
+        };
+        let all: Vec<(usize, ConversationId)> =
+            (0..self.found_len(known)).filter_map(conversation).collect();
+        let now = all.iter().position(|(_, id)| Some(*id) == self.chosen);
+        let next = match (now, down) {
+            (None, _) => 0,
+            (Some(now), true) => now + 1,
+            (Some(now), false) => now.wrapping_sub(1),
+        };
+        let Some(&(at, id)) = all.get(next) else { return Vec::new() };
+        self.chosen = Some(id);
+        let scroll = self.scroll_to(at).map(|y| Action::Scroll(SCROLL, y));
+        [Some(Action::Open(id)), scroll].into_iter().flatten().collect()
+    }
+
+    fn first(&mut self, desk: &Desk) -> Vec<Action> {
+        let known = &desk.known;
+        match self.found_at(known, 0) {
+            Some(Entry::Conversation { at, .. }) => {
+                let Some(row) = known.roll.get(at) else { return Vec::new() };
+                self.chosen = Some(row.id);
+                vec![Action::Open(row.id)]
+            }
+            Some(Entry::Member(at)) => known
+                .members
+                .get(at)
+                .map(|member| Action::Ask(vec![member.name.clone()]))
+                .into_iter()
+                .collect(),
+            None => Vec::new(),
         }
     }
 
-    fn found<'a>(&self, desk: &'a Desk) -> impl Iterator<Item = &'a Conversation> {
-        let wanted = self.filter.trim().to_lowercase();
-        let all = desk.known.conversations.iter();
-        all.filter(move |conversation| conversation.title.to_lowercase().contains(&wanted))
+    /// When something that is shown changes by itself, in seconds since 1970.
+    pub(crate) fn changes_at(&self, cx: Cx<'_>) -> Option<i64> {
+        [link::changes_at(cx), self.rows_change_at(cx)].into_iter().flatten().min()
     }
 
     pub(crate) fn view<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
@@ -135,48 +208,36 @@ impl Portal {
         if let Some(details) = self.link.details(cx) {
             scrolled = scrolled.push(details.map(Message::Link));
         }
-        let scrolled =
-            scrollable(scrolled.push(self.list(cx))).style(styles::scroll).height(Length::Fill);
+        if let Some(requests) = self.requests.view(cx) {
+            scrolled = scrolled.push(requests);
+        }
+        let known = &cx.desk.known;
+        if !known.order.entries.is_empty() {
+            let ask = press(body(cx.words.say("portal-ask-short")))
+                .id("ask")
+                .style(styles::link)
+                .on_press(Message::AskPressed(None));
+            let title = requests::section(cx.words.say("portal-list"), 0);
+            let title = row![title, space::horizontal(), ask].align_y(Alignment::End);
+            scrolled = scrolled.push(container(title).padding(Padding::ZERO.right(gap::TIGHT)));
+        }
+        let scrolled = scrollable(scrolled.push(self.list(cx)))
+            .id(SCROLL)
+            .direction(scroll_bar())
+            .on_scroll(|viewport| Message::Scrolled(viewport.into()))
+            .style(styles::scroll)
+            .height(Length::Fill);
         column![self.head(cx), self.link.view(cx).map(Message::Link), scrolled].into()
     }
+}
 
-    fn list<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
-        let known = &cx.desk.known;
-        if known.conversations.is_empty() {
-            let words = match &cx.desk.error {
-                Some(DoorError::NoStore) => cx.words.say("error-no-store"),
-                None if cx.desk.is_read => cx.words.say("portal-empty"),
-                _ => String::new(),
-            };
-            return container(body(words)).padding(gap::AROUND).into();
-        }
-        column(self.found(cx.desk).map(|conversation| self.line(cx, conversation))).into()
-    }
-
-    fn line<'a>(&self, cx: Cx<'a>, conversation: &'a Conversation) -> Element<'a, Message> {
-        let mut line = row![
-            column![
-                elided(conversation.title.as_str()).strong(),
-                elided(cx.words.moment(conversation.newest_at, cx.now)).hint(),
-            ]
-            .width(Length::Fill),
-        ]
-        .spacing(gap::INSIDE)
-        .align_y(Alignment::Center);
-        if conversation.unread > 0 {
-            let count =
-                container(hint(conversation.unread.to_string()).style(|_| text::Style::default()));
-            line = line.push(count.padding([0.0, 7.0]).style(styles::badge));
-        }
-        let is_chosen = self.chosen == Some(conversation.id);
-        press(line)
-            .id(format!("conversation-{}", conversation.id))
-            .width(Length::Fill)
-            .height(gap::ROW_OF_TWO)
-            .padding([gap::INSIDE, gap::AROUND])
-            .style(if is_chosen { styles::chosen } else { styles::quiet })
-            .on_press(Message::RowPressed(conversation.id))
-            .into()
+/// What the agent would not do, in its words where it has some.
+pub(crate) fn failed(cx: Cx<'_>, err: &DoorError) -> String {
+    match err {
+        DoorError::NoAgent => cx.words.say("error-no-agent"),
+        DoorError::Stalled => cx.words.say("error-stalled"),
+        DoorError::Lost => cx.words.say("error-lost"),
+        err => crate::words::harmless(&err.to_string()).into_owned(),
     }
 }
 

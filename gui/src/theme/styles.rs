@@ -251,3 +251,19 @@ pub(crate) fn knob(theme: &Theme) -> container::Style {
     let t = tokens(theme);
     filled(t.surface, border::rounded(7.0), t.text)
 }
+
+/// Of a chart, what was before.
+pub(crate) fn before(theme: &Theme) -> container::Style {
+    let t = tokens(theme);
+    filled(t.own, Border::default(), t.text)
+}
+
+/// Of a chart, what is to come.
+pub(crate) fn nothing(_theme: &Theme) -> container::Style {
+    container::Style::default()
+}
+
+/// A line that is not to be passed.
+pub(crate) fn limit(theme: &Theme) -> rule::Style {
+    rule::Style { color: tokens(theme).warn, ..hairline(theme) }
+}

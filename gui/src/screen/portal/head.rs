@@ -22,6 +22,7 @@ impl Portal {
         let who = column![elided(me).strong(), elided(state).hint()].width(Length::FillPortion(4));
         let search = text_input(&cx.words.say("portal-search"), &self.filter)
             .id("search")
+            .padding([6.0, gap::INSIDE])
             .style(styles::field)
             .width(Length::FillPortion(5))
             .on_input(Message::Filtered)

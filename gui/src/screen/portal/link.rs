@@ -2,11 +2,17 @@
 
 mod details;
 mod line;
+mod month;
 mod says;
 
 pub(crate) use self::line::changes_at;
 
-use agent::control::{Only, Order};
+use std::sync::Arc;
+
+use agent::{
+    control::{Only, Order},
+    store::Ledger,
+};
 use config::agent::BUDGET_LEAST;
 use serde_json::Value;
 
@@ -26,6 +32,9 @@ pub(crate) struct Panel {
     quote: Option<Quote>,
     quoted_for: Option<Basis>,
     is_quoting: bool,
+    ledger: Option<Arc<Ledger>>,
+    /// Of which link, and after which visit.
+    ledger_of: Option<(String, Option<i64>)>,
     /// A call was asked for, and is not over.
     is_calling: bool,
     is_stopping: bool,
@@ -51,6 +60,8 @@ pub(crate) enum Message {
     LiftPressed(String, Option<u64>),
     /// What failed was read.
     ErrorClosed,
+    /// The month's ledger was read.
+    LedgerRead(Result<Arc<Ledger>, DoorError>),
 }
 
 impl Panel {
@@ -68,6 +79,7 @@ impl Panel {
                 return vec![Action::Order(Wanted::Lift, Order::LiftQuota { link, bytes })];
             }
             Message::ErrorClosed => self.error = None,
+            Message::LedgerRead(ledger) => self.ledger = ledger.ok(),
         }
         self.settle(desk)
     }
@@ -92,14 +104,14 @@ impl Panel {
     pub(crate) fn answered(
         &mut self,
         wanted: Wanted,
-        answer: Result<&Value, DoorError>,
+        answer: Result<Value, DoorError>,
         desk: &Desk,
     ) -> Vec<Action> {
         match wanted {
             Wanted::Quote => {
                 self.is_quoting = false;
                 // Without a price the panel goes on as if nobody knew one: the agent's state stands above.
-                self.quote = answer.ok().and_then(Quote::of);
+                self.quote = answer.ok().as_ref().and_then(Quote::of);
                 return self.settle(desk);
             }
             Wanted::Call => {
@@ -108,6 +120,8 @@ impl Panel {
                     self.budget.clear();
                 }
             }
+            // Another ledger: what may be used is another.
+            Wanted::Lift => self.ledger_of = None,
             _ => self.is_stopping &= answer.is_ok(),
         }
         self.error = answer.err();
@@ -122,13 +136,28 @@ impl Panel {
         if desk.does().is_none() {
             self.is_calling = false;
         }
-        let Some(basis) = Basis::of(desk, self.only) else { return Vec::new() };
+        let mut due: Vec<Action> = self.read_ledger(desk).into_iter().collect();
+        let Some(basis) = Basis::of(desk, self.only) else { return due };
         let is_wanted = self.is_open || basis.is_something();
         if self.is_quoting || !is_wanted || self.quoted_for.as_ref() == Some(&basis) {
-            return Vec::new();
+            return due;
         }
-        let order = basis.order();
+        due.push(Action::Order(Wanted::Quote, basis.order()));
         (self.is_quoting, self.quoted_for) = (true, Some(basis));
-        vec![Action::Order(Wanted::Quote, order)]
+        due
+    }
+
+    /// The ledger of the link of now, else of the last visit: once, and after each visit.
+    fn read_ledger(&mut self, desk: &Desk) -> Option<Action> {
+        let last = desk.known.counters.as_ref()?.last_visit.as_ref();
+        let profile = desk.does().and_then(|does| does.link.profile.clone());
+        let link = profile.or_else(|| last.map(|visit| visit.link.clone())).unwrap_or_default();
+        let wanted = (link, last.map(|visit| visit.start));
+        if self.ledger_of.as_ref() == Some(&wanted) {
+            return None;
+        }
+        let link = wanted.0.clone();
+        self.ledger_of = Some(wanted);
+        Some(Action::ReadLedger(link))
     }
 }

@@ -6,7 +6,7 @@ use iced::{
     widget::{column, container, row, rule, space, text_input},
 };
 
-use super::{Message, Panel, says};
+use super::{Message, Panel, month, says};
 use crate::{
     door::{Follow, Trouble},
     screen::Cx,
@@ -21,6 +21,12 @@ impl Panel {
         let mut parts = column![self.facts(cx, does)].spacing(gap::BETWEEN);
         if does.visit.as_ref().is_none_or(|visit| visit.is_line) {
             parts = parts.push(self.choices(cx, does));
+        }
+        if let Some(ledger) = &self.ledger {
+            parts = parts.push(month::view(cx, ledger));
+        }
+        if let Some(why) = last_words(cx) {
+            parts = parts.push(notice(body(crate::words::harmless(why))));
         }
         for trouble in &does.trouble {
             parts = parts.push(trouble_card(trouble));
@@ -65,7 +71,11 @@ impl Panel {
     fn choices<'a>(&'a self, cx: Cx<'a>, does: &'a Follow) -> Element<'a, Message> {
         let choice = |only: Option<Only>, key: &str, id: &'static str| {
             let style = if self.only == only { styles::chosen } else { styles::quiet };
-            press(body(cx.words.say(key))).id(id).style(style).on_press(Message::OnlyChosen(only))
+            press(body(cx.words.say(key)))
+                .id(id)
+                .padding([6.0, gap::INSIDE])
+                .style(style)
+                .on_press(Message::OnlyChosen(only))
         };
         let scope = row![
             choice(None, "link-everything", "carry-all"),
@@ -73,9 +83,11 @@ impl Panel {
             choice(Some(Only::Urgent), "link-only-urgent", "carry-urgent"),
         ]
         .spacing(gap::TIGHT)
-        .wrap();
+        .wrap()
+        .vertical_spacing(gap::TIGHT);
         let budget = text_input(&cx.words.say("link-budget"), &self.budget)
             .id("budget")
+            .padding([7.0, gap::INSIDE])
             .style(if self.is_budget_wrong { styles::wrong_field } else { styles::field })
             .on_input(Message::BudgetTyped)
             .on_submit(Message::CallPressed);
@@ -92,6 +104,12 @@ impl Panel {
         }
         all.into()
     }
+}
+
+/// Why the last visit came to less than was wanted.
+fn last_words<'a>(cx: Cx<'a>) -> Option<&'a str> {
+    let last = cx.desk.known.counters.as_ref()?.last_visit.as_ref()?;
+    Some(last.words.as_str()).filter(|words| !words.is_empty())
 }
 
 /// A name and what it is, right-aligned so that figures stand under each other.

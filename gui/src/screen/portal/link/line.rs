@@ -1,17 +1,21 @@
 //! What of the link panel is always there: what goes on, what waits and the way to call.
 
 use iced::{
-    Alignment, Length,
+    Alignment, Length, Padding,
     widget::{column, container, row, rule, space},
 };
 
-use super::{Message, Panel, says};
+use super::{Message, Panel, month, says};
 use crate::{
-    door::{DoorError, Follow, Visit},
-    screen::Cx,
-    theme::{space as gap, styles},
+    door::{Follow, Visit},
+    screen::{Cx, portal::failed},
+    theme::{size, space as gap, styles},
     widget::{Element, Sign, body, elided, hint, notice, press, progress, sign},
 };
+
+/// Around what is said below the line.
+const NOTICE: Padding =
+    Padding { top: 0.0, right: gap::AROUND, bottom: gap::BETWEEN, left: gap::AROUND };
 
 impl Panel {
     /// The panel as it stands above the list; nothing while there is no agent to tell of a link.
@@ -28,12 +32,16 @@ impl Panel {
         {
             panel = panel.push(self.waits(cx, waits));
         }
+        if let Some(quota) = self.ledger.as_ref().and_then(|ledger| month::quota(cx, ledger)) {
+            panel = panel.push(container(quota).padding(NOTICE));
+        }
         if let Some(err) = &self.error {
             let said = failed(cx, err);
             let close =
                 press(hint(cx.words.say("link-close"))).id("close-error").style(styles::quiet);
             let told = row![body(said).width(Length::Fill), close.on_press(Message::ErrorClosed)];
-            panel = panel.push(notice(told.spacing(gap::INSIDE).align_y(Alignment::Center)));
+            let told = notice(told.spacing(gap::INSIDE).align_y(Alignment::Center));
+            panel = panel.push(container(told).padding(NOTICE));
         }
         container(column![panel, rule::horizontal(1).style(styles::hairline)])
             .style(styles::bar)
@@ -53,7 +61,7 @@ impl Panel {
         let content = row![
             container(mark).center_x(gap::AROUND),
             lines.width(Length::Fill),
-            sign(toggle).style(styles::muted),
+            sign(toggle).size(size::TITLE).style(styles::muted),
         ]
         .spacing(gap::INSIDE)
         .align_y(Alignment::Center);
@@ -104,12 +112,7 @@ impl Panel {
                 .spacing(gap::BETWEEN)
                 .align_y(Alignment::Center),
         )
-        .padding(iced::Padding {
-            top: 0.0,
-            right: gap::AROUND,
-            bottom: gap::BETWEEN,
-            left: gap::INDENT,
-        })
+        .padding(Padding { top: 0.0, right: gap::AROUND, bottom: gap::BETWEEN, left: gap::INDENT })
         .into()
     }
 
@@ -131,14 +134,4 @@ pub(crate) fn changes_at(cx: Cx<'_>) -> Option<i64> {
 /// A line that is held, and nothing goes over it.
 fn is_calm(visit: &Visit) -> bool {
     visit.is_line && visit.phase == "holding"
-}
-
-/// What the agent would not do, in its words where it has some.
-fn failed(cx: Cx<'_>, err: &DoorError) -> String {
-    match err {
-        DoorError::NoAgent => cx.words.say("error-no-agent"),
-        DoorError::Stalled => cx.words.say("error-stalled"),
-        DoorError::Lost => cx.words.say("error-lost"),
-        err => err.to_string(),
-    }
 }

@@ -1,0 +1,329 @@
+//! Members and conversations. Of thousands only those rows are laid out that can be seen.
+
+use std::ops::Range;
+
+use agent::store::{MemberRow, MessageState, RollRow};
+use iced::{
+    Alignment, Length, Theme,
+    widget::{Column, column, container, row, scrollable::Viewport, space, text},
+};
+
+use super::{Message, Portal, Presence};
+use crate::{
+    desk::{Entry, Known},
+    door::DoorError,
+    screen::Cx,
+    theme::{size, space as gap, styles},
+    widget::{Element, Press, Sign, body, elided, hint, press, sign},
+};
+
+/// Rows that are laid out beyond what can be seen, so that the keyboard finds the next one.
+const SPARE: usize = 4;
+/// How high a window may be that nobody has scrolled in yet, in logical pixels.
+const UNSEEN: f32 = 1600.0;
+/// Of a line, what the name may take where words stand behind it.
+const NAME_SHARE: f32 = 0.6;
+/// Room for the time at the end of a line.
+const TIME: f32 = 76.0;
+
+/// One of the styles of a text.
+type Look = fn(&Theme) -> text::Style;
+
+/// Where the list is scrolled to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Scroll {
+    /// From the top of what is scrolled, in logical pixels.
+    pub(crate) offset: f32,
+    /// Height of what can be seen.
+    pub(crate) height: f32,
+    /// Height of everything.
+    pub(crate) content: f32,
+}
+
+impl From<Viewport> for Scroll {
+    fn from(viewport: Viewport) -> Self {
+        Self {
+            offset: viewport.absolute_offset().y,
+            height: viewport.bounds().height,
+            content: viewport.content_bounds().height,
+        }
+    }
+}
+
+/// Which rows of how many are laid out, where this stands above them.
+fn laid_out(scroll: Scroll, above: f32, count: usize) -> Range<usize> {
+    let height = if scroll.height <= 0.0 { UNSEEN } else { scroll.height };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a row's place: small, and not below 0"
+    )]
+    let row_at = |y: f32| (y.max(0.0) / gap::ROW_OF_TWO) as usize;
+    let first = row_at(scroll.offset - above).saturating_sub(SPARE).min(count);
+    let last = row_at(scroll.offset - above + height).saturating_add(SPARE + 1).min(count);
+    first..last.max(first)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a million rows are exact enough in pixels")]
+fn height_of(rows: usize) -> f32 {
+    rows as f32 * gap::ROW_OF_TWO
+}
+
+impl Portal {
+    /// Takes note of where the list is scrolled to.
+    pub(super) fn scrolled(&mut self, scroll: Scroll, known: &Known) {
+        self.scroll = scroll;
+        self.above = (scroll.content - height_of(self.found_len(known))).max(0.0);
+    }
+
+    /// How many rows the list has.
+    pub(super) fn found_len(&self, known: &Known) -> usize {
+        self.found.as_ref().map_or(known.order.entries.len(), Vec::len)
+    }
+
+    pub(super) fn found_at(&self, known: &Known, at: usize) -> Option<Entry> {
+        let at = match &self.found {
+            Some(found) => *found.get(at)?,
+            None => at,
+        };
+        known.order.entries.get(at).copied()
+    }
+
+    /// What the search finds, worked out when it or what is known changes.
+    pub(super) fn search(&mut self, known: &Known) {
+        let wanted = self.filter.trim().to_lowercase();
+        let names = || known.order.names.iter().enumerate();
+        let hits =
+            || names().filter(|(_, name)| name.contains(&wanted)).map(|(at, _)| at).collect();
+        self.found = (!wanted.is_empty()).then(hits);
+    }
+
+    /// Where a row has to be scrolled to, to be seen; none where it is.
+    pub(super) fn scroll_to(&self, row: usize) -> Option<f32> {
+        let (top, height) = (self.above + height_of(row), self.scroll.height);
+        if height <= 0.0 {
+            return None;
+        }
+        if top < self.scroll.offset {
+            return Some(top);
+        }
+        let bottom = top + gap::ROW_OF_TWO;
+        (self.scroll.offset + height < bottom).then_some(bottom - height)
+    }
+
+    /// When what a row that can be seen says changes by itself, in seconds since 1970.
+    pub(super) fn rows_change_at(&self, cx: Cx<'_>) -> Option<i64> {
+        let known = &cx.desk.known;
+        let seen = laid_out(self.scroll, self.above, self.found_len(known));
+        let members = seen.filter_map(|at| match self.found_at(known, at)? {
+            Entry::Conversation { member, .. } => member,
+            Entry::Member(at) => Some(at),
+        });
+        let members = members.filter_map(|at| known.members.get(at));
+        members.filter_map(|member| Presence::of(member, cx.now).changes_at(member, cx.now)).min()
+    }
+
+    pub(super) fn list<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
+        let known = &cx.desk.known;
+        let count = self.found_len(known);
+        if count == 0 {
+            return self.nobody(cx);
+        }
+        let seen = laid_out(self.scroll, self.above, count);
+        let rows = seen.clone().filter_map(|at| {
+            Some(match self.found_at(known, at)? {
+                Entry::Conversation { at, member } => {
+                    let member = member.and_then(|at| known.members.get(at));
+                    self.conversation(cx, known.roll.get(at)?, member)
+                }
+                Entry::Member(at) => member_row(cx, known.members.get(at)?),
+            })
+        });
+        Column::new()
+            .push(space().height(height_of(seen.start)))
+            .extend(rows)
+            .push(space().height(height_of(count - seen.end)))
+            .into()
+    }
+
+    /// Nothing to list: what to do next, with one button.
+    fn nobody<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
+        let words = cx.words;
+        let wanted = self.filter.trim();
+        let (said, does) = match &cx.desk.error {
+            Some(DoorError::NoStore) => (words.say("error-no-store"), None),
+            Some(_) => return space().into(),
+            None if !cx.desk.is_read => return space().into(),
+            None if wanted.is_empty() => {
+                let ask = press(body(words.say("portal-ask"))).style(styles::secondary);
+                (words.say("portal-empty"), Some(ask.on_press(Message::AskPressed(None))))
+            }
+            None => {
+                let ask = press(
+                    elided(words.tell("portal-ask-whom", &[("name", wanted.into())])).shrink(),
+                );
+                let ask = ask
+                    .style(styles::secondary)
+                    .on_press(Message::AskPressed(Some(wanted.to_lowercase())));
+                (words.say("portal-nobody-found"), Some(ask))
+            }
+        };
+        let said = body(said).style(styles::muted).center().width(Length::Fill);
+        let mut page =
+            column![said].spacing(gap::BETWEEN).align_x(Alignment::Center).width(Length::Fill);
+        if let Some(does) = does {
+            page = page.push(does.id("empty-ask"));
+        }
+        container(page).padding([gap::AROUND * 2.0, gap::AROUND]).into()
+    }
+
+    fn conversation<'a>(
+        &self,
+        cx: Cx<'a>,
+        row: &'a RollRow,
+        member: Option<&MemberRow>,
+    ) -> Element<'a, Message> {
+        let presence = member.map(|member| Presence::of(member, cx.now));
+        let (mark, style): (Sign, Look) = match presence {
+            Some(presence) => (presence.sign(), presence.style()),
+            None if row.pair => (Sign::Unknown, styles::muted),
+            None => (Sign::Group, styles::muted),
+        };
+        let beside = match presence {
+            Some(presence) => presence.told(cx),
+            None if row.pair => String::new(),
+            None => members(cx, row),
+        };
+        let room = (cx.width - gap::INDENT - gap::AROUND - TIME).max(80.0);
+        let name =
+            container(elided(row.title.as_str()).strong().shrink()).max_width(room * NAME_SHARE);
+        let time = hint(cx.words.moment(row.newest_at, cx.now));
+        let first =
+            row![name, elided(beside).hint(), time].spacing(gap::INSIDE).align_y(Alignment::Center);
+        let mut second = row![last_line(cx, row)].spacing(gap::INSIDE).align_y(Alignment::Center);
+        for (count, mark, style) in marks(row) {
+            let mark = sign(mark).size(size::SMALL).style(style);
+            second = second
+                .push(row![mark, hint(count.to_string())].spacing(2).align_y(Alignment::Center));
+        }
+        if 0 < row.unread {
+            second = second.push(badge(row.unread));
+        }
+        let is_chosen = self.chosen == Some(row.id);
+        two_lines(sign(mark).style(style), first.into(), second.into())
+            .id(format!("conversation-{}", row.id))
+            .style(if is_chosen { styles::chosen } else { styles::quiet })
+            .on_press(Message::RowPressed(row.id))
+            .into()
+    }
+}
+
+/// Somebody whom there is no conversation with: pressing begins one.
+fn member_row<'a>(cx: Cx<'a>, member: &'a MemberRow) -> Element<'a, Message> {
+    let presence = Presence::of(member, cx.now);
+    let mark = sign(presence.sign()).style(presence.style());
+    let (first, second) = (elided(member.name.as_str()).strong(), elided(presence.told(cx)).hint());
+    two_lines(mark, first.into(), second.into())
+        .id(format!("member-{}", member.name))
+        .on_press(Message::AskPressed(Some(member.name.clone())))
+        .into()
+}
+
+fn two_lines<'a>(
+    mark: iced::widget::Text<'a>,
+    first: Element<'a, Message>,
+    second: Element<'a, Message>,
+) -> Press<'a, Message> {
+    let content = row![container(mark).center_x(gap::AROUND), column![first, second].spacing(2)]
+        .spacing(gap::INSIDE)
+        .align_y(Alignment::Center);
+    press(container(content).center_y(Length::Fill))
+        .width(Length::Fill)
+        .height(gap::ROW_OF_TWO)
+        .padding([0.0, gap::AROUND])
+        .style(styles::quiet)
+}
+
+/// A count that asks to be seen.
+pub(super) fn badge<'a>(count: u64) -> Element<'a, Message> {
+    let said = if 999 < count { "999+".to_owned() } else { count.to_string() };
+    let said = hint(said).style(|_| text::Style::default());
+    container(said).padding([0.0, 7.0]).style(styles::badge).into()
+}
+
+fn members(cx: Cx<'_>, row: &RollRow) -> String {
+    cx.words.tell("portal-members", &[("n", u64::from(row.others).saturating_add(1).into())])
+}
+
+/// What of our own in it has not arrived.
+fn marks(row: &RollRow) -> impl Iterator<Item = (u64, Sign, Look)> {
+    let all: [(u64, Sign, Look); 3] = [
+        (row.refused, Sign::Refused, styles::bad),
+        (row.held, Sign::Held, styles::warn),
+        (row.under_way, Sign::Queued, styles::muted),
+    ];
+    all.into_iter().filter(|(count, ..)| 0 < *count)
+}
+
+/// What was said last; where nothing was, how things stand.
+fn last_line<'a>(cx: Cx<'a>, row: &'a RollRow) -> Element<'a, Message> {
+    let words = cx.words;
+    let stands = match (row.state, row.pending) {
+        (_, Some("accept")) => Some("portal-accepting"),
+        ("left", _) | (_, Some("leave")) => Some("portal-left"),
+        ("declined" | "withdrawn" | "expired", _) => Some("portal-over"),
+        _ => None,
+    };
+    if let Some(key) = stands {
+        return elided(words.say(key)).hint().into();
+    }
+    let Some(last) = &row.last else {
+        return elided(words.say("portal-nothing-said")).hint().into();
+    };
+    let said = if last.deleted { words.say("portal-deleted") } else { last.text.clone() };
+    let said = match (last.mine, row.pair || last.from.is_empty()) {
+        (true, _) | (false, true) => said,
+        (false, false) => format!("{}: {said}", last.from),
+    };
+    let line = elided(said).hint();
+    let line = if 0 < row.unread { line.style(styles::plain) } else { line };
+    match last.state.filter(|_| last.mine) {
+        Some(state) => {
+            let mark = sign(sign_of(state)).size(size::SMALL).style(styles::muted);
+            iced::widget::row![mark, line].spacing(gap::TIGHT).align_y(Alignment::Center).into()
+        }
+        None => line.into(),
+    }
+}
+
+fn sign_of(state: MessageState) -> Sign {
+    match state {
+        MessageState::Held => Sign::Held,
+        MessageState::Queued => Sign::Queued,
+        MessageState::Relayed => Sign::Relayed,
+        MessageState::Delivered => Sign::Delivered,
+        MessageState::Read => Sign::Read,
+        _ => Sign::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rows_that_can_be_seen_are_laid_out_wherever_it_is_scrolled_to() {
+        let scroll = |offset: f32| Scroll { offset, height: 560.0, content: 0.0 };
+        assert_eq!(laid_out(scroll(0.0), 0.0, 10_000), 0..15);
+        assert_eq!(laid_out(scroll(56_000.0), 0.0, 10_000), 996..1015);
+        assert_eq!(laid_out(scroll(56_000.0), 560.0, 10_000), 986..1005);
+        // Beyond the end, while the list got shorter; and where nobody has scrolled yet.
+        assert_eq!(laid_out(scroll(56_000.0), 0.0, 10), 10..10);
+        assert_eq!(laid_out(Scroll::default(), 0.0, 10_000), 0..33);
+        assert_eq!(laid_out(Scroll::default(), 0.0, 0), 0..0);
+        for odd in [f32::NAN, f32::INFINITY, -1.0] {
+            let seen = laid_out(scroll(odd), 0.0, 100);
+            assert!(seen.start <= seen.end && seen.end <= 100, "{odd}");
+        }
+    }
+}
