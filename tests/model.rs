@@ -155,6 +155,11 @@ fn model_of_relays_put_back_gets_everything_again() {
 }
 
 #[test]
+fn model_of_relays_put_back_to_older_and_newer_copies_skips_nothing() {
+    hold(Theme::Lives);
+}
+
+#[test]
 fn model_of_relays_that_forgot_who_knows_whom_loses_and_doubles_nothing() {
     hold(Theme::Forgets);
 }

@@ -80,7 +80,9 @@ impl World {
             codec: if rng.chance(50) { Codec::None } else { Codec::Zstd },
             packet_max: match self.theme {
                 // What is in doubt is mostly asked for first.
-                Theme::Twins | Theme::Restores | Theme::Forgets => *rng.pick(&[1, 48]),
+                Theme::Twins | Theme::Restores | Theme::Lives | Theme::Forgets => {
+                    *rng.pick(&[1, 48])
+                }
                 _ => *rng.pick(&[48, 200, 600, 2048]),
             },
             requests_max: 1 + rng.below(6) as u32,
@@ -136,7 +138,7 @@ impl World {
         let by = match self.theme {
             // Time only passes: what is due comes when it is due, and a copy is put back later than it was made.
             Theme::Ages => rng.below(20 * 24 * 3600) as i64,
-            Theme::Restores | Theme::Forgets => rng.below(3600) as i64,
+            Theme::Restores | Theme::Lives | Theme::Forgets => rng.below(3600) as i64,
             _ => jump(rng),
         };
         let now = self.now().saturating_add_signed(by).max(1_000_000);

@@ -65,6 +65,8 @@ pub(crate) enum Theme {
     Twins,
     /// A relay that is put back.
     Restores,
+    /// A relay that is put back to an older copy, then to a newer one of the life that was given up, and so on.
+    Lives,
     /// A relay that is put back to before people knew each other.
     Forgets,
     /// Time passes: expiry, housekeeping.
@@ -116,6 +118,14 @@ impl Theme {
             Self::Homes => &[(Op::Shoot, 6), (Op::PutBack, 5), (Op::Clone, 2), (Op::Outbox, 4)],
             Self::Twins => &[(Op::Clone, 16), (Op::Send, 40), (Op::Storm, 30)],
             Self::Restores => &[(Op::Backup, 3), (Op::Restore, 2), (Op::Edit, 6), (Op::Delete, 3)],
+            Self::Lives => &[
+                (Op::Backup, 6),
+                (Op::Restore, 6),
+                (Op::Visit, 20),
+                (Op::Send, 20),
+                (Op::Edit, 4),
+                (Op::Delete, 2),
+            ],
             Self::Forgets => &[
                 (Op::Backup, 6),
                 (Op::Restore, 4),

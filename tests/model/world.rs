@@ -221,9 +221,12 @@ impl World {
             return false;
         }
         self.kill_relay();
-        // Copies of the time that is lost now are not put back later: positions of the two times would mix.
-        self.copies.truncate(which as usize % self.copies.len() + 1);
-        let copy = self.copies.last().expect("one is left");
+        let which = which as usize % self.copies.len();
+        if self.theme != Theme::Lives {
+            // Copies of the time that is lost now are not put back later.
+            self.copies.truncate(which + 1);
+        }
+        let copy = &self.copies[which];
         let path = self.relay_path();
         for ending in ["-wal", "-shm"] {
             let mut side = path.clone().into_os_string();

@@ -96,7 +96,8 @@ impl Tx<'_> {
                 (SELECT device, n FROM item WHERE state = 2 AND is_fixed <> 1 AND kind = 5)",
             [],
         )?;
-        // Answered once and to be sent again to a relay that was put back: that was the old device's to do.
+        // Answered once and to be sent again to a relay that was put back: the old device cannot any more.
+        self.hold_what_was_to_go_again(reason)?;
         self.run(
             "DELETE FROM item WHERE state = 2 AND is_fixed = 1 AND message IS NULL AND kind = 12",
             [],
@@ -123,6 +124,20 @@ impl Tx<'_> {
         self.hold_what_leaned_on_it()?;
         self.say_new_device(is_fork, held)?;
         self.changed(Change::Outbox);
+        Ok(())
+    }
+
+    /// What was said once goes again under the name that it had, if the user says so.
+    fn hold_what_was_to_go_again(&self, reason: &str) -> Result<(), StoreError> {
+        let sql = format!("SELECT {ITEM} FROM item WHERE state = 2 AND is_fixed = 1 ORDER BY n");
+        for item in self.all(&sql, [], item_row)? {
+            if wire::Item::is_content(item.kind)
+                && (item.message.is_some() || item.amendment.is_some())
+            {
+                let again = self.again(&item)?;
+                self.set_waiting(&again, state::HELD, hold::FORKED, reason)?;
+            }
+        }
         Ok(())
     }
 

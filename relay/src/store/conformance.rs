@@ -3,6 +3,7 @@
 
 mod accounts;
 mod expiry;
+mod lives;
 mod membership;
 mod numbers;
 pub(super) mod phone;
@@ -92,6 +93,11 @@ suite! { sqlite, super::Sqlite,
         a_full_mailbox_drops_what_was_delivered_then_refuses
         a_full_member_of_a_group_misses_it_and_both_are_told
         an_unanswered_request_expires;
+    lives:
+        what_lies_below_a_cursor_of_another_life_comes_all_the_same
+        what_came_since_does_not_hide_that_a_cursor_is_of_another_life
+        a_device_made_with_cursors_of_another_life_gets_what_is_kept
+        starting_again_and_again_brings_nothing_twice;
     tailing:
         no_row_appears_below_a_readers_cursor
         accounts_take_turns_whatever_one_of_them_sends;

@@ -11,6 +11,7 @@ mod housekeeping;
 mod lanes;
 mod lapses;
 mod latest;
+mod lives;
 mod members;
 mod queries;
 mod readers;

@@ -227,6 +227,22 @@ fn what_is_not_let_go_again_stays_here_for_others_may_have_it() {
 }
 
 #[test]
+fn what_was_to_go_again_to_a_relay_put_back_is_held_where_the_device_becomes_another() {
+    let (bench, bob) = Bench::with_bob();
+    let one = bench.send(bob, "one");
+    bench.attempt();
+    bench.answer(1, 1, 1, vec![placed(1, 30)]);
+    bench.attempt();
+    bench.welcome(2, 0);
+    bench.store.log_in(&identity(MY_DEVICE + 1), None).unwrap();
+    let outbox = bench.store.reader().outbox().unwrap();
+    assert_eq!(outbox.iter().map(|row| row.state).collect::<Vec<_>>(), [MessageState::Held]);
+    assert_eq!(next(&bench), []);
+    bench.store.outbox_release(OutboxId::Message(one)).unwrap();
+    assert_eq!(next(&bench), said(&[again(own(1), "one")]));
+}
+
+#[test]
 fn what_was_sealed_again_says_its_first_name_as_another_device_too() {
     let (mut bench, bob, one) = refused_by_a_relay_put_back();
     comes_back(&mut bench);

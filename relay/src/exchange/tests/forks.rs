@@ -6,6 +6,7 @@ use super::{
     World,
     phone::{Phone, text},
 };
+use crate::store::{AccountOrder, AccountOutcome, Login, NewDevice, SecretHash};
 
 async fn forked(world: &World, phone: &mut Phone) -> Option<ForkWhy> {
     let body = phone.next_request();
@@ -124,6 +125,41 @@ async fn invariant_09_a_store_of_last_week_sends_nothing() {
     }
     bob.sync(&world, vec![]).await;
     assert_eq!(bob.texts(), ["queued last week", "sent since"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invariant_09_an_older_home_and_then_a_newer_one_lack_nothing() {
+    let world = World::new();
+    let (mut ann, mut bob) = world.pair().await;
+    let mut older = ann.clone();
+    bob.sync(&world, vec![bob.text("one")]).await.done();
+    ann.sync(&world, vec![]).await.done();
+    ann.sync(&world, vec![]).await.done();
+    let mut newer = ann.clone();
+    bob.sync(&world, vec![bob.text("two")]).await.done();
+    assert!(forked(&world, &mut older).await.is_some());
+    let device = NewDevice {
+        token: SecretHash::of("after the fork"),
+        label: String::new(),
+        now_s: super::START_S,
+    };
+    let cursors = Some(older.hello.cursors);
+    let order = AccountOrder::Fork { from: older.login.device, device, cursors };
+    let AccountOutcome::Device(grant) = world.store.administer(order).await.unwrap() else {
+        panic!("no device was made");
+    };
+    let login = Login { account: grant.account, device: grant.device };
+    let mut older = Phone::new(login, grant.cursors);
+    for _ in 0..2 {
+        older.sync(&world, vec![]).await.done();
+    }
+    assert_eq!(older.texts(), ["one", "two"]);
+    // The newer home goes on where it was, whatever the older one fetched and sent meanwhile.
+    older.conversation = newer.conversation;
+    older.sync(&world, vec![older.text("from the older one")]).await.done();
+    bob.sync(&world, vec![bob.text("three")]).await.done();
+    newer.sync(&world, vec![]).await.done();
+    assert_eq!(newer.texts(), ["one", "two", "from the older one", "three"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,7 +25,10 @@ impl Tx<'_> {
             return self.same_device(id, holder, account);
         }
         let start = match cursors {
-            Some(start) => start,
+            Some(start) => {
+                self.meet_cursors(account, Cursors::default(), start)?;
+                start
+            }
             None => self.start_since(account, since_s)?,
         };
         self.add_device(account, device, start, self.policy.devices_max)
@@ -44,7 +47,10 @@ impl Tx<'_> {
             return self.same_device(id, holder, old.account);
         }
         let start = match cursors {
-            Some(start) => start,
+            Some(start) => {
+                self.meet_cursors(old.account, old.cursors, start)?;
+                start
+            }
             None => self.start_since(old.account, 0)?,
         };
         // A fork must find a place, or its store could never be used again.

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Result, params};
-use tracing::warn;
 use wire::{AccountId, ConversationId, Cursors, DeviceId, Lane, Mark};
 
 use super::{
@@ -31,7 +30,7 @@ impl Tx<'_> {
         device: &mut Device,
         to: Cursors,
     ) -> Result<()> {
-        self.skip_positions(device.account, to)?;
+        self.meet_cursors(device.account, device.cursors, to)?;
         for lane in [Lane::Urgent, Lane::Ordinary] {
             let (from, to) = (device.cursors.of(lane), to.of(lane));
             if from < to {
@@ -39,24 +38,6 @@ impl Tx<'_> {
             }
         }
         device.cursors = to;
-        Ok(())
-    }
-
-    /// A cursor beyond the log's end: this store was put back. Goes on behind it.
-    fn skip_positions(&mut self, account: AccountId, to: Cursors) -> Result<()> {
-        let shown = to.latest.max(to.urgent).max(to.ordinary);
-        let plausible = self.cache.plausible_max();
-        let end = self.cache.mailbox(self.db, account)?.position;
-        if end < shown && shown <= plausible {
-            warn!(
-                account,
-                end,
-                shown,
-                "a device holds positions that this store never gave: it was put back, going on behind them"
-            );
-            self.cache.mailbox_mut(self.db, account)?.position = shown;
-            self.cache.touch(account, None);
-        }
         Ok(())
     }
 

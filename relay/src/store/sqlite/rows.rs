@@ -50,6 +50,8 @@ pub(super) struct Mailbox {
     pub(super) devices: Vec<DeviceId>,
     /// Whom the account blocks.
     pub(super) blocks: Vec<AccountId>,
+    /// Positions that were left out, oldest first: behind the first number, up to the second.
+    pub(super) gaps: Vec<(u64, u64)>,
     /// Whether the account is neither disabled nor removed.
     pub(super) active: bool,
 }
@@ -154,6 +156,10 @@ pub(super) fn load_mailbox(db: &Connection, account: AccountId) -> Result<Mailbo
     let mut mailbox = found.unwrap_or_default();
     mailbox.devices = numbers(db, "SELECT id FROM device WHERE account = ? ORDER BY id", account)?;
     mailbox.blocks = numbers(db, "SELECT blocked FROM block WHERE account = ?", account)?;
+    mailbox.gaps = db
+        .prepare_cached("SELECT low, high FROM gap WHERE account = ? ORDER BY low")?
+        .query_map([account], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_>>()?;
     mailbox.active = db
         .prepare_cached("SELECT state FROM account WHERE id = ?")?
         .query_row([account], |row| row.get::<_, u8>(0))

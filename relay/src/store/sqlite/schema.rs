@@ -7,7 +7,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::super::StoreError;
 
 /// The migrations in order; a merged one never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/0001_store.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/0001_store.sql"),
+    include_str!("../../../migrations/0002_gap.sql"),
+];
 /// Statements that a connection keeps prepared.
 const STATEMENTS_MAX: usize = 256;
 /// How long a connection waits for another program's transaction, in milliseconds.
@@ -84,7 +87,7 @@ mod tests {
         let db = Connection::open(&path).unwrap();
         db.execute_batch("PRAGMA user_version = 99").unwrap();
         let err = open_writer(&path, None).unwrap_err();
-        assert!(matches!(err, StoreError::SchemaTooNew { found: 99, known: 1 }), "{err:?}");
+        assert!(matches!(err, StoreError::SchemaTooNew { found: 99, known: 2 }), "{err:?}");
     }
 
     #[test]
@@ -94,6 +97,6 @@ mod tests {
         drop(open_writer(&path, None).unwrap());
         let db = open_writer(&path, None).unwrap();
         let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-        assert_eq!(version, 1);
+        assert_eq!(version, 2);
     }
 }

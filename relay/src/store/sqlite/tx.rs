@@ -55,8 +55,13 @@ impl Tx<'_> {
     ) -> Result<u64> {
         let floor = self.cache.position_floor();
         let mailbox = self.cache.mailbox_mut(self.db, account)?;
-        mailbox.position = (mailbox.position + 1).max(floor);
-        let position = mailbox.position;
+        let last = mailbox.position;
+        let position = (last + 1).max(floor);
+        mailbox.position = position;
+        // Of a log that was empty nobody can lack anything.
+        if last != 0 && last + 1 < position {
+            self.note_gap(account, last, position - 1)?;
+        }
         self.cache.touch(account, by);
         Ok(position)
     }
