@@ -190,3 +190,28 @@ pub(crate) async fn handshake<S: Stream>(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_costs_its_packets_once_however_it_ends() {
+        let after = |waited_s: u64, answered, address: &'static str| async move {
+            let meter = Meter::new(None);
+            let address = address.parse().unwrap();
+            let knock = Knock { address, meter: Some(&meter), began: Instant::now(), answered };
+            tokio::time::advance(Duration::from_secs(waited_s)).await;
+            drop(knock);
+            let ip = meter.ip_bytes();
+            (ip.up, ip.down)
+        };
+        let (here, there) = ("192.0.2.1:443", "[2001:db8::1]:443");
+        assert_eq!(after(0, None, here).await, (60, 0), "given up at once");
+        assert_eq!(after(20, None, here).await, (5 * 60, 0), "after 1, 3, 7 and 15 s again");
+        assert_eq!(after(3, Some(Err(io::ErrorKind::TimedOut)), there).await, (3 * 80, 0));
+        assert_eq!(after(0, Some(Err(io::ErrorKind::ConnectionRefused)), there).await, (80, 60));
+        assert_eq!(after(0, Some(Err(io::ErrorKind::NetworkUnreachable)), here).await, (0, 0));
+        assert_eq!(after(0, Some(Ok(())), here).await, (0, 0), "its connection tells");
+    }
+}

@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn a_relay_neither_redirects_nor_sends_html() {
         assert!(is_one(200, Some("text/html; charset=utf-8")));
-        assert!(is_one(302, None) && is_one(407, None) && is_one(511, None));
+        assert!(is_one(101, None) && is_one(302, None) && is_one(407, None) && is_one(511, None));
         for status in [200, 400, 401, 413, 429, 503] {
             assert!(!is_one(status, Some("text/plain; charset=utf-8")));
         }

@@ -193,7 +193,11 @@ impl Resident {
     }
 
     pub(super) fn tell_user(&self, words: &str) {
-        warn!("{words}");
+        // Who asked for one visit reads it from that.
+        match self.mode {
+            Mode::Stay => warn!("{words}"),
+            _ => info!("{words}"),
+        }
         if let Err(err) = self.store.notice(words) {
             warn!(error = %err, "the user could not be told");
         }

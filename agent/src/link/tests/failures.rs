@@ -63,6 +63,24 @@ async fn a_relays_own_refusal_is_an_answer() {
 }
 
 #[tokio::test]
+async fn a_wish_to_be_asked_later_is_a_number_of_seconds_however_large() {
+    for (wish, expected) in [
+        (" 30", Some(30)),
+        ("99999999999999999999", Some(u32::MAX)),
+        ("-1", None),
+        ("Sun, 22 Nov 2026 22:00:00 GMT", None),
+        ("", None),
+    ] {
+        let answer =
+            format!("HTTP/1.1 503 Busy\r\nretry-after:{wish}\r\ncontent-length: 0\r\n\r\n");
+        let server = Server::plain(move |peer| answer_all(peer, answer.clone().into())).await;
+        let mut connection = plain_client(&server).connect(&Meter::new(None)).await.unwrap();
+        let answer = connection.post_sync(TOKEN, "r".into(), Duration::ZERO).await.unwrap();
+        assert_eq!(answer.retry_after_s(), expected, "{wish}");
+    }
+}
+
+#[tokio::test]
 async fn a_closed_port_is_refused() {
     let closed = TcpSocket::new_v4().unwrap();
     closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -177,3 +177,34 @@ async fn a_page_with_a_question_for_a_login_is_not_read_for_ever() {
     drop(connection);
     assert_eq!(visits(&client).await.unwrap(), b"ok");
 }
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_new_nonce_for_each_visit_gets_one_for_ever() {
+    let answers: Vec<String> =
+        (0..12).flat_map(|n| [asks(&[&digest(&format!("n{n}"), true)], false), fine()]).collect();
+    let proxy = Proxy::start(&answers).await;
+    let client = proxy.client(LoginWay::Ask);
+    for _ in 0..12 {
+        assert_eq!(visit(&client).await.unwrap(), b"ok");
+    }
+    assert_eq!(proxy.told.lock().unwrap().len(), 24);
+}
+
+#[tokio::test]
+async fn an_answer_to_connect_that_never_begins_is_given_up_after_32_kib() {
+    let proxy = Proxy::start(&["HTTP/1.1 100 Continue\r\n\r\n".repeat(10_000)]).await;
+    let client = proxy.client(LoginWay::Ask).for_holding();
+    let meter = Meter::new(None);
+    let err = client.connect(&meter).await.unwrap_err();
+    assert!(err.is_permanent() && err.to_string().contains("does not speak as a proxy"), "{err}");
+    assert!(meter.down() <= 32 << 10, "{} bytes", meter.down());
+}
+
+#[tokio::test]
+async fn what_comes_through_a_tunnel_may_be_long() {
+    let body = "x".repeat(100_000);
+    let long = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let proxy = Proxy::start(&["HTTP/1.1 200 OK\r\n\r\n".to_owned(), long]).await;
+    let client = proxy.client(LoginWay::Ask).for_holding();
+    assert_eq!(visit(&client).await.unwrap().len(), body.len());
+}
