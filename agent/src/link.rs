@@ -206,7 +206,7 @@ impl Client {
         let via = self.via();
         let dialled = dial::dial(url, tls, meter, via.as_ref(), self.held);
         let line = timeout(CONNECT_MAX, dialled).await.map_err(|_| LinkError::Stalled {
-            during: "connecting",
+            during: if via.is_some() { "connecting through the proxy" } else { "connecting" },
             received: 0,
             waited: CONNECT_MAX,
         })??;

@@ -274,7 +274,7 @@ pub(crate) struct Send {
     #[arg(long, value_name = "SPAN")]
     pub(crate) lifetime: Option<Span>,
     /// Is of no use later: 18:30, "2026-11-24 18:30", or 3h from now; you are told if it was not delivered
-    #[arg(long, value_name = "TIME|SPAN", conflicts_with = "lifetime")]
+    #[arg(long, value_name = "TIME|SPAN", conflicts_with = "lifetime", allow_hyphen_values = true)]
     pub(crate) deliver_before: Option<String>,
 }
 

@@ -145,3 +145,43 @@ impl Page {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::{
+        quota::{Period, Quota},
+        store::Options,
+    };
+
+    #[tokio::test]
+    async fn what_a_visit_costs_is_written_down_while_it_lasts_and_ends_it_where_the_quota_does() {
+        for (is_live, cost, left, is_ended) in [
+            (false, 5_000, 5_000, true),
+            (false, 5_000, 6_000, false),
+            (true, 5_000, 4_000, true),
+            (true, 100, 6_000, false),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let store = Store::open(&dir.path().join("store.db"), Options::default()).unwrap();
+            let period = Period { begins: 0, ends: i64::MAX };
+            let (link, bytes) = ("stick".to_owned(), left);
+            let quota = Some(Quota { link: link.clone(), bytes, used: 0, lift: None, period });
+            let over = Over { name: link, metered: Some(true), profile: None, quota };
+            let page = Page::begin(&store, &Call::default(), over, is_live);
+            let meter = Meter::new(None);
+            meter.charge(cost);
+            // The first look is at once.
+            let ended = timeout(Duration::from_millis(50), page.note(&meter, || None)).await;
+            assert_eq!(ended.is_ok(), is_ended, "{cost} of {left}");
+            assert!(ended.is_err() || ended.is_ok_and(|why| why == QUOTA_USED_UP));
+            let visit = store.reader().visits(0).unwrap().remove(0);
+            assert_eq!((visit.bytes_up, visit.ip_bytes_up), (cost, cost));
+            assert!(visit.end.is_none() && visit.live == is_live, "it goes on");
+        }
+    }
+}

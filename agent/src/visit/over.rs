@@ -118,3 +118,39 @@ pub(super) fn all_stopped(
     }
     why
 }
+
+#[cfg(test)]
+mod tests {
+    use config::agent::QUOTA_LEAST;
+
+    use super::*;
+    use crate::store::{Options, Store, VisitBegin, VisitEnd};
+
+    #[test]
+    fn only_rules_all_of_whose_links_are_used_up_are_not_worth_dialling() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store.db"), Options::default()).unwrap();
+        let profile = |name: &str, quota| Link { name: name.to_owned(), quota, ..Link::default() };
+        let quota = Some(QUOTA_LEAST);
+        let profiles = [profile("a", quota), profile("b", quota), profile("free", None)];
+        let spend = |link: &str| {
+            let begin = VisitBegin { link: link.to_owned(), ..VisitBegin::default() };
+            let visit = store.begin_visit(begin).unwrap();
+            let end = VisitEnd { ip_up: 20 << 10, outcome: "done", ..VisitEnd::default() };
+            store.end_visit(visit, &end).unwrap();
+        };
+        let stopped = |links: &[&str]| {
+            let links: Vec<_> = links.iter().map(|link| (*link).to_owned()).collect();
+            all_stopped(&links, &profiles, store.reader(), store.now())
+        };
+        assert_eq!(stopped(&["a", "b"]), None);
+        spend("a");
+        assert!(stopped(&["a"]).is_some_and(|why| why.contains("--lift-quota a")));
+        assert_eq!((stopped(&["a", "b"]), stopped(&["b", "a"])), (None, None));
+        spend("b");
+        assert!(stopped(&["a", "b"]).is_some());
+        for links in [&["a", "free"][..], &["any"], &["a", "metered"], &[]] {
+            assert_eq!(stopped(links), None, "{links:?}");
+        }
+    }
+}

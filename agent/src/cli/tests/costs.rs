@@ -169,6 +169,25 @@ fn with_an_agent_a_quota_is_lifted_through_it_and_a_held_line_stops_too() {
 }
 
 #[test]
+fn a_visit_stops_before_the_quota_is_passed_and_what_is_left_waits() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, STICK);
+    spend(&home, (1 << 20) - (30 << 10));
+    let word = |n: u32| format!("{:08x}", n.wrapping_mul(2_654_435_761));
+    for asked in 0..120_u32 {
+        let greeting: String = (0..60).map(|n| word(asked * 60 + n)).collect();
+        home.one(&["chat", &format!("p{asked}"), "-m", &greeting]);
+    }
+    let ran = home.run(&["sync"]);
+    assert_eq!(ran.code, exit::LATER, "{ran:?}");
+    let quota = &home.one(&["status"])["quotas"][0];
+    assert!(quota["used"].as_u64() <= quota["quota"].as_u64(), "{quota}");
+    let waits = home.one(&["status"])["waiting_here"].as_u64().unwrap();
+    assert!((1..120).contains(&waits), "{waits} wait");
+}
+
+#[test]
 fn a_price_is_that_of_the_link_in_the_ledger_and_says_whether_budget_and_quota_allow_it() {
     let relay = Polite::start();
     let home = home_at(&relay);
