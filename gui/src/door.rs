@@ -7,6 +7,9 @@ mod feed;
 mod follow;
 mod ledger;
 mod setup;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

@@ -238,3 +238,34 @@ fn read(path: &std::path::Path) -> Option<(u32, u32, Vec<u8>)> {
     rgba.truncate(info.buffer_size());
     Some((info.width, info.height, rgba))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_picture_in_the_tree_is_held_by_a_test() {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let (mut code, mut folders) = (String::new(), vec![root.join("src")]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.extension() {
+                    None => folders.push(path),
+                    Some(_) => code.push_str(&fs::read_to_string(path).unwrap()),
+                }
+            }
+        }
+        let files = fs::read_dir(root.join("snapshots")).unwrap();
+        let names: BTreeSet<String> =
+            files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        let names = names.iter().filter(|name| !name.ends_with(".new.png"));
+        for name in names {
+            let stem = name.strip_suffix("-light.png").or_else(|| name.strip_suffix("-dark.png"));
+            let stem = stem.unwrap_or_else(|| panic!("{name} is of neither theme"));
+            assert!(code.contains(&format!("\"{stem}\"")), "no test shows {name}: remove it");
+        }
+    }
+}

@@ -12,12 +12,17 @@ use agent::control::{AskError, Client, Event, Events};
 use iced::futures::{SinkExt, Stream, channel::mpsc::Sender};
 use notify::{RecursiveMode, Watcher};
 use serde_json::Map;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
+};
 
 use super::{Follow, chain};
 
 /// Between two reads of the store while commands write it.
 const GAP: Duration = Duration::from_millis(250);
+/// The longest wait between two looks for an agent; one that stayed for longer is looked for at once.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// For an agent to greet and to begin to tell.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -50,13 +55,25 @@ pub(super) fn feed(place: &Place) -> impl Stream<Item = News> + use<> {
     let place = place.clone();
     iced::stream::channel(64, async move |mut out: Sender<News>| {
         let mut told = None;
-        // Who listened has gone: so does this.
-        while listen(&place, &mut told, &mut out).await.is_some() {}
+        let mut pause = GAP;
+        loop {
+            let began = Instant::now();
+            // Who listened has gone: so does this.
+            let Some(was_there) = listen(&place, &mut told, &mut out).await else { return };
+            if !was_there || PAUSE_MAX < began.elapsed() {
+                pause = GAP;
+                continue;
+            }
+            // An agent that ends again and again is not to keep the window busy.
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
     })
 }
 
-/// One time with an agent, or one wait for something to change; `None` when nobody listens any more.
-async fn listen(place: &Place, told: &mut Option<News>, out: &mut Sender<News>) -> Option<()> {
+/// One time with an agent, or one wait for something to change, and whether there was one; `None` when nobody listens any
+/// more.
+async fn listen(place: &Place, told: &mut Option<News>, out: &mut Sender<News>) -> Option<bool> {
     // Before the look, so that nothing falls between.
     let mut watch = Watch::new(place);
     let why = match timeout(PATIENCE, connect(&place.socket)).await {
@@ -65,7 +82,7 @@ async fn listen(place: &Place, told: &mut Option<News>, out: &mut Sender<News>) 
             *told = None;
             out.send(News::There).await.ok()?;
             out.send(News::Changed).await.ok()?;
-            return pass_on(happens, does, out).await;
+            return pass_on(happens, does, out).await.map(|()| true);
         }
         Ok(Ok(None)) => None,
         Ok(Err(why)) => Some(why),
@@ -79,7 +96,7 @@ async fn listen(place: &Place, told: &mut Option<News>, out: &mut Sender<News>) 
     if watch.stirs().await {
         out.send(News::Changed).await.ok()?;
     }
-    Some(())
+    Some(false)
 }
 
 async fn connect(socket: &Path) -> Result<Option<(Events, Events)>, String> {
