@@ -9,13 +9,13 @@ FUZZ_SECONDS ?= 60
 CORPUS       ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy doc doctest unit bench soak fuzz deny
+.PHONY: help run test fmt clippy doc doctest unit bench soak fuzz deny icons screenshots
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-run: ## a relay and two people on a line that drops, then a prompt to try it
-	@scripts/prepare
+run: ## a relay and two people on a line that drops, then a prompt to try it, and the window where there is a display
+	@scripts/prepare run
 	$(CARGO) build --workspace --bins --locked
 	$(TARGET)/debug/mailboat-demo
 
@@ -60,6 +60,12 @@ soak: ## the model test with many more histories (SEEDS=n)
 fuzz: ## random and damaged bytes against the wire (FUZZ_SECONDS=n)
 	@scripts/prepare
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) run --release --locked -p wire --example fuzz
+
+icons: ## gui/icons/ of what gui/src/icon/drawing.rs draws
+	MAILBOAT_SNAPSHOTS=write $(CARGO) test -p gui --locked --lib -- --exact icon::drawing::the_icons_in_the_tree_are_what_is_drawn
+
+screenshots: ## every screen of the window, into docs/screenshots/ (needs no display)
+	MAILBOAT_SNAPSHOTS=write $(CARGO) test -p gui --locked --lib -- screenshots::
 
 deny: ## licences, banned crates and sources of everything we depend on
 	@command -v cargo-deny >/dev/null 2>&1 || { \

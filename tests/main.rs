@@ -7,6 +7,7 @@ mod budgets;
 mod bytes;
 mod cuts;
 mod demo;
+mod desktop_files;
 mod first_voyage;
 mod invariants;
 mod kills;

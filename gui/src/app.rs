@@ -25,6 +25,7 @@ use crate::{
     desk::{self, Desk},
     door::{Door, News},
     goal::Goal,
+    icon,
     instance::{self, Start},
     screen::{
         Cx,
@@ -182,6 +183,7 @@ impl App {
         let settings = window::Settings {
             size,
             min_size: Some(Size::new(320.0, 400.0)),
+            icon: icon::window(),
             ..window::Settings::default()
         };
         let (id, opened) = window::open(settings);

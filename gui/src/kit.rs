@@ -230,7 +230,8 @@ pub(crate) fn write(path: &std::path::Path, width: u32, height: u32, rgba: &[u8]
     writer.write_image_data(rgba).unwrap();
 }
 
-fn read(path: &std::path::Path) -> Option<(u32, u32, Vec<u8>)> {
+/// Reads one.
+pub(crate) fn read(path: &std::path::Path) -> Option<(u32, u32, Vec<u8>)> {
     let file = std::io::BufReader::new(fs::File::open(path).ok()?);
     let mut reader = png::Decoder::new(file).read_info().unwrap();
     let mut rgba = vec![0; reader.output_buffer_size().unwrap()];

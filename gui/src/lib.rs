@@ -13,6 +13,7 @@ mod desk;
 mod display;
 mod door;
 mod goal;
+mod icon;
 mod instance;
 #[cfg(test)]
 mod kit;

@@ -1,5 +1,7 @@
 //! Afterwards: the commands to try, and a prompt at which the person is Ann.
 
+use std::process::Stdio;
+
 use anyhow::Context;
 use harness::program;
 use harness::world::Person;
@@ -41,6 +43,7 @@ pub(crate) async fn stay(screen: &Screen, story: Story) -> anyhow::Result<()> {
     }
     ann.home.add_settings("[[connect]]\nlive = true");
     let _agent = ann.home.resident().await;
+    let _window = window(screen, ann);
     let mut watch = ann.home.start(&["watch", "--all", "--json"]);
     screen.chapter(
         "You are Ann now, and her line is held. What you type goes to Bob; Ctrl-C ends it all.",
@@ -67,6 +70,26 @@ pub(crate) async fn stay(screen: &Screen, story: Story) -> anyhow::Result<()> {
     }
     screen.say("\nThe relay and the agents end, and their folders are removed.");
     Ok(())
+}
+
+/// Her window, where there is a display and the window is built; it ends with the value.
+fn window(screen: &Screen, ann: &Person) -> Option<tokio::process::Child> {
+    let has_display =
+        ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some());
+    let program = program::find("mailboat-gui").filter(|_| has_display)?;
+    // Unlike the agents it is the person's own: with her language, her desktop, her scale.
+    let mut command = tokio::process::Command::new(program);
+    command.arg("--home").arg(ann.home.dir()).kill_on_drop(true);
+    match command.stdout(Stdio::null()).spawn() {
+        Ok(window) => {
+            screen.say("Her window is open as well.");
+            Some(window)
+        }
+        Err(err) => {
+            screen.say(&format!("Her window could not be opened: {err}"));
+            None
+        }
+    }
 }
 
 /// Lines as they are typed. The thread that waits for them ends with the program.
