@@ -175,7 +175,6 @@ open-bad-conversation = Dieser Link führt zu keinem Gespräch: Die Kennung müs
 open-bad-relay = Diese Einladung nennt kein Relay: Eine Adresse sieht aus wie https://harbour.example.
 open-bad-invite = Diese Einladung hat keinen Code, den ein Relay vergeben könnte.
 open-no-conversation = Ein Gespräch { $id } gibt es hier nicht.
-open-no-chat = Mit { $name } gibt es noch kein Gespräch.
 open-logged-in = Dieser Link lädt dich zu { $relay } ein. Hier bist du schon angemeldet, als { $me }; ein weiteres Konto braucht seinen eigenen Ordner (--home).
 open-close = Schließen
 

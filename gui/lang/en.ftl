@@ -175,7 +175,6 @@ open-bad-conversation = This link leads to no conversation: its id should look l
 open-bad-relay = This invitation names no relay: an address looks like https://harbour.example.
 open-bad-invite = This invitation has no code that a relay could have given.
 open-no-conversation = There is no conversation { $id } here.
-open-no-chat = You have no conversation with { $name } yet.
 open-logged-in = This link invites you to { $relay }. You are logged in here already, as { $me }; another account needs a folder of its own (--home).
 open-close = Close
 

@@ -8,7 +8,7 @@ use super::{App, Message, Place};
 use crate::{
     goal::Goal,
     instance::Start,
-    screen::{first_run::FirstRun, notice::Notice},
+    screen::{first_run::FirstRun, notice::Notice, portal},
 };
 
 impl App {
@@ -32,10 +32,11 @@ impl App {
             Goal::Conversation(id) => self.notice = Some(Notice::NoConversation(id.to_string())),
             Goal::Chat(name) => {
                 let with = known.roll.iter().find(|row| row.pair && row.names.contains(&name));
-                match with.map(|row| row.id) {
-                    Some(id) => return self.show(id),
-                    None => self.notice = Some(Notice::NoChat(name)),
-                }
+                return match with.map(|row| row.id) {
+                    Some(id) => self.show(id),
+                    // Filled in, not sent.
+                    None => self.portal_wants(portal::Action::Ask(vec![name])),
+                };
             }
             Goal::Join { relay, .. } if !known.me.is_empty() => {
                 self.notice = Some(Notice::LoggedIn { relay });

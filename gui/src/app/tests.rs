@@ -61,7 +61,6 @@ fn what_leads_nowhere_is_said_until_it_is_closed() {
     read(&mut app, known());
     for (start, notice) in [
         ("mailboat://conversation/c99", Notice::NoConversation("c99".to_owned())),
-        ("mailboat://chat/dee", Notice::NoChat("dee".to_owned())),
         (
             "mailboat://join?relay=https://other.example&invite=abc",
             Notice::LoggedIn { relay: "https://other.example".to_owned() },
@@ -122,4 +121,14 @@ fn the_settings_open_once_and_a_new_look_holds_at_once() {
         *app.windows.iter().find(|(_, window)| window.place == Place::Settings).unwrap().0;
     let _ = app.update(Message::WindowClosed(settings));
     assert!(app.settings.is_none());
+}
+
+#[test]
+fn a_link_to_somebody_new_fills_in_the_question_and_asks_nothing() {
+    let mut app = app(&Start::default());
+    read(&mut app, known());
+    let _ = app.update(Message::Started(link("mailboat://chat/dee")));
+    let Some(Page::Ask(ask)) = &app.page else { panic!("no question") };
+    let shown = format!("{ask:?}");
+    assert!(shown.contains("[\"dee\"]") && shown.contains("is_asking: false"), "{shown}");
 }

@@ -19,8 +19,6 @@ pub(crate) enum Notice {
     Link(Fault),
     /// There is no conversation of this id.
     NoConversation(String),
-    /// There is none with this person.
-    NoChat(String),
     /// An invitation, and somebody is logged in.
     LoggedIn {
         /// Where it would lead.
@@ -53,7 +51,6 @@ impl Notice {
         match self {
             Self::Link(fault) => cx.words.say(key(*fault)),
             Self::NoConversation(id) => cx.words.tell("open-no-conversation", &[("id", id.into())]),
-            Self::NoChat(name) => cx.words.tell("open-no-chat", &[("name", name.into())]),
             Self::LoggedIn { relay } => {
                 let me = cx.desk.known.me.as_str();
                 cx.words.tell("open-logged-in", &[("relay", relay.into()), ("me", me.into())])
@@ -81,11 +78,10 @@ mod tests {
     use super::*;
     use crate::kit::{PORTAL, Ui, scene::Scene, snapshot};
 
-    fn all() -> [Notice; 4] {
+    fn all() -> [Notice; 3] {
         [
             Notice::Link(Fault::UnknownPlace),
             Notice::NoConversation("c99".to_owned()),
-            Notice::NoChat("dee".to_owned()),
             Notice::LoggedIn { relay: "https://other.example".to_owned() },
         ]
     }
