@@ -24,7 +24,6 @@ mod way_out;
 use std::{sync::Arc, time::Duration};
 
 use config::{AgentPaths, AgentSettings, Env, Size};
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
@@ -54,8 +53,8 @@ use crate::{
     link::{monitor::Sources, state::LinkState},
     notify::Notifier,
     orders::carry_out,
-    schedule::{Line, Moment, Schedule},
-    store::{Clock, Options, Store, StoreError},
+    schedule::{Clocks, Line, Moment, Schedule, last_began},
+    store::{Options, Store, StoreError},
     sync::Outcome,
     visit::{Call, Report, Visitor},
 };
@@ -101,6 +100,8 @@ pub struct Setup {
     pub signals: mpsc::Receiver<Signal>,
     /// What is told when other settings want another log.
     pub log: Log,
+    /// What time it is.
+    pub clocks: Clocks,
 }
 
 /// Runs until `stop` (or, with [`Mode::Once`], until the visit is over, whose outcome it gives).
@@ -113,12 +114,12 @@ pub async fn run(
     stop: CancellationToken,
     ready: impl FnOnce(),
 ) -> Result<Option<Outcome>, Failure> {
-    let Setup { paths, settings, sources, env, mode, link, signals, log } = setup;
+    let Setup { paths, settings, sources, env, mode, link, signals, log, clocks } = setup;
     let account = crate::cli::account::load(&paths)?;
     let client = crate::cli::account::client(&account, &settings, &env)?;
     let (store, link) = match mode {
-        Mode::Stay => tokio::join!(open(&paths, &account), LinkWatch::start(link)),
-        Mode::Once(_) => tokio::join!(open(&paths, &account), LinkWatch::look(link)),
+        Mode::Stay => tokio::join!(open(&paths, &account, &clocks), LinkWatch::start(link)),
+        Mode::Once(_) => tokio::join!(open(&paths, &account, &clocks), LinkWatch::look(link)),
     };
     let store = store?;
     let listener = control::bind(&paths.socket).map_err(|err| {
@@ -142,10 +143,12 @@ pub async fn run(
     let hooks = Hooks::start(&store, settings.clone());
     let notifier = stays.then(|| Notifier::start(&store, settings.clone(), paths.home()));
     let rules = if stays { &settings.connect[..] } else { &[] };
-    let clock = Clock::system();
     let seed = getrandom::u64().unwrap_or(0);
-    let schedule =
-        Schedule::new(rules, settings.sync.budget, Moment::of(&clock), &TimeZone::system(), seed);
+    let now = clocks.now();
+    let mut schedule = Schedule::new(rules, settings.sync.budget, now, &clocks.zone(), seed);
+    if let Some(began) = last_began(store.reader(), now.wall) {
+        schedule.began_before(began, now);
+    }
     let visitor = Visitor::new(
         paths.clone(),
         settings.clone(),
@@ -160,7 +163,7 @@ pub async fn run(
     let resident = Resident {
         urgent: Urgent::of(&store, schedule.wants_urgent()),
         schedule,
-        clock,
+        clocks,
         visitor: Arc::new(visitor),
         settings,
         sources,
@@ -194,8 +197,14 @@ pub async fn run(
     Ok(outcome)
 }
 
-async fn open(paths: &AgentPaths, account: &config::Account) -> Result<Store, Failure> {
-    let (at, options) = (paths.store.clone(), Options { patience: PATIENCE, ..Options::default() });
+async fn open(
+    paths: &AgentPaths,
+    account: &config::Account,
+    clocks: &Clocks,
+) -> Result<Store, Failure> {
+    let clock = clocks.wall.clone();
+    let (at, options) =
+        (paths.store.clone(), Options { patience: PATIENCE, clock, ..Options::default() });
     let opened = tokio::task::spawn_blocking(move || Store::open(&at, options)).await;
     let store = match opened.map_err(|err| Failure::chain("internal", &err))? {
         Err(err @ StoreError::InUse { .. }) => {
@@ -222,7 +231,7 @@ enum Reached {
 
 struct Resident {
     schedule: Schedule,
-    clock: Clock,
+    clocks: Clocks,
     visitor: Arc<Visitor>,
     settings: Arc<AgentSettings>,
     /// Where the settings come from.
@@ -309,7 +318,7 @@ impl Resident {
     }
 
     fn now(&self) -> Moment {
-        Moment::of(&self.clock)
+        self.clocks.now()
     }
 
     fn line(&self) -> Line {
@@ -324,7 +333,7 @@ impl Resident {
             self.portal = None;
         }
         let line = self.line();
-        self.schedule.look(now, &TimeZone::system());
+        self.schedule.look(now, &self.clocks.zone());
         if self.visit.is_some() {
             return;
         }
@@ -363,7 +372,7 @@ impl Resident {
     /// When something here lapses, in seconds; 0 where its time is over.
     fn lapses_in_s(&self) -> Option<i64> {
         let at = self.store.reader().next_lapse().ok().flatten()?;
-        Some(at.saturating_sub(self.clock.now()).max(0))
+        Some(at.saturating_sub(self.clocks.wall.now()).max(0))
     }
 
     fn signalled(&mut self, signal: Signal) {

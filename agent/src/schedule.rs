@@ -21,14 +21,23 @@ use config::{
 };
 use jiff::tz::TimeZone;
 
+use crate::store::Reader;
+
 pub use config::agent::{Planned, forecast};
 
 pub(crate) use self::backoff::TRY_LEAST;
 use self::{backoff::FIRST_AFTER_LINK_UP_S, rule::Timed};
-pub use self::{line::Line, moment::Moment, rule::Scope};
+pub use self::{
+    line::Line,
+    moment::{Clocks, Moment},
+    rule::Scope,
+};
 
 /// A wall clock that went back by no more than this, in seconds, was corrected, and no time of a rule comes twice.
 const CORRECTION_S: i64 = 5 * 60;
+
+/// How far back the last visit is looked for, in seconds: the longest `every`.
+const LOOK_BACK_S: i64 = 366 * 24 * 60 * 60;
 
 /// A call that is to be made now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +133,15 @@ impl Schedule {
         schedule.set_clock(now);
         schedule.look(now, zone);
         schedule
+    }
+
+    /// The last visit began at `wall`, before this schedule: each `every` counts from there. Without it, and where that is
+    /// longer ago or a clock shows nonsense, it is due at once.
+    pub fn began_before(&mut self, wall: i64, now: Moment) {
+        for index in 0..self.rules.len() {
+            let random = self.random();
+            self.rules[index].began_before(wall, now, random);
+        }
     }
 
     /// Other rules hold from now on. One that calls as a rule before it did goes on where that stood; a new one begins as
@@ -430,6 +448,15 @@ fn ready_up(rule: &Timed, now: Moment, line: &Line) -> Option<i64> {
         false => pending.not_before.max(window.began.saturating_add(backoff::WINDOW_MAX_S)),
     };
     Some(begins.max(now.up))
+}
+
+/// When the last visit began that came to something, in seconds since 1970, as far as the store knows: `every` counts from
+/// there. After one that failed nobody waits so long.
+#[must_use]
+pub fn last_began(reader: &Reader, now: i64) -> Option<i64> {
+    let visits = reader.visits(now.saturating_sub(LOOK_BACK_S)).ok()?;
+    let came_to_something = |outcome: &str| matches!(outcome, "done" | "partial");
+    visits.iter().rev().find(|visit| came_to_something(&visit.outcome)).map(|visit| visit.start)
 }
 
 /// What makes a rule call, as it is written.

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     control::{AskError, Client, Failure, Order, exit},
     resident::{self, Carry, Log, Mode, Setup, Wish},
+    schedule::Clocks,
     sync::Outcome,
 };
 
@@ -57,6 +58,7 @@ impl Session<'_> {
             link: self.link_sources(),
             signals: mpsc::channel(1).1,
             log: Log::default(),
+            clocks: Clocks::system(),
         })
     }
 

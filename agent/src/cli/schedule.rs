@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     control::Failure,
-    schedule::{Planned, forecast},
+    schedule::{Planned, forecast, last_began},
     store::rfc3339,
 };
 
@@ -21,8 +21,6 @@ use crate::{
 const CALLS: usize = 10;
 /// Times of an expression that are shown.
 const TIMES: usize = 5;
-/// How far back the last visit is looked for, in seconds: the longest `every`.
-const LOOK_BACK_S: i64 = 366 * 24 * 60 * 60;
 
 impl Session<'_> {
     pub(super) fn schedule(&mut self, command: Option<ScheduleCommand>) -> Result<(), Failure> {
@@ -65,8 +63,7 @@ impl Session<'_> {
 
     /// When the last visit began, as far as the store knows; there may be none yet.
     fn last_began(&self, now: i64) -> Option<i64> {
-        let visits = self.reader().ok()?.visits(now - LOOK_BACK_S).ok()?;
-        visits.last().map(|visit| visit.start)
+        last_began(&self.reader().ok()?, now)
     }
 
     fn call_object(&mut self, settings: &AgentSettings, call: &Planned) -> Result<(), Failure> {

@@ -5,7 +5,10 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::resident::{self, Log, Mode, Setup, Signal};
+use crate::{
+    resident::{self, Log, Mode, Setup, Signal},
+    schedule::Clocks,
+};
 
 /// An environment in which this machine's buses are not found.
 fn nobody() -> Env {
@@ -389,10 +392,10 @@ impl Resident {
 
     /// One that asks the bus at this address for the link.
     fn on(home: &Home, bus: &str) -> Self {
-        Self::with(home, bus, Log::default())
+        Self::with(home, bus, Log::default(), Clocks::system())
     }
 
-    fn with(home: &Home, bus: &str, log: Log) -> Self {
+    fn with(home: &Home, bus: &str, log: Log, clocks: Clocks) -> Self {
         let paths = AgentPaths::new(Some(home.path()), &nobody()).unwrap();
         let sources = Sources::new().usual_file(&paths.config);
         let stop = CancellationToken::new();
@@ -407,6 +410,7 @@ impl Resident {
             link: crate::link::Sources { bus: Some(bus.to_owned()) },
             signals: signalled,
             log,
+            clocks,
         };
         let (ready, is_ready) = std::sync::mpsc::channel();
         let task = std::thread::spawn(move || {
@@ -482,6 +486,7 @@ fn what_is_kept_here_is_for_its_owner_alone() {
     agent.end().unwrap();
 }
 
+mod clocks;
 mod relay;
 mod running;
 mod units;

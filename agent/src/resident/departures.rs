@@ -25,7 +25,8 @@ impl Resident {
         let over = Over::known(&line, &self.link_was, profiles, reader, now.wall);
         let used_up = over.quota.filter(Quota::is_stopped);
         let not_before = used_up.map(|quota| quota.period.ends);
-        departures(&self.schedule, &self.settings, now, &line, self.is_live(), not_before)
+        let zone = self.clocks.zone();
+        departures(&self.schedule, &self.settings, (now, &zone), &line, self.is_live(), not_before)
     }
 }
 
@@ -34,7 +35,7 @@ impl Resident {
 fn departures(
     schedule: &Schedule,
     settings: &AgentSettings,
-    now: Moment,
+    (now, zone): (Moment, &TimeZone),
     line: &Line,
     is_live: bool,
     not_before: Option<i64>,
@@ -45,7 +46,7 @@ fn departures(
     }
     let of = |min_priority| {
         let wanted = Scope { direction: Direction::Up, min_priority };
-        calls(schedule, settings, now, line, wanted, not_before)
+        calls(schedule, settings, (now, zone), line, wanted, not_before)
     };
     let mut urgent = of(Priority::Urgent);
     let calls_then = |rule: &&Rule| rule.when == Some(When::UrgentQueued) && is_for(rule, line);
@@ -58,7 +59,7 @@ fn departures(
 fn calls(
     schedule: &Schedule,
     settings: &AgentSettings,
-    now: Moment,
+    (now, zone): (Moment, &TimeZone),
     line: &Line,
     wanted: Scope,
     not_before: Option<i64>,
@@ -70,7 +71,7 @@ fn calls(
     };
     let rules: Vec<Rule> = settings.connect.iter().filter(carries).cloned().collect();
     let begin = not_before.map_or(next.at, |not_before| not_before.max(next.at));
-    let later = forecast(&rules, &TimeZone::system(), begin, Some(begin), CALLS - 1);
+    let later = forecast(&rules, zone, begin, Some(begin), CALLS - 1);
     let first = settings.connect.get(next.rule).filter(|_| begin == next.at);
     let first = first.map(|rule| (next.at, rule));
     let later = later.iter().filter_map(|call| Some((call.at, rules.get(call.rule)?)));
@@ -100,7 +101,8 @@ mod tests {
         let mut schedule = Schedule::new(rules, None, NOW, &TimeZone::UTC, 1);
         // What is due at the beginning is under way.
         schedule.began(NOW, None, Scope::default());
-        departures(&schedule, &settings, NOW, &Line::default(), is_live, not_before)
+        let now = (NOW, &TimeZone::UTC);
+        departures(&schedule, &settings, now, &Line::default(), is_live, not_before)
     }
 
     fn every(minutes: u64) -> Rule {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use config::AgentSettings;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
@@ -86,7 +85,7 @@ impl Resident {
         if old.connect == new.connect && old.sync.budget == new.sync.budget {
             return;
         }
-        let (now, zone, waited) = (self.now(), TimeZone::system(), self.schedule.wants_urgent());
+        let (now, zone, waited) = (self.now(), self.clocks.zone(), self.schedule.wants_urgent());
         self.schedule.change(&old.connect, &new.connect, new.sync.budget, now, &zone);
         if waited != self.schedule.wants_urgent() {
             self.urgent = Urgent::of(&self.store, !waited);

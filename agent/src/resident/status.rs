@@ -62,7 +62,8 @@ impl Resident {
             (Some(running), _) if running.call.rule.is_empty() => "calling, as asked".to_owned(),
             (Some(running), _) => format!("calling ({})", running.call.rule),
             (None, Some(next)) => {
-                format!("next call {} ({})", local(next.at), self.label(next.rule))
+                let at = local(next.at, self.clocks.zone());
+                format!("next call {at} ({})", self.label(next.rule))
             }
             (None, None) => "calls only when asked".to_owned(),
         };
@@ -70,7 +71,7 @@ impl Resident {
     }
 }
 
-fn local(at: i64) -> String {
+fn local(at: i64, zone: TimeZone) -> String {
     let Ok(at) = Timestamp::from_second(at) else { return String::new() };
-    at.to_zoned(TimeZone::system()).strftime("%a %-d %b %H:%M").to_string()
+    at.to_zoned(zone).strftime("%a %-d %b %H:%M").to_string()
 }

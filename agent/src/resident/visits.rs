@@ -1,7 +1,6 @@
 //! Visits from their beginning to their end.
 
 use config::agent::Direction;
-use jiff::tz::TimeZone;
 use serde_json::Value;
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -182,7 +181,7 @@ impl Resident {
     fn note_trouble(&mut self, call: &Call, report: &Report) {
         let Some(why) = self.trouble.note(call, report) else { return };
         let next = self.schedule.next(self.now(), &self.line());
-        let words = trouble::words(&call.rule, &why, next.map(|next| next.at), &TimeZone::system());
+        let words = trouble::words(&call.rule, &why, next.map(|next| next.at), &self.clocks.zone());
         self.tell_user(&words);
     }
 

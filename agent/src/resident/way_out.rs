@@ -93,7 +93,7 @@ impl Resident {
             let (now, line) = (self.now(), self.line());
             info!(profile = line.profile, "link up");
             self.comes_up = true;
-            self.schedule.look(now, &jiff::tz::TimeZone::system());
+            self.schedule.look(now, &self.clocks.zone());
             self.schedule.link_up(now, &line);
             self.let_go_of_line();
         } else if self.link_was.up == Reach::Down {

@@ -104,6 +104,18 @@ impl Timed {
         self.failures = before.failures;
     }
 
+    /// Counts from a visit that began at `wall`, if that is known to be less than its time ago.
+    pub(super) fn began_before(&mut self, wall: i64, now: Moment, random: u64) {
+        let jitter = self.draw(random);
+        if let Timer::Every { seconds, due } = &mut self.timer {
+            let age = now.wall.saturating_sub(wall);
+            if (0..*seconds).contains(&age) {
+                *due = now.up.saturating_add(*seconds - age).saturating_add(jitter);
+                self.pending = None;
+            }
+        }
+    }
+
     pub(super) fn is_live(&self) -> bool {
         matches!(self.timer, Timer::Live)
     }

@@ -26,6 +26,11 @@ impl Clock {
         }))
     }
 
+    /// One that shows what `read` says.
+    pub(crate) fn reading(read: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
     /// One that shows what it is told; the second value sets it.
     #[must_use]
     pub fn by_hand(now: i64) -> (Self, Arc<AtomicI64>) {

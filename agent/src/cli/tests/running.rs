@@ -16,12 +16,12 @@ use crate::control::{Client, Event, Order};
 /// Enough for a machine that is busy with other tests; every wait ends with its event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn settings(home: &Home, text: &str) {
+pub(super) fn settings(home: &Home, text: &str) {
     std::fs::write(home.path().join("agent.toml"), format!("log = \"off\"\n{text}")).unwrap();
 }
 
 /// Asks the agent that runs.
-fn order(home: &Home, order: &Order) -> Result<Value, Failure> {
+pub(super) fn order(home: &Home, order: &Order) -> Result<Value, Failure> {
     let socket = AgentPaths::new(Some(home.path()), &nobody()).unwrap().socket;
     block_on(async {
         let mut client = Client::connect(&socket).await.unwrap().expect("an agent runs");
@@ -30,7 +30,7 @@ fn order(home: &Home, order: &Order) -> Result<Value, Failure> {
 }
 
 /// Waits until `look` finds something.
-fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
+pub(super) fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let began = std::time::Instant::now();
     loop {
         if let Some(found) = look() {
@@ -77,7 +77,7 @@ fn settings_that_are_read_again_change_the_log() {
     settings(&home, "");
     let (tell, told) = mpsc::channel();
     let log = Log::new(move |filter| tell.send(filter.to_owned()).unwrap());
-    let agent = Resident::with(&home, "unix:path=/nonexistent", log);
+    let agent = Resident::with(&home, "unix:path=/nonexistent", log, Clocks::system());
     order(&home, &Order::Reload).unwrap();
     assert!(told.try_recv().is_err(), "it is as it was");
     std::fs::write(home.path().join("agent.toml"), "log = \"agent=debug\"\n").unwrap();
