@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use config::Price;
 use serde_json::{Map, Value, json};
 use tokio::{
     sync::{
@@ -12,10 +13,12 @@ use tokio::{
     },
     time::{Instant, sleep_until},
 };
+use tracing::debug;
 
-use super::Resident;
+use super::{Carry, Resident};
 use crate::{
     control::State,
+    price::{self, Quote},
     store::{Change, Store, rfc3339},
 };
 
@@ -33,11 +36,13 @@ pub(super) struct Follow {
     shown_at: Option<Instant>,
     /// Something may have happened since.
     is_stale: bool,
+    /// What a visit would cost. Worked out anew when something happened, because the requests are made for it.
+    quote: Option<Quote>,
 }
 
 impl Follow {
     pub(super) fn new(states: watch::Sender<State>) -> Self {
-        Self { states, changes: None, shown_at: None, is_stale: false }
+        Self { states, changes: None, shown_at: None, is_stale: false, quote: None }
     }
 
     /// Waits until it is worth looking again; for ever while nobody follows. Cancel safe.
@@ -55,21 +60,29 @@ impl Follow {
         };
         tokio::select! {
             () = tick => {}
-            change = changes.recv() => if let Err(RecvError::Closed) = change {
-                self.changes = None;
-            },
+            change = changes.recv() => {
+                self.quote = None;
+                if let Err(RecvError::Closed) = change {
+                    self.changes = None;
+                }
+            }
         }
     }
 
     /// Whether it is time to show what goes on.
     fn is_due(&mut self, store: &Store) -> bool {
         if self.states.receiver_count() == 0 {
-            (self.changes, self.shown_at) = (None, None);
+            (self.changes, self.shown_at, self.quote) = (None, None, None);
             return false;
         }
         self.changes.get_or_insert_with(|| store.changes());
         self.is_stale = self.shown_at.is_some_and(|at| at.elapsed() < GAP);
         !self.is_stale
+    }
+
+    /// What a visit would cost has to be worked out anew.
+    pub(super) fn price_anew(&mut self) {
+        self.quote = None;
     }
 
     fn show(&mut self, state: Map<String, Value>) {
@@ -87,14 +100,28 @@ impl Resident {
     /// Shows what goes on to who follows, if anybody does and it is time.
     pub(super) fn show_followers(&mut self) {
         if self.follow.is_due(&self.store) {
+            self.price_visit();
             let state = self.whole_state();
             self.follow.show(state);
         }
     }
 
+    /// While a visit is made nobody asks what one would cost.
+    fn price_visit(&mut self) {
+        if self.visit.is_some() {
+            self.follow.quote = None;
+        } else if self.follow.quote.is_none() {
+            let is_here = self.visitor.relay_is_here();
+            let quote =
+                price::of_call(&self.store, &self.settings, Carry::All, &self.link_was, is_here);
+            self.follow.quote =
+                quote.inspect_err(|failure| debug!(%failure, "a visit could not be priced")).ok();
+        }
+    }
+
     /// The same for somebody who begins to follow: now.
     pub(super) fn show_newcomer(&mut self) {
-        self.follow.shown_at = None;
+        (self.follow.shown_at, self.follow.quote) = (None, None);
         self.show_followers();
     }
 
@@ -151,18 +178,38 @@ impl Resident {
     fn waits(&self) -> Value {
         let Ok(counters) = self.store.reader().counters() else { return Value::Null };
         let profile = self.link_was.profile(&self.settings.link);
-        let bytes = counters.waiting_there.bytes;
-        let price = profile.and_then(|profile| Some((profile.cost(bytes, 0)?, &profile.currency)));
+        let price = |bytes| {
+            let profile = profile?;
+            Some(amount(&profile.cost(bytes, 0)?, &profile.currency))
+        };
+        let quote = self.follow.quote.as_ref();
+        let up = quote.map(|quote| quote.body_up);
+        let visit = quote.map(|quote| {
+            let price = quote.cost.as_ref().map(|cost| amount(cost, &quote.currency));
+            json!({ "bytes": quote.bytes, "seconds": quote.seconds, "price": price })
+        });
+        let there = counters.waiting_there.bytes;
         json!({
-            "here": { "count": counters.waiting_here, "held": counters.held_here, "refused": counters.refused },
+            "here": {
+                "count": counters.waiting_here,
+                "held": counters.held_here,
+                "refused": counters.refused,
+                "bytes": up,
+                "price": up.and_then(price),
+            },
             "there": {
                 "count": counters.waiting_there.count,
-                "bytes": bytes,
+                "bytes": there,
                 "by_kind": counters.waiting_there.by_kind,
-                "price": price.map(|(price, currency)| json!({ "amount": price.to_string(), "currency": currency })),
+                "price": price(there),
             },
+            "visit": visit,
             "unread": counters.unread,
             "requests": counters.requests,
         })
     }
+}
+
+fn amount(price: &Price, currency: &str) -> Value {
+    json!({ "amount": price.to_string(), "currency": currency })
 }

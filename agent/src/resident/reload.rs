@@ -60,6 +60,7 @@ impl Resident {
         if old.log != settings.log {
             self.log.set(&settings.log);
         }
+        self.follow.price_anew();
         self.change_rules(&old);
         if old.notify != settings.notify {
             self.notifier = Some(match self.notifier.take() {

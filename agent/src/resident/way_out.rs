@@ -87,6 +87,7 @@ impl Resident {
     pub(super) fn link_changed(&mut self, news: News) {
         let is = self.link.state.borrow_and_update().clone();
         let was = std::mem::replace(&mut self.link_was, is);
+        self.follow.price_anew();
         let woke = news == News::Woke && matches!(self.link_was.up, Reach::Up | Reach::Unknown);
         if woke || self.link_was.came_up_since(&was) {
             self.forget_portal();

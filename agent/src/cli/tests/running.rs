@@ -216,6 +216,36 @@ fn who_follows_sees_everything_first_and_then_what_changes() {
     agent.end().unwrap();
 }
 
+#[test]
+fn who_follows_sees_what_a_visit_would_cost_for_what_waits_here() {
+    let home = Home::of("ann");
+    settings(&home, "[[link]]\nname = \"stick\"\ntariff_per_mb = 100\ncurrency = \"EUR\"\n");
+    let agent = Resident::start(&home);
+    let socket = AgentPaths::new(Some(home.path()), &nobody()).unwrap().socket;
+    let waits = |count: u64| {
+        block_on(async {
+            let follower = Client::connect(&socket).await.unwrap().unwrap();
+            let mut events = follower.follow().await.unwrap();
+            let Some(Event::Agent { whole: true, fields }) = events.next().await else { panic!() };
+            assert_eq!(fields["waits"]["here"]["count"], count, "{fields:?}");
+            Ok(fields["waits"].clone())
+        })
+        .unwrap()
+    };
+    let euros = |of: &Value| of["price"]["amount"].as_str().unwrap().parse::<f64>().unwrap();
+    let nothing = waits(0);
+    home.one(&["block", "bob"]);
+    home.one(&["chat", "cleo", "-m", &"a long greeting ".repeat(30)]);
+    let waiting = waits(2);
+    assert!(euros(&nothing["here"]) < euros(&waiting["here"]), "{waiting}");
+    assert!(euros(&waiting["here"]) < euros(&waiting["visit"]), "connecting costs too: {waiting}");
+    assert!(euros(&nothing["visit"]) < euros(&waiting["visit"]), "{nothing}, {waiting}");
+    let quote = home.one(&["sync", "--dry-run"]);
+    assert_eq!(waiting["visit"]["bytes"], quote["bytes"], "as sync --dry-run says: {quote}");
+    assert_eq!(waiting["visit"]["price"]["amount"], quote["cost"], "{quote}");
+    agent.end().unwrap();
+}
+
 #[cfg(unix)]
 #[test]
 fn a_visit_is_stopped_by_an_order_and_the_agent_goes_on() {
