@@ -225,6 +225,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_program_that_takes_too_long_may_tidy_up_before_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let note = dir.path().join("note");
+        let script = format!("trap 'echo bye > {}; exit 0' TERM; sleep 600 & wait", note.display());
+        run_shell(&script, "", 1).await.unwrap_err();
+        assert_eq!(std::fs::read_to_string(&note).unwrap(), "bye\n");
+    }
+
+    #[tokio::test]
     async fn what_is_written_to_a_program_and_how_it_ended_are_kept() {
         let unwell =
             run_shell("cat; echo; echo last words; exit 7", "hello", 30).await.unwrap_err();

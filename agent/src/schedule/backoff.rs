@@ -103,6 +103,15 @@ mod tests {
     }
 
     #[test]
+    fn of_lines_that_come_to_nothing_the_first_that_costs_anything_does_not_count() {
+        let cost = Cost { spent: 3_000, wasted: 3_000 };
+        let first = Window { began: 0, ..Window::default() }.after(cost);
+        assert_eq!((first.spent, first.wasted), (3_000, 0));
+        let second = first.after(cost);
+        assert_eq!((second.spent, second.wasted), (6_000, 3_000));
+    }
+
+    #[test]
     fn failures_that_cost_nothing_are_no_matter_of_bytes() {
         let window = Window::default();
         assert!(window.allows(Some(12 << 10), Some(12 << 10)));

@@ -1,6 +1,7 @@
 //! The timetable by hand, over zones whose clocks change, over clocks that jump, and for simulated months.
 
 mod day;
+mod edges;
 mod failures;
 mod jumps;
 mod saving;

@@ -74,3 +74,31 @@ impl Drop for Dialled {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_link_that_nobody_hangs_up_is_taken_down_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let note = dir.path().join("note");
+        let script = format!("echo down > {}", note.display());
+        let call = Call {
+            dial: vec!["true".to_owned()],
+            hangup: ["sh", "-c", &script].map(str::to_owned).to_vec(),
+            dial_timeout: Duration::from_secs(30),
+            ..Call::default()
+        };
+        let (dialled, outcome) = Dialled::dial(&call, &CancellationToken::new()).await;
+        outcome.unwrap();
+        drop(dialled);
+        let came = async {
+            while !std::fs::read_to_string(&note).is_ok_and(|text| text == "down\n") {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), came).await.expect("it was started");
+    }
+}

@@ -176,6 +176,85 @@ fn a_program_hears_how_each_visit_went() {
     agent.end().unwrap();
 }
 
+#[cfg(unix)]
+#[test]
+fn a_program_that_is_set_while_the_agent_runs_hears_of_the_next_visit_and_a_slow_one_holds_none_up()
+{
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, "");
+    let agent = Resident::start(&home);
+    let diary = home.path().join("diary");
+    let program = format!("[\"sh\", \"-c\", \"echo x >> {}; exec sleep 600\"]", diary.display());
+    settings(&home, &format!("[hooks]\ntimeout = \"1s\"\non_visit_end = {program}\n"));
+    order(&home, &Order::Reload).unwrap();
+    for _ in 0..2 {
+        order(&home, &Order::Sync { budget: None, only: None, pick: Vec::new() }).unwrap();
+    }
+    let told = || std::fs::read_to_string(&diary).unwrap_or_default();
+    wait(|| (told().lines().count() == 2).then_some(()));
+    agent.end().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_visit_or_a_line_that_was_not_to_be_has_no_end_and_is_not_asked_for_again_at_once() {
+    for trigger in ["every = \"1h\"", "live = true"] {
+        let relay = Polite::start();
+        let home = home_at(&relay);
+        let diary = home.path().join("diary");
+        settings(
+            &home,
+            &format!(
+                "[[connect]]\n{trigger}\n[hooks]\nbefore_connect = [\"false\"]\non_visit_end = [\"touch\", {diary:?}]\n"
+            ),
+        );
+        let agent = Resident::start(&home);
+        let status =
+            wait(|| Some(home.one(&["status"])).filter(|status| !status["not_now"].is_null()));
+        assert!(800 < in_seconds(&status), "{status}");
+        agent.end().unwrap();
+        assert!(!diary.exists(), "{trigger}");
+    }
+}
+
+#[test]
+fn a_line_that_somebody_stopped_is_not_taken_up_again_at_once() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, "[[connect]]\nlive = true\n");
+    let agent = Resident::start(&home);
+    while relay.next().hold_s == 0 {}
+    assert_eq!(order(&home, &Order::Stop).unwrap()["stopped"], true);
+    let status = wait(|| Some(home.one(&["status"])).filter(|status| status["link"] != "live"));
+    assert!(800 < in_seconds(&status), "{status}");
+    agent.end().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn what_works_again_is_no_trouble_any_more() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    let modem = home.path().join("modem");
+    settings(
+        &home,
+        &format!("[[connect]]\nevery = \"1s\"\ndial = [\"test\", \"-e\", {modem:?}]\n"),
+    );
+    let agent = Resident::start(&home);
+    let has_trouble = || home.one(&["status"])["trouble"] != serde_json::json!([]);
+    wait(|| has_trouble().then_some(()));
+    std::fs::write(&modem, "").unwrap();
+    wait(|| (!has_trouble()).then_some(()));
+    agent.end().unwrap();
+}
+
+/// When the next call is due, from now.
+fn in_seconds(status: &Value) -> i64 {
+    let next: Timestamp = status["next_call"].as_str().unwrap().parse().unwrap();
+    next.as_second() - Timestamp::now().as_second()
+}
+
 #[test]
 fn who_follows_sees_everything_first_and_then_what_changes() {
     let relay = Polite::start();
