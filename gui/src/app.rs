@@ -95,6 +95,8 @@ pub(crate) struct App {
     beside: Option<ConversationId>,
     /// What stands over it.
     page: Option<Page>,
+    /// How often somebody said to look for the agent once more.
+    looks: u32,
     /// Where a start wants to go, while the store is not read yet.
     wanted: Option<Goal>,
     /// What has to be said of a start that led nowhere.
@@ -167,6 +169,7 @@ impl App {
             chats: BTreeMap::new(),
             beside: None,
             page: None,
+            looks: 0,
             wanted: None,
             notice: None,
             first_run: None,
@@ -253,6 +256,10 @@ impl App {
             Action::Ask(names) => {
                 self.page = Some(Page::Ask(Ask::of(names)));
                 self.focus("ask-name")
+            }
+            Action::LookAgain => {
+                self.looks += 1;
+                Task::none()
             }
             Action::Focus(name) => self.focus(name),
             Action::Scroll(name, y) => {
@@ -419,7 +426,7 @@ impl App {
         let list = container(self.portal.view(self.cx(LIST)).map(Message::Portal)).width(LIST);
         let shown = page(width - LIST)
             .or_else(|| beside.and_then(|id| chat(id, width - LIST)))
-            .unwrap_or_else(|| container("").into());
+            .unwrap_or_else(|| portal::blank(self.cx(width - LIST)).map(Message::Portal));
         row![list, rule::vertical(1).style(styles::hairline), shown].into()
     }
 
@@ -452,7 +459,7 @@ impl App {
 
     pub(crate) fn subscription(&self) -> Subscription<Message> {
         Subscription::batch([
-            self.door.news().map(|news| Message::Desk(desk::Message::Heard(news))),
+            self.door.news(self.looks).map(|news| Message::Desk(desk::Message::Heard(news))),
             event::listen_with(heard),
             system::theme_changes().map(Message::SystemTheme),
             self.portal.changes_at(self.cx(0.0)).map_or_else(Subscription::none, until),

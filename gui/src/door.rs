@@ -133,10 +133,14 @@ impl Door {
         }
     }
 
-    /// What happens there, from now on.
-    pub(crate) fn news(&self) -> Subscription<News> {
-        let place =
-            feed::Place { socket: self.paths.socket.clone(), store: self.paths.store.clone() };
+    /// What happens there, from now on. With another number of `looks` it is looked for anew: what listens and does not
+    /// answer tells nobody when it does again.
+    pub(crate) fn news(&self, looks: u32) -> Subscription<News> {
+        let place = feed::Place {
+            socket: self.paths.socket.clone(),
+            store: self.paths.store.clone(),
+            looks,
+        };
         Subscription::run_with(place, feed::feed)
     }
 }

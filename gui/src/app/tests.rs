@@ -132,3 +132,65 @@ fn a_link_to_somebody_new_fills_in_the_question_and_asks_nothing() {
     let shown = format!("{ask:?}");
     assert!(shown.contains("[\"dee\"]") && shown.contains("is_asking: false"), "{shown}");
 }
+
+#[test]
+fn the_keys_lead_to_the_pages_and_escape_leads_back() {
+    let mut app = app(&Start::default());
+    read(&mut app, known());
+    let window = *app.windows.keys().next().unwrap();
+    let press = |app: &mut App, key: Key| _ = app.update(Message::Key(window, key));
+    press(&mut app, Key::Step { down: true });
+    assert_eq!(app.beside, Some("c1".parse().unwrap()));
+    press(&mut app, Key::Help);
+    assert!(matches!(app.page, Some(Page::Help)));
+    press(&mut app, Key::Ask);
+    assert!(matches!(app.page, Some(Page::Ask(_))));
+    press(&mut app, Key::Escape);
+    assert_eq!((app.page.is_none(), app.beside.is_some()), (true, true));
+    press(&mut app, Key::Escape);
+    assert_eq!(app.beside, None);
+    // A form is left by its own button too, and by what came of it.
+    press(&mut app, Key::Ask);
+    let _ = app.update(Message::Ask(ask::Message::Closed));
+    assert!(app.page.is_none());
+    press(&mut app, Key::Ask);
+    let answer = serde_json::json!({ "conversation": "c3" });
+    let _ = app.update(Message::Ask(ask::Message::Answered(Ok(answer))));
+    assert_eq!((app.page.is_none(), app.beside), (true, Some("c3".parse().unwrap())));
+}
+
+#[test]
+fn keys_mean_what_the_list_of_them_says() {
+    use iced::keyboard::{Key as Pressed, Modifiers};
+    let free = event::Status::Ignored;
+    let character = |c: &str, modifiers| shortcut(&Pressed::Character(c.into()), modifiers, free);
+    for (c, key) in [
+        ("k", Key::Search),
+        ("n", Key::Ask),
+        ("l", Key::Link),
+        (",", Key::Settings),
+        ("w", Key::Close),
+        ("q", Key::Quit),
+    ] {
+        assert_eq!(character(c, Modifiers::COMMAND), Some(key));
+        assert_eq!(character(c, Modifiers::empty()), None, "{c} alone is a letter");
+    }
+    assert_eq!(character("?", Modifiers::SHIFT), Some(Key::Help));
+    let typed =
+        shortcut(&Pressed::Character("?".into()), Modifiers::SHIFT, event::Status::Captured);
+    assert_eq!(typed, None, "in a field it is a question mark");
+    let down = Pressed::Named(Named::ArrowDown);
+    assert_eq!(shortcut(&down, Modifiers::ALT, free), Some(Key::Step { down: true }));
+    assert_eq!(shortcut(&down, Modifiers::empty(), free), None);
+}
+
+#[test]
+fn a_wide_window_has_the_list_at_the_left() {
+    use crate::kit::{WIDE, snapshot};
+    let mut app = app(&Start::default());
+    read(&mut app, known());
+    let _ = app.update(Message::Desk(desk::Message::Heard(News::Doing(Box::default()))));
+    snapshot("wide", WIDE, 1.0, || app.place(Place::Portal, WIDE.width));
+    let _ = app.update(Message::Portal(portal::Message::HelpPressed));
+    snapshot("wide-help", WIDE, 1.0, || app.place(Place::Portal, WIDE.width));
+}

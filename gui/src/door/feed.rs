@@ -48,6 +48,8 @@ pub(crate) enum News {
 pub(super) struct Place {
     pub(super) socket: PathBuf,
     pub(super) store: PathBuf,
+    /// How often somebody said to look once more.
+    pub(super) looks: u32,
 }
 
 /// The feed: it never ends.

@@ -64,7 +64,7 @@ impl False {
 
     fn place(&self) -> feed::Place {
         let paths = self.door().paths().clone();
-        feed::Place { socket: paths.socket, store: paths.store }
+        feed::Place { socket: paths.socket, store: paths.store, looks: 0 }
     }
 }
 

@@ -67,6 +67,10 @@ pub(crate) enum Message {
     HelpPressed,
     /// The agent is to be started.
     StartPressed,
+    /// The agent is to be looked for once more.
+    AgainPressed,
+    /// A block is to be ended.
+    UnblockPressed(String),
     /// It was, or why not.
     Started(Result<(), String>),
     /// The agent answered.
@@ -86,6 +90,8 @@ pub(crate) enum Wanted {
     Stop,
     /// More than the quota.
     Lift,
+    /// The end of a block.
+    Unblock,
     /// An answer to a request, which opens the conversation or not.
     Answer { id: ConversationId, opens: bool },
 }
@@ -103,6 +109,8 @@ pub(crate) enum Action {
     ReadLedger(String),
     /// Start an agent; how that went comes back as [`Message::Started`].
     Start,
+    /// Look for the agent once more.
+    LookAgain,
     /// Move the keyboard to the field of this name.
     Focus(&'static str),
     /// Scroll what has this name there, in logical pixels.
@@ -135,6 +143,11 @@ impl Portal {
             Message::StartPressed => {
                 (self.is_starting, self.start_error) = (true, None);
                 return vec![Action::Start];
+            }
+            Message::AgainPressed => return vec![Action::LookAgain],
+            Message::UnblockPressed(name) => {
+                let order = Order::Block { name, on: false };
+                return vec![Action::Order(Wanted::Unblock, order)];
             }
             Message::Started(started) => {
                 (self.is_starting, self.start_error) = (false, started.err());
@@ -229,6 +242,17 @@ impl Portal {
             .height(Length::Fill);
         column![self.head(cx), self.link.view(cx).map(Message::Link), scrolled].into()
     }
+}
+
+/// What stands beside the list while no conversation is open: what to do next.
+pub(crate) fn blank(cx: Cx<'_>) -> Element<'_, Message> {
+    let ask = press(body(cx.words.say("portal-ask"))).id("blank-ask").style(styles::secondary);
+    let said = body(cx.words.say("portal-blank")).style(styles::muted).center();
+    let page = column![said, ask.on_press(Message::AskPressed(None))].spacing(gap::BETWEEN);
+    container(page.align_x(Alignment::Center).max_width(360))
+        .center(Length::Fill)
+        .padding(gap::AROUND)
+        .into()
 }
 
 /// What the agent would not do, in its words where it has some.

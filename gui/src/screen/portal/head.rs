@@ -2,7 +2,7 @@
 //! or the store cannot be used, why and what can be done.
 
 use iced::{
-    Alignment, Length,
+    Alignment, Length, Padding,
     widget::{column, container, row, rule, text_input},
 };
 
@@ -42,7 +42,7 @@ impl Portal {
             .spacing(gap::INSIDE)
             .align_y(Alignment::Center);
         let head = container(head)
-            .padding([gap::INSIDE, gap::BETWEEN])
+            .padding(Padding::from([gap::INSIDE, gap::AROUND]).right(gap::INSIDE))
             .style(styles::bar)
             .width(Length::Fill);
         let mut page = column![head, rule::horizontal(1).style(styles::hairline)];
@@ -77,15 +77,17 @@ impl Portal {
         if let Some(why) = &self.start_error {
             told = told.push(body(crate::words::harmless(why)).style(styles::bad));
         }
-        if why.is_none() {
+        if why.is_some() {
+            let again = press(body(words.say("portal-again")));
+            told = told.push(again.id("again").on_press(Message::AgainPressed));
+        } else {
             let key = if self.is_starting { "portal-starting" } else { "portal-start" };
             let start = press(body(words.say(key)))
                 .id("start")
                 .style(styles::primary)
                 .on_press_maybe((!self.is_starting).then_some(Message::StartPressed));
-            told = told.push(
-                container(start).padding(iced::Padding { top: gap::TIGHT, ..iced::Padding::ZERO }),
-            );
+            told =
+                told.push(container(start).padding(Padding { top: gap::TIGHT, ..Padding::ZERO }));
         }
         Some(notice(told))
     }

@@ -222,10 +222,19 @@ impl Portal {
 fn member_row<'a>(cx: Cx<'a>, member: &'a MemberRow) -> Element<'a, Message> {
     let presence = Presence::of(member, cx.now);
     let mark = sign(presence.sign()).style(presence.style());
-    let (first, second) = (elided(member.name.as_str()).strong(), elided(presence.told(cx)).hint());
-    two_lines(mark, first.into(), second.into())
-        .id(format!("member-{}", member.name))
-        .on_press(Message::AskPressed(Some(member.name.clone())))
+    let name = elided(member.name.as_str()).strong();
+    let name = if member.blocked { name.style(styles::muted) } else { name };
+    let row = two_lines(mark, name.into(), elided(presence.told(cx)).hint().into());
+    let row = row.id(format!("member-{}", member.name));
+    if !member.blocked {
+        return row.on_press(Message::AskPressed(Some(member.name.clone()))).into();
+    }
+    let unblock = press(body(cx.words.say("portal-unblock")))
+        .id(format!("unblock-{}", member.name))
+        .style(styles::quiet)
+        .on_press(Message::UnblockPressed(member.name.clone()));
+    iced::widget::row![row, container(unblock).padding([0.0, gap::TIGHT])]
+        .align_y(Alignment::Center)
         .into()
 }
 

@@ -53,6 +53,8 @@ fn without_an_agent_it_can_be_started() {
     shows("portal-start-failed", &scene, &portal);
     scene.desk.agent = Agent::Absent(Some("it does not answer".to_owned()));
     shows("portal-agent-stalled", &scene, &Portal::default());
+    let said = pressed(&scene, &Portal::default(), "again");
+    assert_eq!(portal.update(said[0].clone(), &scene.desk), [Action::LookAgain]);
 }
 
 #[test]
@@ -89,4 +91,30 @@ fn a_first_look_at_an_empty_store_says_what_to_do_next() {
     shows("portal-empty", &scene, &portal);
     let said = pressed(&scene, &portal, "empty-ask");
     assert_eq!(portal.update(said[0].clone(), &scene.desk), [Action::Ask(Vec::new())]);
+}
+
+#[test]
+fn tab_comes_to_everything_from_the_top_and_enter_presses_it() {
+    use iced::keyboard::key::Named;
+    let scene = Scene::waiting();
+    let portal = Portal::default();
+    let at = |steps: usize| {
+        let said = acted(&scene, &portal, |ui| {
+            (0..steps).for_each(|_| ui.tab(crate::widget::focus::Way::Next));
+            ui.tap_key(Named::Enter);
+        });
+        said.into_iter().next()
+    };
+    let told = [
+        Message::FirstChosen,
+        Message::SettingsPressed,
+        Message::HelpPressed,
+        Message::Link(link::Message::Toggled),
+        Message::Link(link::Message::CallPressed),
+        Message::AskPressed(None),
+        Message::RowPressed("c1".parse().unwrap()),
+    ];
+    for (before, message) in told.into_iter().enumerate() {
+        assert_eq!(at(before + 1), Some(message), "after {} steps", before + 1);
+    }
 }

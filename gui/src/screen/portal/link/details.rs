@@ -28,6 +28,11 @@ impl Panel {
         if let Some(why) = last_words(cx) {
             parts = parts.push(notice(body(crate::words::harmless(why))));
         }
+        if let Some(why) = &does.not_now {
+            let why = crate::words::harmless(why).into_owned();
+            let said = cx.words.tell("link-not-now-why", &[("why", why.into())]);
+            parts = parts.push(notice(body(said)));
+        }
         for trouble in &does.trouble {
             parts = parts.push(trouble_card(trouble));
         }
@@ -53,9 +58,6 @@ impl Panel {
                 call = format!("{call} · {part}");
             }
             facts = facts.push(fact(words.say("link-next-call"), call));
-        }
-        if let Some(why) = &does.not_now {
-            facts = facts.push(fact(words.say("link-not-now"), why.clone()));
         }
         if let Some(quote) = &self.quote {
             let count = |n: u64, bytes: u64| format!("{n} · {}", words.bytes(bytes));

@@ -25,7 +25,7 @@ impl Panel {
         if let Some(visit) = &does.visit
             && let (_, Some(share)) = says::progress(cx, visit, self.quote.as_ref())
         {
-            panel = panel.push(container(progress(share)).padding([0.0, gap::AROUND]));
+            panel = panel.push(container(progress(share)).padding(NOTICE));
         }
         if does.visit.as_ref().is_none_or(|visit| visit.is_line)
             && let Some(waits) = says::waits(cx, does)
@@ -55,7 +55,7 @@ impl Panel {
             lines = lines.push(elided(second).hint());
         }
         let toggle = if self.is_open { Sign::Open } else { Sign::Closed };
-        let is_warning = does.link.network == "portal" && does.visit.is_none();
+        let is_warning = says::is_warning(does);
         let mark =
             sign(says::sign(does)).style(if is_warning { styles::warn } else { styles::accent });
         let content = row![
@@ -73,7 +73,7 @@ impl Panel {
             .style(styles::quiet)
             .on_press(Message::Toggled);
         match &does.visit {
-            Some(visit) if !is_calm(visit) => {
+            Some(visit) if !is_calm(visit) && !visit.stopping => {
                 row![head, container(self.stop(cx, visit)).padding([0.0, gap::BETWEEN])]
                     .align_y(Alignment::Center)
                     .into()
@@ -84,10 +84,19 @@ impl Panel {
 
     fn second_line(&self, cx: Cx<'_>, does: &Follow) -> Option<String> {
         if let Some(visit) = &does.visit {
-            return Some(says::progress(cx, visit, self.quote.as_ref()).0);
+            return Some(match visit.stopping {
+                true => cx.words.say("link-stopping-left"),
+                false => says::progress(cx, visit, self.quote.as_ref()).0,
+            });
         }
         if does.link.network == "portal" {
             return Some(cx.words.say("link-portal-remedy"));
+        }
+        if let Some(trouble) = does.trouble.first() {
+            return Some(format!("{}: {}", trouble.about, trouble.words));
+        }
+        if let Some(why) = &does.not_now {
+            return Some(cx.words.tell("link-not-now-why", &[("why", why.into())]));
         }
         let last =
             cx.desk.known.counters.as_ref().and_then(|counters| counters.last_visit.as_ref());
@@ -96,7 +105,7 @@ impl Panel {
     }
 
     fn stop<'a>(&self, cx: Cx<'a>, visit: &Visit) -> Element<'a, Message> {
-        let can_stop = !visit.stopping && !self.is_stopping && visit.phase != "hanging_up";
+        let can_stop = !self.is_stopping && visit.phase != "hanging_up";
         press(body(cx.words.say("link-stop")))
             .id("stop")
             .style(styles::secondary)

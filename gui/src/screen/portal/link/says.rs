@@ -155,11 +155,18 @@ pub(super) fn waits(cx: Cx<'_>, does: &Follow) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
+/// Something stands in the way of the next call.
+pub(super) fn is_warning(does: &Follow) -> bool {
+    let stands =
+        does.link.network == "portal" || !does.trouble.is_empty() || does.not_now.is_some();
+    stands && does.visit.is_none()
+}
+
 /// The sign before the headline.
 pub(super) fn sign(does: &Follow) -> Sign {
     match &does.visit {
         Some(_) => Sign::Moving,
-        None if does.link.network == "portal" => Sign::Warning,
+        None if is_warning(does) => Sign::Warning,
         None => Sign::Link,
     }
 }

@@ -127,6 +127,7 @@ fn what_does_not_work_says_so_with_its_remedy() {
         }];
     });
     let mut portal = Portal::default();
+    shows("portal-trouble-folded", &scene, &portal);
     let _ = portal.update(Message::Link(link::Message::Toggled), &scene.desk);
     shows("portal-trouble", &scene, &portal);
     scene.does(|does| does.link.network = "portal".to_owned());
@@ -244,4 +245,13 @@ fn a_line_that_is_held_is_calm() {
     scene.visit(|visit| (visit.is_line, visit.phase) = (true, "holding".to_owned()));
     scene.does(|does| does.link.state = "live".to_owned());
     shows("portal-line", &scene, &Portal::default());
+}
+
+#[test]
+fn what_says_not_now_says_why() {
+    let mut scene = Scene::calm();
+    scene.does(|does| does.not_now = Some("the batteries are below 20 %".to_owned()));
+    let mut portal = Portal::default();
+    let _ = portal.update(Message::Link(link::Message::Toggled), &scene.desk);
+    shows("portal-not-now", &scene, &portal);
 }

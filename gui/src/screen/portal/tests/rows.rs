@@ -212,3 +212,18 @@ fn one_window_fits_large_letters_and_a_wide_screen() {
     snapshot("portal-large", size, 2.0, || portal.view(scene.cx()));
     assert!(Ui::new(WIDE, 1.0, portal.view(scene.cx())).find("bob").is_some());
 }
+
+#[test]
+fn who_is_blocked_is_said_and_can_be_unblocked() {
+    let mut scene = Scene::calm();
+    scene.know(|known| known.members[2].blocked = true);
+    let mut portal = Portal::default();
+    shows("portal-blocked", &scene, &portal);
+    let said = pressed(&scene, &portal, "unblock-dee");
+    let order = Order::Block { name: "dee".to_owned(), on: false };
+    assert_eq!(
+        portal.update(said[0].clone(), &scene.desk),
+        [Action::Order(Wanted::Unblock, order)]
+    );
+    assert_eq!(pressed(&scene, &portal, "member-dee"), [], "a blocked one is not asked");
+}
