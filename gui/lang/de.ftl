@@ -77,8 +77,8 @@ error-store = Was hier abgelegt ist, lässt sich nicht lesen.
 error-too-new = Ein neueres Mailboat hat geschrieben, was hier abgelegt ist. Installiere diese Version.
 
 # Die Verbindung
-link-next = Nächster Anruf { $time }
-link-next-soon = Nächster Anruf { $time } ({ $in })
+link-next = Anruf um { $time }
+link-next-soon = Anruf um { $time } ({ $in })
 link-due = Der nächste Anruf ist fällig
 link-none = Ruft an, wenn du es willst
 link-line = Die Leitung steht: Nachrichten gehen sofort

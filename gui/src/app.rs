@@ -484,8 +484,12 @@ fn until(at: i64) -> Subscription<Message> {
 
 /// How long it is until then; an error when that is over.
 fn left_until(at: i64) -> Result<Duration, std::time::SystemTimeError> {
-    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(at.max(0).unsigned_abs());
-    let left = at.duration_since(SystemTime::now())?;
+    let now = SystemTime::now();
+    // A moment that no clock has is looked at again tomorrow.
+    let tomorrow = || now + Duration::from_secs(24 * 60 * 60);
+    let at = Duration::from_secs(at.max(0).unsigned_abs());
+    let left =
+        SystemTime::UNIX_EPOCH.checked_add(at).unwrap_or_else(tomorrow).duration_since(now)?;
     Ok(left + Duration::from_millis(1))
 }
 

@@ -194,3 +194,9 @@ fn a_wide_window_has_the_list_at_the_left() {
     let _ = app.update(Message::Portal(portal::Message::HelpPressed));
     snapshot("wide-help", WIDE, 1.0, || app.place(Place::Portal, WIDE.width));
 }
+
+#[test]
+fn a_moment_that_is_over_is_not_waited_for() {
+    assert!(left_until(0).is_err() && left_until(i64::MIN).is_err());
+    assert!(left_until(i64::MAX).is_ok_and(|left| Duration::from_secs(1) < left));
+}

@@ -173,6 +173,29 @@ fn of_thousands_of_rows_a_window_full_is_laid_out() {
 }
 
 #[test]
+fn what_stands_above_the_list_is_known_from_how_it_is_scrolled() {
+    let (scene, mut portal) = (thousands(), Portal::default());
+    let mut ui = Ui::new(PORTAL, 1.0, portal.view(scene.cx()));
+    let at = iced::Point::new(180.0, 400.0);
+    ui.click_at(at);
+    let said = ui.into_messages();
+    let scrolled = said.into_iter().find(|message| matches!(message, Message::Scrolled(_)));
+    let _ = portal.update(scrolled.unwrap(), &scene.desk);
+    assert!((16.0..48.0).contains(&portal.above), "the heading of the list: {}", portal.above);
+    assert!((400.0..600.0).contains(&portal.scroll.height), "{:?}", portal.scroll);
+}
+
+#[test]
+fn german_words_find_their_room() {
+    let mut scene = asked().in_language("de");
+    shows("portal-requests-de", &scene, &Portal::default());
+    scene.visit(|visit| visit.phase = "dialling".to_owned());
+    shows("portal-dialling-de", &scene, &Portal::default());
+    scene.desk.agent = Agent::Absent(None);
+    shows("portal-no-agent-de", &scene, &Portal::default());
+}
+
+#[test]
 fn names_that_are_long_run_the_other_way_or_are_hostile_keep_to_their_line() {
     let mut scene = Scene::calm();
     scene.know(|known| {
