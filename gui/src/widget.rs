@@ -15,7 +15,7 @@ use iced::{
 use crate::theme::{BODY, SIGNS, STRONG, size, space as gap, styles};
 
 pub(crate) use self::{
-    elide::{Elided, elided},
+    elide::elided,
     press::{Press, press},
 };
 

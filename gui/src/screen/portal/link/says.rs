@@ -141,7 +141,7 @@ pub(super) fn last_visit(cx: Cx<'_>, visit: &VisitRow) -> String {
     parts.join(" · ")
 }
 
-/// `3 to send · 14 waiting there`.
+/// `3 to send · 14 to fetch`.
 pub(super) fn waits(cx: Cx<'_>, does: &Follow) -> Option<String> {
     let waits = does.waits.as_ref()?;
     let count = |n: u64, key: &str| (0 < n).then(|| cx.words.tell(key, &[("n", n.into())]));
