@@ -184,6 +184,7 @@ open-close = Schließen
 
 # Formulare
 save = Speichern
+such-as = etwa { $what }
 cancel = Abbrechen
 remove = Entfernen
 continue = Weiter
@@ -378,9 +379,9 @@ look-language = Sprache
 look-language-system = Wie der Schreibtisch
 look-chats = Wo ein Gespräch aufgeht
 look-windows = In einem eigenen Fenster
-look-tabs = In diesem Fenster
+look-tabs = Im Portal
 way-proxy = Der Proxy auf dem Weg zum Relay
-way-help = Eine Verbindung kann einen eigenen haben, siehe Verbindungen.
+way-help = Die Umgebung sagt es mit HTTPS_PROXY und seinen Verwandten. Eine Verbindung kann einen eigenen haben, siehe Verbindungen.
 way-environment = Wie die Umgebung sagt
 way-direct = Keiner
 way-at = Dieser

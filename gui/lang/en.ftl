@@ -184,6 +184,7 @@ open-close = Close
 
 # Forms
 save = Save
+such-as = such as { $what }
 cancel = Cancel
 remove = Remove
 continue = Continue
@@ -378,9 +379,9 @@ look-language = Language
 look-language-system = As the desktop
 look-chats = Where a conversation opens
 look-windows = In a window of its own
-look-tabs = In this window
+look-tabs = In the portal
 way-proxy = The proxy on the way to the relay
-way-help = A link may have one of its own, under Links.
+way-help = The environment says it with HTTPS_PROXY and its relatives. A link may have one of its own, under Links.
 way-environment = As the environment says
 way-direct = None
 way-at = This one

@@ -303,7 +303,7 @@ impl App {
         let has_changed =
             matches!(message, desk::Message::Heard(News::Changed | News::Visit { .. }));
         let mut tasks = vec![self.desk.update(message, &self.door).map(Message::Desk)];
-        self.may_begin();
+        tasks.push(self.may_begin());
         if has_changed {
             let read = |(id, chat): (&ConversationId, &Chat)| {
                 let id = *id;
@@ -350,6 +350,7 @@ impl App {
     fn key(&mut self, window: window::Id, key: Key) -> Task<Message> {
         match key {
             Key::Tab(way) => focus::go(window, way),
+            Key::Escape if self.is_settings(window) => self.leave_settings(window),
             Key::Escape => {
                 if self.page.take().is_none() {
                     self.beside = None;

@@ -119,6 +119,10 @@ fn the_settings_open_once_and_a_new_look_holds_at_once() {
     );
     let settings =
         *app.windows.iter().find(|(_, window)| window.place == Place::Settings).unwrap().0;
+    let rule = settings::Message::add_rule();
+    let _ = app.update(Message::Settings(rule));
+    assert_eq!(app.update(Message::Key(settings, Key::Escape)).units(), 0, "a form is left first");
+    assert_eq!(app.update(Message::Key(settings, Key::Escape)).units(), 1, "then the window");
     let _ = app.update(Message::WindowClosed(settings));
     assert!(app.settings.is_none());
 }

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     door::{Admission, Door, DoorError, Saved},
     theme::{space as gap, styles},
-    widget::Element,
+    widget::{Element, focus},
 };
 
 /// Widest that a form is, in logical pixels.
@@ -202,6 +202,15 @@ impl FirstRun {
         Action::None
     }
 
+    /// The field that the keyboard begins in, at this step.
+    pub(crate) fn first_field(&self) -> Option<&'static str> {
+        match self.step {
+            Step::Account => Some("relay"),
+            Step::Who { .. } => Some("whom"),
+            _ => None,
+        }
+    }
+
     /// What is missing before the relay can be asked; none where all is there.
     fn can_enter(&self) -> bool {
         let has = |text: &str| !text.trim().is_empty();
@@ -346,7 +355,12 @@ impl FirstRun {
         };
         let form = container(form).max_width(FORM).padding([gap::AROUND * 1.5, gap::AROUND]);
         let page = container(column![form]).center_x(Length::Fill);
-        scrollable(page).style(styles::scroll).height(Length::Fill).width(Length::Fill).into()
+        scrollable(page)
+            .id(focus::PAGE)
+            .style(styles::scroll)
+            .height(Length::Fill)
+            .width(Length::Fill)
+            .into()
     }
 }
 

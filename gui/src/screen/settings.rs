@@ -25,7 +25,7 @@ use super::Cx;
 use crate::{
     door::{Door, DoorError, Saved},
     theme::{space as gap, styles},
-    widget::{Element, body, form, press, strong, title},
+    widget::{Element, body, focus, form, press, strong, title},
 };
 
 /// Widest that a form is, in logical pixels.
@@ -90,6 +90,14 @@ pub(crate) enum Message {
     Saved(Result<Saved, DoorError>),
 }
 
+#[cfg(test)]
+impl Message {
+    /// The form for a further rule is opened.
+    pub(crate) fn add_rule() -> Self {
+        Self::Rule(rule::Message::AddPressed)
+    }
+}
+
 /// What the window has to do.
 #[derive(Debug)]
 #[must_use]
@@ -145,6 +153,13 @@ impl Settings {
         Action::None
     }
 
+    /// Leaves the form that is open; whether there was one.
+    pub(crate) fn escape(&mut self) -> bool {
+        let had_form = self.rule.is_some() || self.link.is_some();
+        (self.rule, self.link) = (None, None);
+        had_form
+    }
+
     fn know(&mut self, known: Arc<AgentSettings>) {
         self.quiet = notify::quiet_words(&known.notify);
         self.way = WayForm::of(&known.proxy);
@@ -193,6 +208,7 @@ impl Settings {
             .width(Length::Fill);
         let page = container(self.page(cx)).max_width(FORM).padding(gap::AROUND);
         let page = scrollable(container(page).center_x(Length::Fill))
+            .id(focus::PAGE)
             .style(styles::scroll)
             .height(Length::Fill)
             .width(Length::Fill);

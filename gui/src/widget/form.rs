@@ -8,7 +8,10 @@ use iced::{
 };
 
 use super::{Element, Sign, body, hint, press, sign, strong};
-use crate::theme::{space as gap, styles};
+use crate::{
+    theme::{space as gap, styles},
+    words::Words,
+};
 
 /// A field of one line, its name above it, and what is wrong below.
 pub(crate) struct Field<'a, Message> {
@@ -44,9 +47,9 @@ pub(crate) fn field<'a, Message>(
 }
 
 impl<'a, Message: Clone + 'a> Field<'a, Message> {
-    /// What stands in it while it is empty: an example.
-    pub(crate) fn such_as(self, example: impl Into<String>) -> Self {
-        Self { shown_empty: example.into(), ..self }
+    /// What stands in it while it is empty: an example, and that it is one.
+    pub(crate) fn such_as(self, words: &Words, example: &str) -> Self {
+        Self { shown_empty: words.tell("such-as", &[("what", example.into())]), ..self }
     }
 
     /// What is good to know of it.

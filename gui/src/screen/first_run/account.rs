@@ -108,12 +108,12 @@ impl FirstRun {
             Message::ByChosen,
         );
         let relay = form::field("relay", say("enter-relay"), &self.relay, Message::RelayTyped)
-            .such_as("relay.example")
+            .such_as(cx.words, "relay.example")
             .help(say("enter-relay-help"))
             .wrong(self.wrong(cx, About::Relay))
             .on_submit(Message::EnterPressed);
         let name = form::field("name", say("enter-name"), &self.name, Message::NameTyped)
-            .such_as("ann")
+            .such_as(cx.words, "ann")
             .wrong(self.wrong(cx, About::Name))
             .on_submit(Message::EnterPressed);
         let mut lines = column![
@@ -128,7 +128,7 @@ impl FirstRun {
         }
         if self.wrong(cx, About::Certificate).is_some() || !self.ca.is_empty() {
             let ca = form::field("ca", say("enter-ca"), &self.ca, Message::CaTyped)
-                .such_as("/home/ann/relay.pem")
+                .such_as(cx.words, "/home/ann/relay.pem")
                 .wrong(self.wrong(cx, About::Certificate))
                 .on_submit(Message::EnterPressed);
             lines = lines.push(ca);
@@ -160,7 +160,7 @@ impl FirstRun {
     fn proxy_field<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
         let bad = self.proxy_choice().is_err().then(|| cx.words.say("proxy-bad"));
         form::field("proxy", cx.words.say("enter-proxy"), &self.proxy, Message::ProxyTyped)
-            .such_as("http://proxy.example:3128")
+            .such_as(cx.words, "http://proxy.example:3128")
             .help(cx.words.say("enter-proxy-help"))
             .wrong(bad.or_else(|| self.wrong(cx, About::Proxy)))
             .on_submit(Message::EnterPressed)

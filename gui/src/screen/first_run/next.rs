@@ -43,7 +43,7 @@ impl FirstRun {
                 let wrong = calls::crons(&self.times, self.days).is_none();
                 let times =
                     form::field("times", say("times-name"), &self.times, Message::TimesTyped)
-                        .such_as("08:30, 18:30")
+                        .such_as(cx.words, "08:30, 18:30")
                         .wrong(wrong.then(|| say("times-bad")))
                         .on_submit(Message::PlanPressed);
                 let days = Days::ALL.map(|days| (days, days.name(cx)));
@@ -82,12 +82,12 @@ impl FirstRun {
     pub(super) fn who<'a>(&'a self, cx: Cx<'a>, is_asking: bool) -> Element<'a, Message> {
         let say = |key: &str| cx.words.say(key);
         let whom = form::field("whom", say("who-name"), &self.whom, Message::WhomTyped)
-            .such_as("ben")
+            .such_as(cx.words, "ben")
             .help(say("who-name-help"))
             .on_submit(Message::AskPressed);
         let greeting =
             form::field("greeting", say("who-greeting"), &self.greeting, Message::GreetingTyped)
-                .such_as(say("who-greeting-such-as"))
+                .such_as(cx.words, &say("who-greeting-such-as"))
                 .on_submit(Message::AskPressed);
         let mut lines = column![
             title(say("who-title")),

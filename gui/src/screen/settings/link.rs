@@ -213,7 +213,7 @@ impl LinkForm {
     ) -> form::Field<'a, super::Message> {
         let typed = move |text| said(Message::Typed(part, text));
         form::field(id, cx.words.say(name), self.part(part), typed)
-            .such_as(such_as)
+            .such_as(cx.words, such_as)
             .wrong(self.wrong(part).map(|key| cx.words.say(key)))
             .on_submit(said(Message::SavePressed))
     }

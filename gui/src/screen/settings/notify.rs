@@ -129,7 +129,7 @@ impl Settings {
         let hours = quiet_hours(&self.quiet);
         let typed = |typed| said(Message::QuietTyped(typed));
         let field = form::field("quiet", say("notify-quiet"), &self.quiet, typed)
-            .such_as("22:00-07:00")
+            .such_as(cx.words, "22:00-07:00")
             .help(say("notify-quiet-help"))
             .wrong(hours.is_none().then(|| say("notify-quiet-bad")))
             .on_submit(said(Message::QuietPressed));

@@ -189,7 +189,7 @@ impl RuleForm {
         if self.kind != Kind::Live {
             let typed = |typed| said(Message::BudgetTyped(typed));
             let budget = form::field("budget", say("rule-budget"), &self.budget, typed)
-                .such_as("200 KiB")
+                .such_as(cx.words, "200 KiB")
                 .help(say("rule-budget-help"))
                 .wrong(self.budget().is_err().then(|| say("rule-budget-bad")))
                 .on_submit(said(Message::SavePressed));
@@ -198,7 +198,7 @@ impl RuleForm {
         let name = form::field("rule-name", say("rule-name"), &self.name, |typed| {
             said(Message::NameTyped(typed))
         })
-        .such_as(say("rule-name-such-as"))
+        .such_as(cx.words, &say("rule-name-such-as"))
         .on_submit(said(Message::SavePressed));
         lines = lines.push(Element::from(name));
         lines = lines.push(self.foot(cx));
@@ -217,7 +217,7 @@ impl RuleForm {
                 let typed = |typed| said(Message::TimesTyped(typed));
                 let is_wrong = calls::crons(&self.times, self.days).is_none();
                 let times = form::field("times", say("times-name"), &self.times, typed)
-                    .such_as("08:30, 18:30")
+                    .such_as(cx.words, "08:30, 18:30")
                     .wrong(is_wrong.then(|| say("times-bad")))
                     .on_submit(save);
                 let days = Days::ALL.map(|days| (days, days.name(cx)));
@@ -227,7 +227,7 @@ impl RuleForm {
             Kind::Every => {
                 let typed = |typed| said(Message::EveryTyped(typed));
                 let every = form::field("every", say("rule-every-name"), &self.every, typed)
-                    .such_as("15m")
+                    .such_as(cx.words, "15m")
                     .help(say("rule-every-help"))
                     .wrong(self.every().is_none().then(|| say("rule-every-bad")))
                     .on_submit(save);
@@ -237,7 +237,7 @@ impl RuleForm {
                 let typed = |typed| said(Message::CronTyped(typed));
                 let is_wrong = self.cron.parse::<Cron>().is_err();
                 let cron = form::field("cron", say("rule-cron-name"), &self.cron, typed)
-                    .such_as("*/30 8-20 * * Mon-Fri")
+                    .such_as(cx.words, "*/30 8-20 * * Mon-Fri")
                     .help(say("rule-cron-help"))
                     .wrong(is_wrong.then(|| say("rule-cron-bad")))
                     .on_submit(save);

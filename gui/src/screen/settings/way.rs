@@ -81,7 +81,7 @@ impl WayForm {
             let is_wrong = self.proxy().is_none();
             let url =
                 form::field("url", say("way-url"), &self.url, |url| said(Message::UrlTyped(url)))
-                    .such_as("http://user:password@proxy.example:3128")
+                    .such_as(cx.words, "http://user:password@proxy.example:3128")
                     .help(say("way-url-help"))
                     .wrong(is_wrong.then(|| say("proxy-bad")))
                     .on_submit(said(Message::SavePressed));
