@@ -82,7 +82,7 @@ impl Launcher {
     #[must_use]
     pub fn find(home: Option<&Path>, config: Option<&Path>, env: &Env) -> Self {
         let name = format!("mailboat{}", std::env::consts::EXE_SUFFIX);
-        let beside = std::env::current_exe().ok().map(|this| this.with_file_name(&name));
+        let beside = std::env::current_exe().ok().and_then(|this| sibling(&this));
         let program = beside.filter(|path| path.is_file()).unwrap_or_else(|| name.into());
         let is_usual = home.is_none()
             && config.is_none()
@@ -182,6 +182,12 @@ impl Launcher {
         );
         Failure::new("no_program", words)
     }
+}
+
+/// What is called as a window is, without its `-gui`.
+fn sibling(window: &Path) -> Option<PathBuf> {
+    let name = window.file_name()?.to_str()?;
+    name.contains("-gui").then(|| window.with_file_name(name.replacen("-gui", "", 1)))
 }
 
 /// What the program says on standard error.

@@ -114,3 +114,14 @@ async fn the_users_service_is_started_where_it_is_installed() {
         );
     }
 }
+
+#[test]
+fn the_program_is_called_as_the_window_without_its_gui() {
+    for (window, program) in [
+        ("/usr/bin/mailboat-gui", Some("/usr/bin/mailboat")),
+        ("/x/mailboat-gui-under-test", Some("/x/mailboat-under-test")),
+        ("/x/other", None),
+    ] {
+        assert_eq!(sibling(Path::new(window)), program.map(PathBuf::from));
+    }
+}
