@@ -38,10 +38,7 @@ use crate::{
         settings::{self, Settings},
     },
     theme::{self, styles},
-    widget::{
-        Element,
-        focus::{self, Way},
-    },
+    widget::{Element, focus, tabbed::tabbed},
     words::Words,
 };
 
@@ -133,7 +130,6 @@ pub(crate) enum Message {
 /// A key that no widget took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
-    Tab(Way),
     Escape,
     Search,
     Ask,
@@ -349,7 +345,6 @@ impl App {
 
     fn key(&mut self, window: window::Id, key: Key) -> Task<Message> {
         match key {
-            Key::Tab(way) => focus::go(window, way),
             Key::Escape if self.is_settings(window) => self.leave_settings(window),
             Key::Escape => {
                 if self.page.take().is_none() {
@@ -380,12 +375,12 @@ impl App {
             let notice = notice.view(self.cx(window.size.width));
             shown = column![notice.map(|notice::Closed| Message::NoticeClosed), shown].into();
         }
-        container(shown)
+        let root = container(shown)
             .id(focus::scope(id))
             .style(styles::ground)
             .width(Length::Fill)
-            .height(Length::Fill)
-            .into()
+            .height(Length::Fill);
+        tabbed(id, root)
     }
 
     /// What a place looks like in a window of this width.
@@ -521,8 +516,6 @@ fn shortcut(
 ) -> Option<Key> {
     let is_free = status == event::Status::Ignored;
     match key.as_ref() {
-        keyboard::Key::Named(Named::Tab) if modifiers.shift() => Some(Key::Tab(Way::Previous)),
-        keyboard::Key::Named(Named::Tab) => Some(Key::Tab(Way::Next)),
         keyboard::Key::Named(Named::Escape) if is_free => Some(Key::Escape),
         keyboard::Key::Named(Named::F1) => Some(Key::Help),
         keyboard::Key::Named(Named::ArrowDown) if modifiers.alt() => Some(Key::Step { down: true }),

@@ -30,18 +30,13 @@ pub(crate) enum Way {
     Previous,
 }
 
-/// Moves the keyboard on by one.
-pub(crate) fn go<T: Send + 'static>(window: window::Id, way: Way) -> Task<T> {
-    operate(step(scope(window), way))
-}
-
 /// Moves the keyboard to the widget of this name.
 pub(crate) fn to<T: Send + 'static>(window: window::Id, target: impl Into<Id>) -> Task<T> {
     let target = target.into();
     operate(Within::new(scope(window), Move::to(Pick::Named(target))))
 }
 
-/// The operation behind [`go`], for tests.
+/// Moves the keyboard on by one.
 pub(crate) fn step<T: Send + 'static>(scope: Id, way: Way) -> impl Operation<T> {
     Within::new(scope, Count { way, focused: None, total: 0 })
 }
