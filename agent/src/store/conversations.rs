@@ -160,11 +160,13 @@ pub(crate) fn merged_into(
     db.all(sql, [id], |row| row.get(0))
 }
 
+// Bare `is_pair`: so does the index ask.
+pub(crate) const PAIR_WITH: &str =
+    "SELECT id FROM conversation WHERE is_pair AND peer = ?1 AND merged_into IS NULL ORDER BY id";
+
 /// The conversation with one other account alone.
 pub(crate) fn pair_with(db: &Connection, name: &str) -> Result<Option<ConversationId>, StoreError> {
-    // Bare `is_pair`: so does the index ask.
-    let sql = "SELECT id FROM conversation WHERE is_pair AND peer = ?1 AND merged_into IS NULL ORDER BY id";
-    db.first(sql, [name], |row| row.get(0))
+    db.first(PAIR_WITH, [name], |row| row.get(0))
 }
 
 pub(crate) fn by_number(
@@ -242,11 +244,12 @@ pub(crate) fn all_others(
     Ok(all)
 }
 
+pub(crate) const ALL_UNREAD: &str = "SELECT conversation, count(*) FROM message
+    WHERE is_read = 0 AND is_deleted = 0 AND conversation IS NOT NULL GROUP BY conversation";
+
 /// How many rows of each conversation were not read.
 pub(crate) fn all_unread(db: &Connection) -> Result<HashMap<ConversationId, u64>, StoreError> {
-    let sql = "SELECT conversation, count(*) FROM message
-        WHERE is_read = 0 AND is_deleted = 0 AND conversation IS NOT NULL GROUP BY conversation";
-    Ok(db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
+    Ok(db.all(ALL_UNREAD, [], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
 }
 
 /// Whom a message in it goes to, in words.

@@ -1,6 +1,7 @@
 //! Messages, requests and notices, as a person reads them.
 
 use rusqlite::{Connection, Row, ToSql, params};
+use wire::Lane;
 
 use super::{
     Change, ConversationId, InboxRow, Kind, MessageId, MessageState, Reader, Store, StoreError,
@@ -93,7 +94,7 @@ pub(crate) fn inbox_row(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
         attachments: Vec::new(),
         edited: row.get(9)?,
         deleted: row.get(10)?,
-        urgent: row.get::<_, u8>(11)? == wire::Lane::Urgent.number(),
+        urgent: row.get::<_, u8>(11)? == Lane::Urgent.number(),
         reply_to: row.get(14)?,
         state: MessageState::from_number(row.get(12)?).filter(|_| mine),
         reason: row.get(13)?,
@@ -130,18 +131,31 @@ impl Tx<'_> {
     /// Moves the read marks of a conversation up to the first message that was not read. A mark says "up to here", so it
     /// never passes one.
     pub(crate) fn move_marks(&self, conversation: ConversationId) -> Result<(), StoreError> {
-        self.run(
-            "INSERT INTO mark (conversation, lane, c)
-            SELECT ?1, lane, max(c) FROM message AS read
-                WHERE conversation = ?1 AND shown_as = 1 AND is_mine = 0 AND is_here = 1 AND c IS NOT NULL
-                    AND c < coalesce((SELECT min(c) FROM message AS unread
-                        WHERE unread.conversation = ?1 AND unread.lane = read.lane AND unread.is_read = 0
-                            AND unread.is_deleted = 0 AND unread.is_mine = 0 AND unread.shown_as = 1
-                            AND unread.is_here = 1), 9223372036854775807)
-                GROUP BY lane
-            ON CONFLICT (conversation, lane) DO UPDATE SET c = max(c, excluded.c)",
-            params![conversation],
-        )?;
+        for lane in [Lane::Urgent.number(), Lane::Ordinary.number()] {
+            let first =
+                self.first(FIRST_UNREAD, params![conversation, lane], |row| row.get::<_, i64>(0))?;
+            let before = first.unwrap_or(i64::MAX);
+            let last = self.first(LAST_READ, params![conversation, lane, before], |row| {
+                row.get::<_, i64>(0)
+            })?;
+            if let Some(last) = last {
+                self.run(
+                    "INSERT INTO mark (conversation, lane, c) VALUES (?1, ?2, ?3)
+                    ON CONFLICT (conversation, lane) DO UPDATE SET c = excluded.c WHERE c < excluded.c",
+                    params![conversation, lane, last],
+                )?;
+            }
+        }
         Ok(())
     }
 }
+
+/// The place of the first message of others in a lane that was not read. By the index of what was not read, which is
+/// little, and not by that of lanes, which is all.
+pub(crate) const FIRST_UNREAD: &str = "SELECT c FROM message INDEXED BY message_unread_in
+    WHERE conversation = ?1 AND lane = ?2 AND is_read = 0 AND is_deleted = 0 AND is_mine = 0 AND shown_as = 1
+        AND is_here = 1 AND place < 9223372036854775807 ORDER BY place, id LIMIT 1";
+/// The place of the last message of others in a lane before a place.
+pub(crate) const LAST_READ: &str = "SELECT c FROM message
+    WHERE conversation = ?1 AND lane = ?2 AND c < ?3 AND is_mine = 0 AND shown_as = 1 AND is_here = 1
+    ORDER BY c DESC LIMIT 1";

@@ -162,7 +162,8 @@ impl Tx<'_> {
         let id = self.insert(
             "INSERT INTO message (conversation, shown_as, is_mine, account, author, c, is_here, base, text, sent_at,
                 received_at, is_read)
-            VALUES (?1, ?2, 0, ?3, ?4, (SELECT coalesce(max(c), 0) FROM message WHERE conversation = ?1), 1, ?5, ?5,
+            VALUES (?1, ?2, 0, ?3, ?4, (SELECT coalesce(max(place), 0) FROM message
+                WHERE conversation = ?1 AND place < 9223372036854775807), 1, ?5, ?5,
                 ?6, ?6, 0)",
             params![conversation, kind.number(), account, author, text, self.now],
         )?;

@@ -4,16 +4,18 @@
 //! by counting rows, so it costs the same everywhere; a place stays good when its row is gone.
 
 mod reached;
+mod seek;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::Connection;
 use serde::Serialize;
 
 pub use self::reached::Reached;
+use self::seek::{Raw, Way, back, first_unread, forth, place_of, unread};
+#[cfg(test)]
+pub(crate) use self::seek::{Way as Direction, sql, unread_sql};
 use super::{
-    ConversationId, InboxRow, MessageId, Prospect, Reader, StoreError, conversations,
-    inbox::{ROW, SHOWN, inbox_row},
-    prospect::Forecast,
-    write::Query,
+    ConversationId, InboxRow, MessageId, Prospect, Reader, StoreError, conversations, inbox::SHOWN,
+    prospect::Forecast, write::Query,
 };
 use crate::estimate::Departures;
 
@@ -35,6 +37,14 @@ impl Place {
     pub const START: Self = Self { c: i64::MIN, id: i64::MIN };
     /// Behind everything.
     pub const END: Self = Self { c: i64::MAX, id: i64::MAX };
+
+    fn next(self) -> Self {
+        Self { id: self.id.saturating_add(1), ..self }
+    }
+
+    fn previous(self) -> Self {
+        Self { id: self.id.saturating_sub(1), ..self }
+    }
 
     /// The place that the relay gave; `None` while there is none. It counts what was said, edits included.
     #[must_use]
@@ -133,16 +143,16 @@ impl Reader {
                 (Some(first), Some(last)) => (first.place, last.place),
                 _ => (edge, edge),
             };
-            // What stands at the edge itself lies on the other side of nothing.
-            let (at_first, at_last) = match at {
-                _ if !rows.is_empty() => (false, false),
-                At::After(_) => (true, false),
-                _ => (false, true),
+            // Of an empty stretch what stands at its edge lies on the side from which it was sought.
+            let (first, last) = match at {
+                _ if !rows.is_empty() => (first, last),
+                At::After(_) => (edge.next(), edge),
+                _ => (edge, edge.previous()),
             };
             let mut page = Page {
                 conversation: id,
-                earlier: is_before(db, id, first, at_first)?,
-                later: is_behind(db, id, last, at_last)?,
+                earlier: seek::is_any(db, id, Way::Back, first)?,
+                later: seek::is_any(db, id, Way::Forth, last)?,
                 rows: Vec::with_capacity(rows.len()),
                 first_unread,
                 unread: unread(db, id)?,
@@ -174,24 +184,6 @@ impl Reader {
     }
 }
 
-/// A row before what is looked up for it.
-pub(super) struct Raw {
-    row: InboxRow,
-    place: Place,
-    /// Membership version that its author saw; 0: not known.
-    version: u32,
-    /// Whether it answers something, here or not.
-    answers: bool,
-}
-
-const COLUMNS: &str = "m.place, m.version, m.reply_to IS NOT NULL OR m.reply_device IS NOT NULL";
-
-fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    let inbox = inbox_row(row)?;
-    let place = Place { c: row.get(15)?, id: inbox.id.0 };
-    Ok(Raw { row: inbox, place, version: row.get(16)?, answers: row.get(17)? })
-}
-
 /// The rows, and the place at which they were sought.
 fn stretch(
     db: &Connection,
@@ -205,108 +197,18 @@ fn stretch(
             return Ok((back(db, id, Place::END, limit)?, Place::END));
         }
         (At::Before(place), _) => return Ok((back(db, id, place, limit)?, place)),
-        (At::After(place), _) => return Ok((forth(db, id, place, limit, false)?, place)),
+        (At::After(place), _) => return Ok((forth(db, id, place, limit)?, place)),
         (At::Around(message), _) => (place_of(db, id, message)?, limit / 2),
         (At::Unread, Some((_, place))) => (place, limit / 3),
     };
     let rows = |count: u32, of: &[Raw]| count - u32::try_from(of.len()).unwrap_or(count).min(count);
     let mut earlier = back(db, id, place, before)?;
-    let later = forth(db, id, place, rows(limit, &earlier), true)?;
+    let later = forth(db, id, place.previous(), rows(limit, &earlier))?;
     if rows(limit - before, &later) != 0 {
         earlier = back(db, id, place, rows(limit, &later))?;
     }
     earlier.extend(later);
     Ok((earlier, place))
-}
-
-/// The last `limit` rows before a place, oldest first.
-fn back(
-    db: &Connection,
-    id: ConversationId,
-    place: Place,
-    limit: u32,
-) -> Result<Vec<Raw>, StoreError> {
-    let sql = format!(
-        "SELECT {ROW}, {COLUMNS} FROM message m
-        WHERE m.conversation = ?1 AND (m.place, m.id) < (?2, ?3) AND {SHOWN}
-        ORDER BY m.place DESC, m.id DESC LIMIT ?4"
-    );
-    let mut rows = db.all(&sql, params![id, place.c, place.id, limit], raw)?;
-    rows.reverse();
-    Ok(rows)
-}
-
-/// The first `limit` rows behind a place, or from it on.
-fn forth(
-    db: &Connection,
-    id: ConversationId,
-    place: Place,
-    limit: u32,
-    from: bool,
-) -> Result<Vec<Raw>, StoreError> {
-    let sql = format!(
-        "SELECT {ROW}, {COLUMNS} FROM message m
-        WHERE m.conversation = ?1 AND (m.place, m.id) > (?2, ?3) AND {SHOWN}
-        ORDER BY m.place, m.id LIMIT ?4"
-    );
-    let least = if from { place.id.saturating_sub(1) } else { place.id };
-    db.all(&sql, params![id, place.c, least, limit], raw)
-}
-
-fn place_of(db: &Connection, id: ConversationId, message: MessageId) -> Result<Place, StoreError> {
-    let sql = "SELECT place FROM message WHERE id = ?1 AND conversation = ?2";
-    let c = db.first(sql, params![message, id], |row| row.get(0))?;
-    let c = c.ok_or_else(|| StoreError::NoSuchId(message.to_string()))?;
-    Ok(Place { c, id: message.0 })
-}
-
-fn is_before(
-    db: &Connection,
-    id: ConversationId,
-    place: Place,
-    or_at: bool,
-) -> Result<bool, StoreError> {
-    let sql = format!(
-        "SELECT 1 FROM message m WHERE m.conversation = ?1 AND (m.place, m.id) < (?2, ?3) AND {SHOWN}
-        ORDER BY m.place DESC, m.id DESC LIMIT 1"
-    );
-    let most = if or_at { place.id.saturating_add(1) } else { place.id };
-    Ok(db.first(&sql, params![id, place.c, most], |_| Ok(()))?.is_some())
-}
-
-fn is_behind(
-    db: &Connection,
-    id: ConversationId,
-    place: Place,
-    or_at: bool,
-) -> Result<bool, StoreError> {
-    let sql = format!(
-        "SELECT 1 FROM message m WHERE m.conversation = ?1 AND (m.place, m.id) > (?2, ?3) AND {SHOWN}
-        ORDER BY m.place, m.id LIMIT 1"
-    );
-    let least = if or_at { place.id.saturating_sub(1) } else { place.id };
-    Ok(db.first(&sql, params![id, place.c, least], |_| Ok(()))?.is_some())
-}
-
-fn first_unread(
-    db: &Connection,
-    id: ConversationId,
-) -> Result<Option<(MessageId, Place)>, StoreError> {
-    let sql = format!(
-        "SELECT m.id, m.place FROM message m
-        WHERE m.conversation = ?1 AND m.is_read = 0 AND m.is_deleted = 0 AND {SHOWN}
-        ORDER BY m.place, m.id LIMIT 1"
-    );
-    db.first(&sql, [id], |row| {
-        let message: MessageId = row.get(0)?;
-        Ok((message, Place { c: row.get(1)?, id: message.0 }))
-    })
-}
-
-fn unread(db: &Connection, id: ConversationId) -> Result<u64, StoreError> {
-    let sql =
-        "SELECT count(*) FROM message WHERE conversation = ?1 AND is_read = 0 AND is_deleted = 0";
-    Ok(db.first(sql, [id], |row| row.get(0))?.unwrap_or_default())
 }
 
 fn answered(db: &Connection, raw: &Raw) -> Result<Option<Answered>, StoreError> {

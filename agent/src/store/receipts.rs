@@ -14,6 +14,11 @@ const RECIPIENTS: &str = "FROM member r LEFT JOIN receipt t
     WHERE r.conversation = m.conversation AND r.account <> m.account AND r.state = 2
         AND (m.version = 0 OR r.version <= m.version)";
 
+/// Our messages of a lane up to a place that are not as far as a state yet. The plus keeps the index to equal states, so
+/// that it seeks by place too.
+pub(crate) const UNSETTLED: &str = "conversation = ?1 AND lane = ?2 AND c <= ?3 AND is_mine = 1
+    AND state IN (3, 5) AND +state < ?4";
+
 impl Reader {
     /// How far one message of ours has come, member by member where that is known. Of one that expired it is known of
     /// nobody: marks are cumulative, and pass what never arrived as well.
@@ -95,8 +100,9 @@ impl Tx<'_> {
         lane: Lane,
         read: u64,
     ) -> Result<(), StoreError> {
-        let sql = "UPDATE message SET is_read = 1 WHERE conversation = ?1 AND lane = ?2 AND c <= ?3 AND is_read = 0
-            AND shown_as = 1 RETURNING id";
+        // By what was not read: a long conversation is not looked through for each mark.
+        let sql = "UPDATE message INDEXED BY message_unread SET is_read = 1
+            WHERE conversation = ?1 AND lane = ?2 AND c <= ?3 AND is_read = 0 AND shown_as = 1 RETURNING id";
         let marked = self.all(sql, params![conversation, lane.number(), read], |row| row.get(0))?;
         marked.into_iter().for_each(|id| self.changed(Change::Message(id)));
         self.run(
@@ -132,10 +138,9 @@ impl Tx<'_> {
             of if of <= delivered => MessageState::Delivered,
             _ => return Ok(()),
         };
-        let sql = "UPDATE message SET state = ?4 WHERE conversation = ?1 AND lane = ?2 AND is_mine = 1 AND c <= ?3
-            AND state IN (3, 5) AND state < ?4 RETURNING id";
+        let sql = format!("UPDATE message SET state = ?4 WHERE {UNSETTLED} RETURNING id");
         let moved =
-            self.all(sql, params![conversation, lane.number(), c, state.number()], |row| {
+            self.all(&sql, params![conversation, lane.number(), c, state.number()], |row| {
                 row.get(0)
             })?;
         self.told_of(moved);
@@ -173,8 +178,7 @@ impl Tx<'_> {
         mark: &str,
     ) -> Result<(), StoreError> {
         let sql = format!(
-            "UPDATE message AS m SET state = ?4 WHERE conversation = ?1 AND lane = ?2 AND c <= ?3 AND is_mine = 1
-                AND state IN (3, 5) AND state < ?4
+            "UPDATE message AS m SET state = ?4 WHERE {UNSETTLED}
                 AND EXISTS (SELECT 1 {RECIPIENTS})
                 AND NOT EXISTS (SELECT 1 {RECIPIENTS} AND coalesce({mark}, 0) < m.c) RETURNING id"
         );

@@ -91,14 +91,7 @@ impl Reader {
     pub fn roll(&self) -> Result<Vec<RollRow>, StoreError> {
         self.read(|db| {
             let (mut others, unread, going) = (all_others(db)?, all_unread(db)?, going(db)?);
-            let sql = format!(
-                "SELECT {CHAT}, {NEWEST}, l.id, l.shown_as, l.author, l.is_mine, substr(l.text, 1, {LINE_CHARS_MAX}),
-                    l.is_deleted, l.state, l.sent_at
-                FROM conversation LEFT JOIN message l ON l.id = (SELECT m.id FROM message m
-                    WHERE m.conversation = conversation.id AND {SHOWN} ORDER BY m.place DESC, m.id DESC LIMIT 1)
-                WHERE merged_into IS NULL"
-            );
-            let mut rows = db.all(&sql, [], |row| {
+            let mut rows = db.all(&sql(), [], |row| {
                 let id: ConversationId = row.get(0)?;
                 let others = others.remove(&id).unwrap_or_default();
                 let mut found = roll_row(row, &others)?;
@@ -113,6 +106,20 @@ impl Reader {
         })
     }
 }
+
+pub(crate) fn sql() -> String {
+    format!(
+        "SELECT {CHAT}, {NEWEST}, l.id, l.shown_as, l.author, l.is_mine, substr(l.text, 1, {LINE_CHARS_MAX}),
+            l.is_deleted, l.state, l.sent_at
+        FROM conversation LEFT JOIN message l ON l.id = (SELECT m.id FROM message m
+            WHERE m.conversation = conversation.id AND {SHOWN} ORDER BY m.place DESC, m.id DESC LIMIT 1)
+        WHERE merged_into IS NULL"
+    )
+}
+
+/// How many of our own messages have not arrived.
+pub(crate) const GOING: &str = "SELECT conversation, state, count(*) FROM message
+    WHERE is_mine = 1 AND state BETWEEN 1 AND 3 AND conversation IS NOT NULL GROUP BY conversation, state";
 
 fn roll_row(row: &Row<'_>, others: &[Other]) -> rusqlite::Result<RollRow> {
     let chat = conversations::chat(row)?;
@@ -161,9 +168,7 @@ fn last_line(row: &Row<'_>) -> rusqlite::Result<Option<LastLine>> {
 /// What of our own has not arrived, by conversation.
 fn going(db: &Connection) -> Result<HashMap<ConversationId, Going>, StoreError> {
     let mut all: HashMap<ConversationId, Going> = HashMap::new();
-    let sql = "SELECT conversation, state, count(*) FROM message
-        WHERE is_mine = 1 AND state BETWEEN 1 AND 3 AND conversation IS NOT NULL GROUP BY conversation, state";
-    db.all(sql, [], |row| {
+    db.all(GOING, [], |row| {
         let going = all.entry(row.get(0)?).or_default();
         match MessageState::from_number(row.get(1)?) {
             Some(MessageState::Held) => going.held += row.get::<_, u64>(2)?,

@@ -6,7 +6,7 @@ use wire::Lane;
 
 use super::{
     super::{ConversationId, MessageState, StoreError, identity, write::Query},
-    Raw,
+    seek::Raw,
 };
 
 /// How many have a message of ours; who they are is said by [`Reader::receipts`](crate::store::Reader::receipts).

@@ -4,7 +4,12 @@ use config::agent::Link;
 use jiff::tz::TimeZone;
 
 use super::{
-    super::{Answered, At, Departure, Departures, MessageState, Page, Place, VisitBegin, VisitEnd},
+    super::{
+        Answered, At, Departure, Departures, MessageState, Page, Place, VisitBegin, VisitEnd,
+        conversations, inbox,
+        page::{self as paging, Direction},
+        receipts, roll,
+    },
     *,
 };
 
@@ -365,4 +370,49 @@ fn the_days_of_a_month_add_up_to_what_the_quota_counts() {
     assert_eq!((all.days.len(), all.bytes, all.quota), (31, 5_075, None));
     assert_eq!(all.days[0].date.to_string(), "2027-01-01");
     assert_eq!(all.days[9].bytes, 1_500, "on the same day as before, and what was on the ninth");
+}
+
+/// How SQLite goes about a query.
+fn plan(bench: &Bench, sql: &str) -> String {
+    let db = rusqlite::Connection::open(bench.dir.path().join("store.db")).unwrap();
+    let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
+    let rows =
+        statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>(3));
+    rows.unwrap().map(Result::unwrap).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn no_query_of_every_day_looks_at_all_of_a_long_conversation() {
+    let (bench, _) = Bench::with_bob();
+    for sql in [
+        paging::sql(Direction::Back),
+        paging::sql(Direction::Forth),
+        paging::unread_sql(),
+        roll::sql(),
+    ] {
+        let plan = plan(&bench, &sql);
+        assert!(!plan.contains("SCAN m") && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+        assert!(
+            plan.contains("INDEX message_order") || plan.contains("INDEX message_unread_in"),
+            "{plan}"
+        );
+    }
+    for sql in [conversations::ALL_UNREAD, roll::GOING] {
+        let plan = plan(&bench, sql);
+        assert!(plan.contains("COVERING INDEX message_") && !plan.contains("TEMP"), "{plan}");
+    }
+    let pair = plan(&bench, conversations::PAIR_WITH);
+    assert!(pair.starts_with("SEARCH conversation USING INDEX conversation_peer"), "{pair}");
+    for (sql, index) in [
+        (inbox::FIRST_UNREAD.to_owned(), "message_unread_in (conversation=? AND place<?)"),
+        (inbox::LAST_READ.to_owned(), "message_place (conversation=? AND lane=? AND c<?)"),
+        (
+            format!("UPDATE message AS m SET state = ?4 WHERE {}", receipts::UNSETTLED),
+            "message_unsettled (conversation=? AND lane=? AND state=? AND c<?)",
+        ),
+    ] {
+        let plan = plan(&bench, &sql);
+        assert!(plan.contains(index) && !plan.contains("TEMP"), "{sql}\n{plan}");
+    }
 }
