@@ -113,6 +113,8 @@ impl<'a, Message> Press<'a, Message> {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Of which button: rows of a list move from one place to another.
+    id: Option<Id>,
     is_pressed: bool,
     is_focused: bool,
     /// The ring is shown for the keyboard only: a click focuses without it.
@@ -205,7 +207,7 @@ impl<Message: Clone> Widget<Message, Theme, iced::Renderer> for Press<'_, Messag
     }
 
     fn state(&self) -> tree::State {
-        tree::State::new(State::default())
+        tree::State::new(State { id: self.id.clone(), ..State::default() })
     }
 
     fn children(&self) -> Vec<Tree> {
@@ -213,6 +215,11 @@ impl<Message: Clone> Widget<Message, Theme, iced::Renderer> for Press<'_, Messag
     }
 
     fn diff(&self, tree: &mut Tree) {
+        let state = tree.state.downcast_mut::<State>();
+        if state.id != self.id {
+            // Another button stands in its place now: what was begun on that one must not happen to this one.
+            *state = State { id: self.id.clone(), ..State::default() };
+        }
         tree.diff_children(std::slice::from_ref(&self.content));
     }
 
@@ -391,6 +398,24 @@ mod tests {
         kit::focus_next(&mut ui);
         ui.tap_key(Named::Enter);
         assert_eq!(ui.into_messages(), [1, 2, 3, 1], "the disabled one is passed over");
+    }
+
+    #[test]
+    fn a_row_that_comes_in_the_place_of_another_takes_over_nothing_from_it() {
+        let row = |id: &'static str| -> Element<'_, u8, Theme, iced::Renderer> {
+            press(body(id)).id(id).on_press(1).into()
+        };
+        let mut tree = Tree::new(row("one"));
+        tree.state.downcast_mut::<State>().focus();
+        tree.state.downcast_mut::<State>().is_pressed = true;
+        let is_held = |tree: &Tree| {
+            let state = tree.state.downcast_ref::<State>();
+            (state.is_focused, state.is_pressed)
+        };
+        tree.diff(row("one"));
+        assert_eq!(is_held(&tree), (true, true));
+        tree.diff(row("two"));
+        assert_eq!(is_held(&tree), (false, false));
     }
 
     #[test]
