@@ -3,7 +3,8 @@
 //!
 //! `CORPUS` has 120 lines, the first 100 go to the laptop. `LINKBOX` names the tool that emulates
 //! thin links between two network namespaces (needs root); without it those figures are left out.
-//! `BENCH_ONLY` names sections to run (wire, visits, catch-up, load, idle (only where it is named), links or one of them: v34, gprs,
+//! `mailboat-bench store FILE` makes the store of the section window, for a window to be looked at with it.
+//! `BENCH_ONLY` names sections to run (wire, visits, catch-up, load, window, idle (only where it is named), links or one of them: v34, gprs,
 //! iridium), with spaces between.
 
 #[path = "../bench"]
@@ -22,6 +23,7 @@ mod bench {
     pub(crate) mod raw;
     pub(crate) mod scene;
     pub(crate) mod visits;
+    pub(crate) mod window;
     pub(crate) mod wire_figures;
 }
 
@@ -30,8 +32,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::Context;
 use bench::{
-    catch_up, corpus::Corpus, idle, laptop, links, load, page::Page, visits, wire_figures,
+    catch_up, corpus::Corpus, idle, laptop, links, load, page::Page, visits, window, wire_figures,
 };
 
 #[tokio::main]
@@ -40,6 +43,10 @@ async fn main() -> anyhow::Result<()> {
     let first = args.next();
     if first.as_deref() == Some(Path::new("laptop")) {
         return laptop::run(args).await;
+    }
+    if first.as_deref() == Some(Path::new("store")) {
+        let path = args.next().context("where is the store to be?")?;
+        return window::make(&path, &Corpus::read(args.next().as_deref())?);
     }
     let corpus = Corpus::read(first.as_deref())?;
     let only = env::var("BENCH_ONLY").unwrap_or_default();
@@ -56,6 +63,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted("load") {
         load::print(&page, &corpus).await?;
+    }
+    if wanted("window") {
+        window::print(&page, &corpus)?;
     }
     // Ten minutes in which nothing happens are for who asks for them.
     if only.split(' ').any(|name| name == "idle") {
