@@ -2,6 +2,7 @@
 
 mod arrive;
 mod setup;
+mod talk;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use iced::{
 use crate::{
     desk::{self, Desk},
     door::{Door, News},
+    drafts::Drafts,
     goal::Goal,
     icon,
     instance::{self, Start},
@@ -74,6 +76,8 @@ enum Page {
 struct Window {
     place: Place,
     size: Size,
+    /// It has the keyboard.
+    is_focused: bool,
 }
 
 /// See the module.
@@ -94,6 +98,10 @@ pub(crate) struct App {
     page: Option<Page>,
     /// How often somebody said to look for the agent once more.
     looks: u32,
+    /// What is being written.
+    drafts: Drafts,
+    /// Some of it is not on the disk.
+    drafts_due: bool,
     /// Where a start wants to go, while the store is not read yet.
     wanted: Option<Goal>,
     /// What has to be said of a start that led nowhere.
@@ -118,6 +126,11 @@ pub(crate) enum Message {
     WindowOpened(window::Id, Size),
     WindowClosed(window::Id),
     WindowResized(window::Id, Size),
+    WindowFocused(window::Id, bool),
+    /// Drafts are to be written.
+    DraftsDue,
+    /// They were, or could not be.
+    DraftsWritten(bool),
     SystemTheme(Mode),
     /// Something that is shown is not true any more.
     TimePassed,
@@ -142,6 +155,7 @@ pub(crate) enum Key {
     },
     Close,
     Quit,
+    Find,
 }
 
 impl App {
@@ -166,12 +180,15 @@ impl App {
             beside: None,
             page: None,
             looks: 0,
+            drafts: Drafts::default(),
+            drafts_due: false,
             wanted: None,
             notice: None,
             first_run: None,
             settings: None,
             look,
         };
+        app.read_drafts();
         let arrive = app.arrive(start);
         let open = app.open(Place::Portal, theme_size());
         let mode = system::theme().map(Message::SystemTheme);
@@ -186,7 +203,7 @@ impl App {
             ..window::Settings::default()
         };
         let (id, opened) = window::open(settings);
-        self.windows.insert(id, Window { place, size });
+        self.windows.insert(id, Window { place, size, is_focused: false });
         opened.discard()
     }
 
@@ -194,12 +211,7 @@ impl App {
         match message {
             Message::Desk(message) => self.desk_moved(message),
             Message::Portal(message) => self.portal_heard(message),
-            Message::Chat(id, message) => match self.chats.get_mut(&id) {
-                Some(chat) => {
-                    chat.update(message, &self.door).map(move |message| Message::Chat(id, message))
-                }
-                None => Task::none(),
-            },
+            Message::Chat(id, message) => self.chat_heard(id, message),
             Message::FirstRun(message) => self.first_run_moved(message),
             Message::Settings(message) => self.settings_moved(message),
             Message::Ask(message) => self.ask_heard(message),
@@ -213,6 +225,15 @@ impl App {
                 }
                 Task::none()
             }
+            Message::WindowFocused(id, is_focused) => {
+                if let Some(window) = self.windows.get_mut(&id) {
+                    window.is_focused = is_focused;
+                }
+                self.tell_focus()
+            }
+            Message::DraftsDue => self.write_drafts(),
+            // The next change tries again; while one writes there is one soon.
+            Message::DraftsWritten(_) => Task::none(),
             Message::WindowClosed(id) => self.closed(id),
             Message::SystemTheme(mode) => {
                 self.mode = mode;
@@ -236,7 +257,7 @@ impl App {
     fn portal_wants(&mut self, action: portal::Action) -> Task<Message> {
         use portal::{Action, Message as Said};
         match action {
-            Action::Open(id) => self.show(id),
+            Action::Open(id) => self.choose(id),
             Action::Order(wanted, order) => Task::perform(self.door.ask(order), move |answer| {
                 Message::Portal(Said::Answered(wanted, answer))
             }),
@@ -301,11 +322,11 @@ impl App {
         let mut tasks = vec![self.desk.update(message, &self.door).map(Message::Desk)];
         tasks.push(self.may_begin());
         if has_changed {
-            let read = |(id, chat): (&ConversationId, &Chat)| {
+            for (id, chat) in &mut self.chats {
                 let id = *id;
-                chat.read(&self.door).map(move |message| Message::Chat(id, message))
-            };
-            tasks.extend(self.chats.iter().map(read));
+                let read = chat.read(&self.door);
+                tasks.push(read.map(move |message| Message::Chat(id, message)));
+            }
         }
         tasks.push(self.portal_heard(portal::Message::DeskMoved));
         if self.desk.is_read
@@ -314,19 +335,6 @@ impl App {
             tasks.push(self.go(goal));
         }
         Task::batch(tasks)
-    }
-
-    /// Shows a conversation: beside the list, or in the portal in place of it.
-    fn show(&mut self, id: ConversationId) -> Task<Message> {
-        self.beside = Some(id);
-        self.page = None;
-        self.portal.choose(Some(id));
-        if self.chats.contains_key(&id) {
-            return Task::none();
-        }
-        let (chat, read) = Chat::new(id, &self.door);
-        self.chats.insert(id, chat);
-        read.map(move |message| Message::Chat(id, message))
     }
 
     fn closed(&mut self, id: window::Id) -> Task<Message> {
@@ -340,18 +348,27 @@ impl App {
             self.chats.remove(&id);
         }
         // Without a window there is nothing that anybody could do with it: the agent goes on alone.
-        if self.windows.is_empty() { iced::exit() } else { Task::none() }
+        if self.windows.is_empty() {
+            self.write_drafts_now();
+            return iced::exit();
+        }
+        Task::none()
     }
 
     fn key(&mut self, window: window::Id, key: Key) -> Task<Message> {
         match key {
             Key::Escape if self.is_settings(window) => self.leave_settings(window),
             Key::Escape => {
-                if self.page.take().is_none() {
+                if self.page.take().is_some() {
+                    return Task::none();
+                }
+                let chat = self.shown_in(window).and_then(|id| self.chats.get_mut(&id));
+                // What lies on top of it closes first.
+                if !chat.is_some_and(Chat::escape) {
                     self.beside = None;
                     self.portal.choose(None);
                 }
-                Task::none()
+                self.tell_focus()
             }
             Key::Search => self.focus("search"),
             Key::Ask => self.portal_heard(portal::Message::AskPressed(None)),
@@ -359,7 +376,14 @@ impl App {
             Key::Help => self.portal_heard(portal::Message::HelpPressed),
             Key::Step { down } => self.portal_heard(portal::Message::Stepped { down }),
             Key::Close => window::close(window),
-            Key::Quit => iced::exit(),
+            Key::Find => match self.shown_in(window) {
+                Some(id) => self.chat_heard(id, chat::Message::SearchToggled),
+                None => Task::none(),
+            },
+            Key::Quit => {
+                self.write_drafts_now();
+                iced::exit()
+            }
             Key::Settings => self.open_settings(),
         }
     }
@@ -500,6 +524,8 @@ fn heard(event: Event, status: event::Status, window: window::Id) -> Option<Mess
             Some(Message::WindowOpened(window, size))
         }
         Event::Window(window::Event::Resized(size)) => Some(Message::WindowResized(window, size)),
+        Event::Window(window::Event::Focused) => Some(Message::WindowFocused(window, true)),
+        Event::Window(window::Event::Unfocused) => Some(Message::WindowFocused(window, false)),
         Event::Window(window::Event::Closed) => Some(Message::WindowClosed(window)),
         Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, .. }) => {
             let key = shortcut(&key, modifiers, status)?;
@@ -522,6 +548,7 @@ fn shortcut(
         keyboard::Key::Named(Named::ArrowUp) if modifiers.alt() => Some(Key::Step { down: false }),
         keyboard::Key::Character("?") if is_free => Some(Key::Help),
         keyboard::Key::Character(character) if modifiers.command() => match character {
+            "f" => Some(Key::Find),
             "k" => Some(Key::Search),
             "n" => Some(Key::Ask),
             "l" => Some(Key::Link),

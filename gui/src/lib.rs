@@ -12,6 +12,7 @@ mod app;
 mod desk;
 mod display;
 mod door;
+mod drafts;
 mod goal;
 mod icon;
 mod instance;

@@ -124,6 +124,9 @@ pub(crate) const DARK: Tokens = Tokens {
     bad: color!(0xF2897F),
 };
 
+/// Behind words that were searched for, on every surface of both themes.
+pub(crate) const MARK: Color = Color { a: 0.35, ..color!(0xD9A520) };
+
 static PAPER: LazyLock<Theme> = LazyLock::new(|| made("Paper", LIGHT));
 static NIGHT: LazyLock<Theme> = LazyLock::new(|| made("Night", DARK));
 

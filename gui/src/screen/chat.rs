@@ -1,184 +1,271 @@
-//! A conversation: what was said, and the field to say something.
+//! A conversation: what was said, and the editor to say something.
 
-use std::sync::Arc;
+mod answer;
+mod bubble;
+mod card;
+mod compose;
+mod foot;
+mod head;
+mod line;
+mod link;
+mod people;
+mod reel;
+mod search;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod thread;
 
-use agent::{
-    control::Order,
-    store::{ConversationId, Inbox, InboxRow, MessageState},
-};
+use std::{collections::BTreeSet, sync::Arc};
+
+use agent::store::{ConversationId, MessageId, Receipts};
+use config::AgentSettings;
 use iced::{
-    Alignment, Length, Task,
-    widget::{column, container, row, rule, scrollable, space, text_input},
+    Length, Padding, Task,
+    widget::{column, container, row, rule, stack, text_editor},
 };
+use serde_json::Value;
 
+use self::{
+    card::Card,
+    compose::{Before, Compose, Mode},
+    people::People,
+    reel::{Aim, ListKey, Reel, Seen},
+    search::Search,
+    thread::{Part, Stretch, Thread},
+};
 use super::Cx;
 use crate::{
     door::{Door, DoorError},
+    drafts::Draft,
     theme::{space as gap, styles},
-    widget::{Element, Sign, body, hint, press, sign, strong},
+    widget::{Element, body, press},
 };
 
-/// How many messages are read.
-const SHOWN: u32 = 200;
+/// From this width on the people stand beside the messages.
+const WIDE: f32 = 760.0;
+/// Width of their panel then.
+const PEOPLE: f32 = 280.0;
 
 /// What it remembers.
 #[derive(Debug)]
 pub(crate) struct Chat {
     id: ConversationId,
-    rows: Arc<Vec<InboxRow>>,
-    draft: String,
+    thread: Thread,
+    /// Counts reads, so that an answer that is not awaited any more is known.
+    epoch: u64,
+    reading: Option<Part>,
+    is_stale: bool,
+    /// The agent's status, for when things leave.
+    status: Arc<Value>,
+    aim: (u64, Aim),
+    seen: Option<Seen>,
+    is_focused: bool,
+    /// The first message that had not been read when one came.
+    line: Option<MessageId>,
+    /// Those that the agent was asked to mark as read.
+    marking: BTreeSet<MessageId>,
+    cursor: Option<MessageId>,
+    card: Option<Card>,
+    unfolded: BTreeSet<MessageId>,
+    compose: Compose,
+    search: Option<Search>,
+    link: Option<String>,
+    people: Option<People>,
+    settings: Option<Arc<AgentSettings>>,
+    is_answering: bool,
     error: Option<DoorError>,
 }
 
 /// What happens in it.
 #[derive(Clone, Debug)]
 pub(crate) enum Message {
-    /// The messages were read.
-    Read(Result<Arc<Vec<InboxRow>>, DoorError>),
-    /// Something was typed.
-    Typed(String),
-    /// It is to be sent.
-    Sent,
-    /// The agent took it, or did not.
-    Asked(Result<(), DoorError>),
+    /// A stretch was read.
+    Read(u64, Part, Result<Arc<Stretch>, DoorError>),
+    /// The agent said what it plans.
+    Planned(Result<Arc<Value>, DoorError>),
+    /// The window got the keyboard, or lost it.
+    Focused(bool),
+    /// This is in view.
+    Scrolled(Seen),
+    /// The agent marked these as read, or did not.
+    Marked(Vec<MessageId>, Result<(), DoorError>),
+    ListKey(ListKey),
+    Touched(MessageId),
+    ReceiptsRead(MessageId, Result<Arc<Receipts>, DoorError>),
+    Unfolded(MessageId),
+    QuotePressed(MessageId),
+    NewestPressed,
+    ReplyPressed(MessageId),
+    EditPressed(MessageId),
+    CopyPressed(MessageId),
+    DeletePressed(MessageId),
+    DeleteConfirmed(MessageId),
+    ReleasePressed(MessageId),
+    CancelPressed(MessageId),
+    /// The text of one that was lost is to be sent again.
+    AgainPressed(MessageId),
+    /// The agent did what was asked of a message, or did not.
+    Ordered(Result<(), DoorError>),
+    Typed(text_editor::Action),
+    UpPressed,
+    EscapePressed,
+    ModeDropped,
+    UrgentToggled,
+    SendPressed,
+    Sent(Before, Result<(), DoorError>),
+    LookPressed,
+    Looked(Result<bool, DoorError>),
+    AnywayPressed,
+    LinkPressed(String),
+    LinkOpened,
+    LinkTried(Result<(), String>),
+    LinkCopied,
+    LinkDropped,
+    SearchToggled,
+    SearchTyped(String),
+    SearchStepped(bool),
+    SearchFound(String, Result<Arc<Vec<MessageId>>, DoorError>),
+    PeopleToggled,
+    People(people::Said),
+    PeopleAnswered(Result<(), DoorError>),
+    SettingsRead(Result<Arc<AgentSettings>, DoorError>),
+    AcceptPressed,
+    DeclinePressed,
+    Answered(Result<(), DoorError>),
+    BackPressed,
+}
+
+/// What the window has to do.
+#[derive(Debug)]
+#[must_use]
+pub(crate) enum Action {
+    Run(Task<Message>),
+    /// Put the keyboard there.
+    Focus(&'static str),
+    /// The draft is another.
+    Drafted,
+    /// Show it in a window of its own.
+    Detach,
+    /// Show the list again.
+    Back,
 }
 
 impl Chat {
-    /// Opens a conversation.
-    pub(crate) fn new(id: ConversationId, door: &Door) -> (Self, Task<Message>) {
-        let chat = Self { id, rows: Arc::default(), draft: String::new(), error: None };
-        let task = chat.read(door);
-        (chat, task)
-    }
-
-    /// Reads what there is to show; also when the store changed.
-    pub(crate) fn read(&self, door: &Door) -> Task<Message> {
-        let which =
-            Inbox { conversation: Some(self.id), limit: Some(SHOWN), all: true, unread: false };
-        Task::perform(door.read(move |reader| reader.inbox(&which).map(Arc::new)), Message::Read)
-    }
-
-    pub(crate) fn update(&mut self, message: Message, door: &Door) -> Task<Message> {
-        match message {
-            Message::Read(Ok(rows)) => self.rows = rows,
-            Message::Read(Err(err)) => self.error = Some(err),
-            Message::Typed(words) => self.draft = words,
-            Message::Sent if self.draft.trim().is_empty() => {}
-            Message::Sent => {
-                let order = Order::Send {
-                    to: vec![self.id.to_string()],
-                    text: self.draft.clone(),
-                    urgent: false,
-                    reply_to: None,
-                    lifetime_s: None,
-                };
-                let asked = door.ask(order);
-                return Task::perform(asked, |answer| Message::Asked(answer.map(|_| ())));
-            }
-            Message::Asked(Ok(())) => (self.draft, self.error) = (String::new(), None),
-            Message::Asked(Err(err)) => self.error = Some(err),
+    /// Opens a conversation, with what was being written there.
+    pub(crate) fn new(id: ConversationId, draft: Option<&Draft>, door: &Door) -> (Self, Task<Message>) {
+        let mut chat = Self::closed(id);
+        if let Some(draft) = draft {
+            chat.compose.set(&draft.text);
+            chat.compose.mode = draft.reply_to.map_or(Mode::New, Mode::Reply);
         }
-        Task::none()
+        let read = chat.fetch(Part::Opening, door);
+        let plans = chat.plan(door);
+        (chat, Task::batch([read, plans]))
+    }
+
+    fn closed(id: ConversationId) -> Self {
+        Self {
+            id,
+            thread: Thread::default(),
+            epoch: 0,
+            reading: None,
+            is_stale: false,
+            status: Arc::default(),
+            aim: (0, Aim::End),
+            seen: None,
+            is_focused: false,
+            line: None,
+            marking: BTreeSet::new(),
+            cursor: None,
+            card: None,
+            unfolded: BTreeSet::new(),
+            compose: Compose::default(),
+            search: None,
+            link: None,
+            people: None,
+            settings: None,
+            is_answering: false,
+            error: None,
+        }
+    }
+
+    /// What is being written, to be kept over a restart; an edit is not.
+    pub(crate) fn draft(&self) -> Option<Draft> {
+        let text = self.compose.text();
+        let reply_to = match self.compose.mode {
+            Mode::Edit(..) => return None,
+            Mode::Reply(id) => Some(id),
+            Mode::New => None,
+        };
+        (!text.is_empty()).then_some(Draft { text, reply_to })
+    }
+
+    /// Whether the window that it is in has the keyboard, as it was told.
+    pub(crate) fn is_focused(&self) -> bool {
+        self.is_focused
+    }
+
+    fn is_group(&self, cx: Cx<'_>) -> bool {
+        cx.desk.known.conversation(self.id).is_some_and(|conversation| !conversation.pair)
+    }
+
+    fn go(&mut self, aim: Aim) {
+        self.aim = (self.aim.0 + 1, aim);
     }
 
     pub(crate) fn view<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
-        let title = cx
-            .desk
-            .known
-            .conversation(self.id)
-            .map_or("", |conversation| conversation.title.as_str());
-        let head = container(strong(title))
-            .padding([gap::BETWEEN, gap::AROUND])
-            .style(styles::bar)
-            .width(Length::Fill);
-        let bubbles = self.rows.iter().map(|message| bubble(cx, message));
-        let list = scrollable(column(bubbles).spacing(gap::INSIDE).padding(gap::AROUND))
-            .anchor_bottom()
-            .style(styles::scroll)
-            .height(Length::Fill)
-            .width(Length::Fill);
-        let field = text_input(&cx.words.say("chat-field"), &self.draft)
-            .id("draft")
-            .style(styles::field)
-            .on_input(Message::Typed)
-            .on_submit(Message::Sent);
-        let send = press(body(cx.words.say("chat-send")))
-            .id("send")
-            .style(styles::primary)
-            .on_press(Message::Sent);
-        let foot = row![field, send].spacing(gap::INSIDE).align_y(Alignment::Center);
-        let mut page = column![head, rule::horizontal(1).style(styles::hairline), list];
-        if let Some(err) = &self.error {
-            page = page.push(
-                container(body(err.to_string()).style(styles::bad)).padding([0.0, gap::AROUND]),
-            );
+        let hairline = || rule::horizontal(1).style(styles::hairline);
+        let is_wide = WIDE <= cx.width;
+        let room = if is_wide && self.people.is_some() { cx.width - PEOPLE } else { cx.width };
+        let inner = Cx { width: room, ..cx };
+        let mut page = column![head::head(cx, self), hairline()];
+        match &self.people {
+            Some(people) if !is_wide => {
+                return page.push(people::view(cx, self, people)).into();
+            }
+            _ => {}
         }
-        page.push(container(foot).padding(gap::BETWEEN)).into()
+        if let Some(search) = &self.search {
+            page = page.push(search.view(inner)).push(hairline());
+        }
+        let said = column![self.list(inner), hairline(), foot::foot(inner, self)];
+        page.push(match &self.people {
+            Some(people) => {
+                let people = container(people::view(cx, self, people)).width(PEOPLE);
+                row![said.width(Length::Fill), rule::vertical(1).style(styles::hairline), people].into()
+            }
+            None => Element::from(said),
+        })
+        .into()
     }
-}
 
-fn bubble<'a>(cx: Cx<'a>, message: &'a InboxRow) -> Element<'a, Message> {
-    let mut foot = row![hint(cx.words.clock(message.sent_at))].spacing(gap::TIGHT);
-    if let Some(state) = message.state {
-        foot = foot.push(sign(sign_of(state)).style(styles::muted));
-    }
-    let bubble = container(column![body(message.text.as_str()), foot])
-        .padding([gap::INSIDE, gap::BETWEEN])
-        .max_width(440)
-        .style(if message.mine { styles::own_bubble } else { styles::bubble });
-    match message.mine {
-        true => row![space::horizontal(), bubble].into(),
-        false => row![bubble, space::horizontal()].into(),
-    }
-}
-
-fn sign_of(state: MessageState) -> Sign {
-    match state {
-        MessageState::Held => Sign::Held,
-        MessageState::Queued => Sign::Queued,
-        MessageState::Relayed => Sign::Relayed,
-        MessageState::Delivered => Sign::Delivered,
-        MessageState::Read => Sign::Read,
-        _ => Sign::Refused,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kit::{
-        PORTAL,
-        scene::{NOW, Scene, message},
-        snapshot,
-    };
-
-    #[test]
-    fn it_looks_as_it_did() {
-        let scene = Scene::calm();
-        let rows = vec![
-            message(
-                "m1",
-                "bob",
-                "We are alongside since noon. Is the part on board?",
-                NOW - 4000,
-                None,
-            ),
-            message(
-                "m2",
-                "ann",
-                "It is. See you at the dock.",
-                NOW - 3000,
-                Some(MessageState::Read),
-            ),
-            message("m3", "bob", "مرحبا — שלום — 今日は", NOW - 2000, None),
-            message("m4", "ann", "Tomorrow at six.", NOW - 60, Some(MessageState::Queued)),
-        ];
-        let chat = Chat {
-            id: "c1".parse().unwrap(),
-            rows: Arc::new(rows),
-            draft: String::new(),
-            error: None,
+    fn list<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
+        if self.thread.rows.is_empty() {
+            return line::empty(cx, self);
+        }
+        let build = move |at| line::line(cx, self, at);
+        let (number, aim) = self.aim;
+        let list = Reel::new(self.thread.keys(), build, Message::Scrolled, Message::ListKey)
+            .aim(number, aim)
+            .is_tail(!self.thread.later)
+            .share(|at| self.thread.share(at));
+        let is_end = self.seen.is_none_or(|seen| seen.is_end) && !self.thread.later;
+        if is_end {
+            return list.into();
+        }
+        let words = match self.thread.unread {
+            0 => cx.words.say("chat-newest"),
+            n => cx.words.tell("chat-newest-unread", &[("n", n.into())]),
         };
-        snapshot("chat", PORTAL, 1.0, || chat.view(scene.cx()));
+        let newest = press(body(words))
+            .id("newest")
+            .style(styles::floating)
+            .on_press(Message::NewestPressed);
+        let corner = container(newest)
+            .padding(Padding { right: gap::AROUND, bottom: gap::BETWEEN, ..Padding::ZERO })
+            .align_right(Length::Fill)
+            .align_bottom(Length::Fill);
+        stack![list, corner].into()
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Notice {
         /// Where it would lead.
         relay: String,
     },
+    /// What was being written could not be read again.
+    Drafts(String),
 }
 
 /// It was closed.
@@ -51,6 +53,7 @@ impl Notice {
         match self {
             Self::Link(fault) => cx.words.say(key(*fault)),
             Self::NoConversation(id) => cx.words.tell("open-no-conversation", &[("id", id.into())]),
+            Self::Drafts(why) => cx.words.tell("chat-drafts-lost", &[("why", why.into())]),
             Self::LoggedIn { relay } => {
                 let me = cx.desk.known.me.as_str();
                 cx.words.tell("open-logged-in", &[("relay", relay.into()), ("me", me.into())])

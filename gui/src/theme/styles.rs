@@ -267,3 +267,53 @@ pub(crate) fn nothing(_theme: &Theme) -> container::Style {
 pub(crate) fn limit(theme: &Theme) -> rule::Style {
     rule::Style { color: tokens(theme).warn, ..hairline(theme) }
 }
+
+/// A bubble in a run of its author: the corners between two of them are small. One that is chosen has a border.
+pub(crate) fn bubble_in_run(
+    mine: bool,
+    is_first: bool,
+    is_last: bool,
+    is_chosen: bool,
+) -> impl Fn(&Theme) -> container::Style {
+    move |theme| {
+        let t = tokens(theme);
+        let (inner, outer) = (4.0, space::BUBBLE + 2.0);
+        let top = if is_first { outer } else { inner };
+        let bottom = if is_last { outer } else { inner };
+        let radius = match mine {
+            true => border::Radius {
+                top_left: outer,
+                top_right: top,
+                bottom_right: bottom,
+                bottom_left: outer,
+            },
+            false => border::Radius {
+                top_left: top,
+                top_right: outer,
+                bottom_right: outer,
+                bottom_left: bottom,
+            },
+        };
+        let (ground, edge) = if mine { (t.own, t.own) } else { (t.surface, t.line) };
+        let edge = if is_chosen { t.accent } else { edge };
+        filled(ground, Border { radius, color: edge, width: 1.0 }, t.text)
+    }
+}
+
+/// The round with somebody's first letter.
+pub(crate) fn disc(theme: &Theme) -> container::Style {
+    let t = tokens(theme);
+    filled(t.raised, border::rounded(14.0), t.muted)
+}
+
+/// A hairline that asks to be seen.
+pub(crate) fn accent_line(theme: &Theme) -> rule::Style {
+    rule::Style { color: tokens(theme).accent, ..hairline(theme) }
+}
+
+/// A button that lies on top of a list.
+pub(crate) fn floating(theme: &Theme, status: Status) -> Style {
+    let t = tokens(theme);
+    let usual = pressable(t, status, Some(t.surface), t.accent);
+    Style { border: outlined(16.0, t.accent), ..usual }
+}

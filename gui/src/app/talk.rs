@@ -1,0 +1,159 @@
+//! Conversations: where they are shown, what they ask of the window, and what is being written in them.
+
+use std::time::Duration;
+
+use agent::store::ConversationId;
+use config::agent::Chats;
+use iced::{Size, Task, window};
+
+use super::{App, Message, Place, WIDE};
+use crate::{
+    drafts::Drafts,
+    screen::{
+        chat::{self, Action, Chat},
+        notice::Notice,
+    },
+    widget::focus,
+};
+
+/// Drafts are written so long after the first change that was not.
+const LULL: Duration = Duration::from_millis(800);
+/// A conversation's window as it opens.
+const TALK: Size = Size::new(460.0, 640.0);
+
+impl App {
+    /// Reads what was being written when the window was closed last.
+    pub(super) fn read_drafts(&mut self) {
+        let (drafts, trouble) = Drafts::read(&Drafts::file(&self.door.paths().store));
+        self.drafts = drafts;
+        if let Some(words) = trouble {
+            self.notice = Some(Notice::Drafts(words));
+        }
+    }
+
+    /// Shows a conversation that somebody chose: in a window of its own, or in the portal, as the settings say.
+    pub(super) fn choose(&mut self, id: ConversationId) -> Task<Message> {
+        let portal = self.windows.values().find(|window| window.place == Place::Portal);
+        let is_wide = portal.is_some_and(|window| WIDE <= window.size.width);
+        match self.look.chats {
+            Chats::Windows if !is_wide => self.detach(id),
+            Chats::Windows | Chats::Tabs => self.show(id),
+        }
+    }
+
+    /// Shows a conversation: beside the list, or in the portal in place of it.
+    pub(super) fn show(&mut self, id: ConversationId) -> Task<Message> {
+        self.beside = Some(id);
+        self.page = None;
+        self.portal.choose(Some(id));
+        let opened = self.open_chat(id);
+        Task::batch([opened, self.tell_focus()])
+    }
+
+    fn open_chat(&mut self, id: ConversationId) -> Task<Message> {
+        if self.chats.contains_key(&id) {
+            return Task::none();
+        }
+        let (chat, read) = Chat::new(id, self.drafts.draft(id), &self.door);
+        self.chats.insert(id, chat);
+        read.map(move |message| Message::Chat(id, message))
+    }
+
+    /// Shows it in a window of its own, or brings that to the front.
+    pub(super) fn detach(&mut self, id: ConversationId) -> Task<Message> {
+        if self.beside == Some(id) {
+            self.beside = None;
+        }
+        if let Some(window) = self.window_of(Place::Chat(id)) {
+            return window::gain_focus(window);
+        }
+        let opened = self.open_chat(id);
+        Task::batch([opened, self.open(Place::Chat(id), TALK), self.tell_focus()])
+    }
+
+    fn window_of(&self, place: Place) -> Option<window::Id> {
+        self.windows.iter().find(|(_, window)| window.place == place).map(|(id, _)| *id)
+    }
+
+    pub(super) fn chat_heard(&mut self, id: ConversationId, message: chat::Message) -> Task<Message> {
+        let Some(chat) = self.chats.get_mut(&id) else { return Task::none() };
+        let actions = chat.update(message, &self.door);
+        let tasks = actions.into_iter().map(|action| self.chat_wants(id, action));
+        Task::batch(tasks.collect::<Vec<_>>())
+    }
+
+    fn chat_wants(&mut self, id: ConversationId, action: Action) -> Task<Message> {
+        let own = self.window_of(Place::Chat(id));
+        match action {
+            Action::Run(task) => task.map(move |message| Message::Chat(id, message)),
+            Action::Focus(name) => match own.or_else(|| self.window_of(Place::Portal)) {
+                Some(window) => focus::to(window, name),
+                None => Task::none(),
+            },
+            Action::Drafted => self.drafted(id),
+            Action::Detach => self.detach(id),
+            Action::Back if self.beside == Some(id) => {
+                self.beside = None;
+                self.portal.choose(None);
+                self.tell_focus()
+            }
+            Action::Back => own.map_or_else(Task::none, window::close),
+        }
+    }
+
+    fn drafted(&mut self, id: ConversationId) -> Task<Message> {
+        let draft = self.chats.get(&id).and_then(Chat::draft);
+        if !self.drafts.set(id, draft) || std::mem::replace(&mut self.drafts_due, true) {
+            return Task::none();
+        }
+        Task::perform(tokio::time::sleep(LULL), |()| Message::DraftsDue)
+    }
+
+    /// Writes what changed, on a thread where that may take its time.
+    pub(super) fn write_drafts(&mut self) -> Task<Message> {
+        if !std::mem::take(&mut self.drafts_due) {
+            return Task::none();
+        }
+        let (drafts, file) = (self.drafts.clone(), Drafts::file(&self.door.paths().store));
+        let written = tokio::task::spawn_blocking(move || drafts.write(&file));
+        let written = async { written.await.is_ok_and(|written| written.is_ok()) };
+        Task::perform(written, Message::DraftsWritten)
+    }
+
+    /// The same before the program ends.
+    pub(super) fn write_drafts_now(&mut self) {
+        if std::mem::take(&mut self.drafts_due) {
+            let _ = self.drafts.write(&Drafts::file(&self.door.paths().store));
+        }
+    }
+
+    /// Tells every conversation whether somebody looks at it.
+    pub(super) fn tell_focus(&mut self) -> Task<Message> {
+        let looked_at = self.windows.values().filter(|window| window.is_focused);
+        let looked_at: Vec<Option<ConversationId>> = looked_at
+            .map(|window| match window.place {
+                Place::Chat(id) => Some(id),
+                Place::Portal => self.beside,
+                Place::Settings => None,
+            })
+            .collect();
+        let changed = self.chats.iter().filter_map(|(id, chat)| {
+            let is_focused = looked_at.contains(&Some(*id));
+            (chat.is_focused() != is_focused).then_some((*id, is_focused))
+        });
+        let changed: Vec<_> = changed.collect();
+        let tasks = changed.into_iter().map(|(id, is_focused)| {
+            self.chat_heard(id, chat::Message::Focused(is_focused))
+        });
+        Task::batch(tasks.collect::<Vec<_>>())
+    }
+
+    /// The conversation that a window shows.
+    pub(super) fn shown_in(&self, window: window::Id) -> Option<ConversationId> {
+        match self.windows.get(&window)?.place {
+            Place::Chat(id) => Some(id),
+            Place::Portal => self.beside,
+            Place::Settings => None,
+        }
+    }
+}

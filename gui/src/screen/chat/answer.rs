@@ -1,0 +1,559 @@
+//! What each message does.
+
+use std::sync::Arc;
+
+use agent::{
+    control::Order,
+    store::{ConversationId, Kind, MessageId},
+};
+use config::{agent::MinPriority, edit::Change};
+use iced::{Task, clipboard};
+use serde_json::Value;
+
+use super::{
+    Action, Chat, Message,
+    card::{self, Card},
+    compose::{Going, Mode},
+    link,
+    people::{self, People, Said},
+    reel::{Aim, ListKey},
+    search::{self, Search},
+    thread::{Part, Stretch},
+};
+use crate::door::{Door, DoorError};
+
+type Actions = Vec<Action>;
+
+fn run(task: Task<Message>) -> Actions {
+    vec![Action::Run(task)]
+}
+
+impl Chat {
+    pub(super) fn fetch(&mut self, part: Part, door: &Door) -> Task<Message> {
+        let is_jump = matches!(part, Part::Opening | Part::Newest | Part::Around(_));
+        if self.reading.is_some() && !is_jump {
+            self.is_stale |= matches!(part, Part::Anew { .. });
+            return Task::none();
+        }
+        self.epoch += 1;
+        self.reading = Some(part);
+        let (epoch, id, status) = (self.epoch, self.id, Arc::clone(&self.status));
+        let read = door.read(move |reader| Stretch::read(reader, id, part, &status));
+        Task::perform(read, move |read| Message::Read(epoch, part, read.map(Arc::new)))
+    }
+
+    /// Asks the agent for its plans.
+    pub(super) fn plan(&self, door: &Door) -> Task<Message> {
+        Task::perform(door.ask(Order::Status), |status| Message::Planned(status.map(Arc::new)))
+    }
+
+    /// Something changed in the store or at the agent.
+    pub(crate) fn read(&mut self, door: &Door) -> Task<Message> {
+        let anew = self.thread.anew();
+        let anew = self.fetch(anew, door);
+        Task::batch([anew, self.plan(door), self.compose.look(self.id, door).unwrap_or_else(Task::none)])
+    }
+
+    fn order(&mut self, order: Order, door: &Door) -> Actions {
+        run(Task::perform(door.ask(order), |done| Message::Ordered(done.map(|_: Value| ()))))
+    }
+
+    pub(crate) fn update(&mut self, message: Message, door: &Door) -> Actions {
+        match message {
+            Message::Read(epoch, part, read) => self.was_read(epoch, part, read, door),
+            Message::Planned(Ok(status)) if self.status != status => {
+                self.status = status;
+                let anew = self.thread.anew();
+                run(self.fetch(anew, door))
+            }
+            Message::Planned(_) => Vec::new(),
+            Message::Focused(is_focused) => {
+                self.is_focused = is_focused;
+                self.mark(door)
+            }
+            Message::Scrolled(seen) => {
+                self.seen = Some(seen);
+                let mut actions = self.mark(door);
+                actions.extend(self.load_near(door));
+                actions
+            }
+            Message::Marked(ids, done) => {
+                // What could not be marked is marked when it is seen again.
+                if done.is_err() {
+                    ids.iter().for_each(|id| {
+                        self.marking.remove(id);
+                    });
+                }
+                Vec::new()
+            }
+            Message::ListKey(key) => self.list_key(key, door),
+            Message::Touched(id) => self.touch(id, door),
+            Message::ReceiptsRead(id, read) => {
+                if let Some(card) = self.card.as_mut().filter(|card| card.id == id) {
+                    match read {
+                        Ok(receipts) => card.receipts = Some(receipts),
+                        Err(err) => card.error = Some(err),
+                    }
+                }
+                Vec::new()
+            }
+            Message::Unfolded(id) => {
+                self.unfolded.insert(id);
+                Vec::new()
+            }
+            Message::QuotePressed(id) => self.jump(id, door),
+            Message::NewestPressed => self.to_end(door),
+            Message::ReplyPressed(_)
+            | Message::EditPressed(_)
+            | Message::CopyPressed(_)
+            | Message::DeletePressed(_)
+            | Message::DeleteConfirmed(_)
+            | Message::ReleasePressed(_)
+            | Message::CancelPressed(_)
+            | Message::AgainPressed(_)
+            | Message::Ordered(_) => self.with_message(message, door),
+            Message::Typed(_)
+            | Message::UpPressed
+            | Message::EscapePressed
+            | Message::ModeDropped
+            | Message::UrgentToggled
+            | Message::SendPressed
+            | Message::Sent(..)
+            | Message::LookPressed
+            | Message::Looked(_)
+            | Message::AnywayPressed => self.with_editor(message, door),
+            Message::LinkPressed(_)
+            | Message::LinkOpened
+            | Message::LinkTried(_)
+            | Message::LinkCopied
+            | Message::LinkDropped => self.with_link(message),
+            Message::SearchToggled
+            | Message::SearchTyped(_)
+            | Message::SearchStepped(_)
+            | Message::SearchFound(..) => self.with_search(message, door),
+            Message::PeopleToggled
+            | Message::People(_)
+            | Message::PeopleAnswered(_)
+            | Message::SettingsRead(_) => self.with_people(message, door),
+            Message::AcceptPressed => self.answer(door, |target| Order::Accept { target }),
+            Message::DeclinePressed => self.answer(door, |target| Order::Decline { target }),
+            Message::Answered(done) => {
+                self.is_answering = false;
+                self.error = done.err();
+                Vec::new()
+            }
+            Message::BackPressed => vec![Action::Back],
+        }
+    }
+
+    fn was_read(
+        &mut self,
+        epoch: u64,
+        part: Part,
+        read: Result<Arc<Stretch>, DoorError>,
+        door: &Door,
+    ) -> Actions {
+        if epoch != self.epoch {
+            return Vec::new();
+        }
+        self.reading = None;
+        let read = match read {
+            Ok(read) => Arc::unwrap_or_clone(read),
+            Err(err) => {
+                self.error = Some(err);
+                return Vec::new();
+            }
+        };
+        let is_first = !self.thread.is_read;
+        self.thread.take(part, read);
+        self.error = None;
+        if let Some(first) = self.thread.first_unread.filter(|_| is_first || !self.is_focused) {
+            self.line = Some(first);
+        }
+        match part {
+            Part::Opening if self.line.is_some() => {
+                self.go(self.line.map_or(Aim::End, Aim::Row));
+            }
+            Part::Opening | Part::Newest => self.go(Aim::End),
+            Part::Around(id) => self.go(Aim::Row(id)),
+            Part::Earlier(_) | Part::Later(_) | Part::Anew { .. } => {}
+        }
+        let mut actions = self.mark(door);
+        if std::mem::take(&mut self.is_stale) {
+            let anew = self.thread.anew();
+            actions.push(Action::Run(self.fetch(anew, door)));
+        } else {
+            actions.extend(self.load_near(door));
+        }
+        actions
+    }
+
+    /// Reads what is missing near what is in view.
+    fn load_near(&mut self, door: &Door) -> Option<Action> {
+        let seen = self.seen.filter(|_| self.reading.is_none())?;
+        let part = self.thread.wanted(seen.first, seen.last)?;
+        Some(Action::Run(self.fetch(part, door)))
+    }
+
+    /// Tells the agent what was seen, in a window that somebody looks at.
+    fn mark(&mut self, door: &Door) -> Actions {
+        let Some(seen) = self.seen.filter(|_| self.is_focused) else { return Vec::new() };
+        let (Some(from), Some(to)) = (self.thread.find(seen.first), self.thread.find(seen.last))
+        else {
+            return Vec::new();
+        };
+        let is_new = |id: &MessageId| !self.marking.contains(id);
+        let rows = self.thread.rows.get(from..=to).unwrap_or_default().iter();
+        let ids: Vec<MessageId> = rows
+            .filter(|row| !row.row.read && row.row.kind != Kind::Request)
+            .map(|row| row.row.id)
+            .filter(is_new)
+            .collect();
+        if ids.is_empty() {
+            return Vec::new();
+        }
+        self.marking.extend(&ids);
+        let order = Order::MarkRead { targets: ids.iter().map(ToString::to_string).collect() };
+        let asked = door.ask(order);
+        run(Task::perform(asked, move |done| Message::Marked(ids.clone(), done.map(|_| ()))))
+    }
+
+    fn jump(&mut self, id: MessageId, door: &Door) -> Actions {
+        self.cursor = Some(id);
+        if self.thread.find(id).is_some() {
+            self.go(Aim::Row(id));
+            return Vec::new();
+        }
+        run(self.fetch(Part::Around(id), door))
+    }
+
+    fn to_end(&mut self, door: &Door) -> Actions {
+        self.cursor = None;
+        if self.thread.later {
+            return run(self.fetch(Part::Newest, door));
+        }
+        self.go(Aim::End);
+        Vec::new()
+    }
+
+    fn list_key(&mut self, key: ListKey, door: &Door) -> Actions {
+        let last = self.thread.rows.len().checked_sub(1);
+        let Some(last) = last else { return Vec::new() };
+        let at = self.cursor.and_then(|id| self.thread.find(id));
+        match key {
+            ListKey::Up | ListKey::Down => {
+                let seen = self.seen.and_then(|seen| self.thread.find(seen.last));
+                let to = match (key, at) {
+                    (_, None) => seen.unwrap_or(last),
+                    (ListKey::Up, Some(at)) => at.saturating_sub(1),
+                    (_, Some(at)) => (at + 1).min(last),
+                };
+                let id = self.thread.rows[to].row.id;
+                self.cursor = Some(id);
+                self.go(Aim::Reveal(id));
+                return Vec::new();
+            }
+            ListKey::Escape => {
+                self.escape();
+                return Vec::new();
+            }
+            _ => {}
+        }
+        let Some(id) = self.cursor.filter(|_| at.is_some()) else { return Vec::new() };
+        match key {
+            ListKey::Enter => self.touch(id, door),
+            ListKey::Reply => self.update(Message::ReplyPressed(id), door),
+            ListKey::Edit => self.update(Message::EditPressed(id), door),
+            ListKey::Delete => self.update(Message::DeletePressed(id), door),
+            ListKey::Copy => self.update(Message::CopyPressed(id), door),
+            ListKey::Up | ListKey::Down | ListKey::Escape => Vec::new(),
+        }
+    }
+
+    /// Opens a message's card, or closes it.
+    fn touch(&mut self, id: MessageId, door: &Door) -> Actions {
+        let is_open = self.card.take().is_some_and(|card| card.id == id && !card.is_deleting);
+        self.cursor = Some(id);
+        if is_open {
+            return Vec::new();
+        }
+        self.card = Some(Card::new(id));
+        self.go(Aim::Reveal(id));
+        if !self.thread.row(id).is_some_and(|row| row.row.mine) {
+            return Vec::new();
+        }
+        let read = door.read(move |reader| reader.receipts(id).map(Arc::new));
+        run(Task::perform(read, move |read| Message::ReceiptsRead(id, read)))
+    }
+
+    fn with_message(&mut self, message: Message, door: &Door) -> Actions {
+        let target = |id: MessageId| id.to_string();
+        let row = |id: MessageId| self.thread.row(id);
+        match message {
+            Message::ReplyPressed(id) if row(id).is_some_and(card::can_reply) => {
+                if matches!(self.compose.mode, Mode::Edit(..)) {
+                    self.compose.clear();
+                }
+                self.compose.mode = Mode::Reply(id);
+                self.card = None;
+                vec![Action::Focus("draft"), Action::Drafted]
+            }
+            Message::EditPressed(id) => {
+                let Some(row) = row(id) else { return Vec::new() };
+                let (Some(is_here), true) = (card::can_edit(row), self.compose.is_open()) else {
+                    return Vec::new();
+                };
+                let text = row.row.text.clone();
+                self.compose.clear();
+                self.compose.set(&text);
+                self.compose.mode = Mode::Edit(id, is_here);
+                self.card = None;
+                vec![Action::Focus("draft")]
+            }
+            Message::CopyPressed(id) => {
+                let text = row(id).map(|row| row.row.text.clone()).unwrap_or_default();
+                self.card = None;
+                run(clipboard::write(text))
+            }
+            Message::DeletePressed(id) if row(id).and_then(card::can_edit).is_some() => {
+                self.card = Some(Card { is_deleting: true, ..Card::new(id) });
+                vec![Action::Focus("delete-no")]
+            }
+            Message::DeleteConfirmed(id) => self.order(Order::Delete { target: target(id) }, door),
+            Message::ReleasePressed(id) => self.order(Order::Release { target: target(id) }, door),
+            Message::CancelPressed(id) => self.order(Order::Cancel { target: target(id) }, door),
+            Message::AgainPressed(id) => {
+                let text = row(id).map(|row| row.row.text.clone()).unwrap_or_default();
+                if self.compose.is_open() && self.compose.content.is_empty() {
+                    self.compose.set(&text);
+                }
+                vec![Action::Focus("draft"), Action::Drafted]
+            }
+            Message::Ordered(Ok(())) => {
+                (self.card, self.error) = (None, None);
+                Vec::new()
+            }
+            Message::Ordered(Err(err)) => {
+                match &mut self.card {
+                    Some(card) => card.error = Some(err),
+                    None => self.error = Some(err),
+                }
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn with_editor(&mut self, message: Message, door: &Door) -> Actions {
+        let was_sent = match message {
+            Message::Typed(action) => {
+                let is_edit = action.is_edit();
+                self.compose.typed(action);
+                return if is_edit { vec![Action::Drafted] } else { Vec::new() };
+            }
+            Message::UpPressed if self.compose.content.is_empty() => return self.edit_last(door),
+            Message::EscapePressed => {
+                self.escape();
+                return vec![Action::Drafted];
+            }
+            Message::ModeDropped => {
+                match self.compose.mode {
+                    Mode::Edit(..) => self.compose.clear(),
+                    _ => self.compose.mode = Mode::New,
+                }
+                return vec![Action::Drafted, Action::Focus("draft")];
+            }
+            Message::UrgentToggled => {
+                self.compose.is_urgent = !self.compose.is_urgent;
+                return vec![Action::Focus("draft")];
+            }
+            Message::SendPressed => {
+                let task = self.compose.send(self.id, self.thread.limit, door);
+                return task.map(Action::Run).into_iter().collect();
+            }
+            Message::AnywayPressed => {
+                self.compose.going = Going::Idle;
+                let task = self.compose.send(self.id, self.thread.limit, door);
+                return task.map(Action::Run).into_iter().collect();
+            }
+            Message::LookPressed => {
+                return self.compose.look(self.id, door).map(Action::Run).into_iter().collect();
+            }
+            Message::Sent(before, answer) => self.compose.answered(before, answer),
+            Message::Looked(found) => self.compose.looked(found),
+            _ => false,
+        };
+        if !was_sent {
+            let look = matches!(self.compose.going, Going::Unsure { .. });
+            let look = look.then(|| self.compose.look(self.id, door)).flatten();
+            return look.map(Action::Run).into_iter().collect();
+        }
+        self.line = None;
+        let mut actions = self.to_end(door);
+        let anew = self.thread.anew();
+        actions.push(Action::Run(self.fetch(anew, door)));
+        actions.push(Action::Drafted);
+        actions.push(Action::Focus("draft"));
+        actions
+    }
+
+    fn edit_last(&mut self, door: &Door) -> Actions {
+        let last = self.thread.rows.iter().rev().find(|row| row.row.mine);
+        match last.filter(|row| card::can_edit(row).is_some()).map(|row| row.row.id) {
+            Some(id) => self.update(Message::EditPressed(id), door),
+            None => Vec::new(),
+        }
+    }
+
+    /// Closes what is open on top; whether there was anything.
+    pub(crate) fn escape(&mut self) -> bool {
+        if self.link.take().is_some() || self.card.take().is_some() || self.search.take().is_some() {
+            return true;
+        }
+        if self.people.take().is_some() || self.cursor.take().is_some() {
+            return true;
+        }
+        match self.compose.mode {
+            Mode::New => return false,
+            Mode::Reply(_) => self.compose.mode = Mode::New,
+            Mode::Edit(..) if self.compose.is_open() => self.compose.clear(),
+            Mode::Edit(..) => {}
+        }
+        true
+    }
+
+    fn with_link(&mut self, message: Message) -> Actions {
+        match message {
+            Message::LinkPressed(link) if link::whereto(&link).is_some() => {
+                self.link = Some(link);
+                return vec![Action::Focus("link-open")];
+            }
+            Message::LinkOpened => {
+                let Some(link) = self.link.take() else { return Vec::new() };
+                let opened = tokio::task::spawn_blocking(move || link::open(&link));
+                let opened = async { opened.await.unwrap_or_else(|err| Err(err.to_string())) };
+                return run(Task::perform(opened, Message::LinkTried));
+            }
+            Message::LinkCopied => {
+                let link = self.link.take().unwrap_or_default();
+                return run(clipboard::write(link));
+            }
+            Message::LinkTried(Err(words)) => self.error = Some(DoorError::Agent(words)),
+            Message::LinkDropped => self.link = None,
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn with_search(&mut self, message: Message, door: &Door) -> Actions {
+        match message {
+            Message::SearchToggled if self.search.is_some() => {
+                self.search = None;
+                return vec![Action::Focus("draft")];
+            }
+            Message::SearchToggled => {
+                self.search = Some(Search::default());
+                return vec![Action::Focus("find-words")];
+            }
+            Message::SearchTyped(words) => {
+                if let Some(search) = &mut self.search {
+                    search.words = words;
+                }
+            }
+            Message::SearchStepped(is_older) => {
+                let Some(search) = &mut self.search else { return Vec::new() };
+                if let Some(words) = search.begins() {
+                    return run(find(self.id, words, door));
+                }
+                if let Some(id) = search.step(is_older) {
+                    return self.jump(id, door);
+                }
+            }
+            Message::SearchFound(words, Ok(hits)) => {
+                let newest = self.search.as_mut().and_then(|search| {
+                    search.found(&words, Arc::unwrap_or_clone(hits))
+                });
+                if let Some(id) = newest {
+                    return self.jump(id, door);
+                }
+            }
+            Message::SearchFound(_, Err(err)) => self.error = Some(err),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn with_people(&mut self, message: Message, door: &Door) -> Actions {
+        match message {
+            Message::PeopleToggled => {
+                if self.people.take().is_none() {
+                    self.people = Some(People::default());
+                    return run(Task::perform(door.settings(), Message::SettingsRead));
+                }
+            }
+            Message::SettingsRead(Ok(settings)) => {
+                let is_muted = is_muted(&settings, self.id);
+                self.settings = Some(settings);
+                if let Some(people) = &mut self.people {
+                    (people.is_muted, people.is_busy) = (Some(is_muted), false);
+                }
+            }
+            Message::SettingsRead(Err(err)) => {
+                if let Some(people) = &mut self.people {
+                    people.answered(Err(err));
+                }
+            }
+            Message::People(Said::DetachPressed) => {
+                self.people = None;
+                return vec![Action::Detach];
+            }
+            Message::People(Said::MutePressed(on)) => {
+                let Some(settings) = self.settings.take() else { return Vec::new() };
+                let changed = door.change(settings, vec![Change::mute(&self.id.to_string(), on)]);
+                return run(Task::perform(changed, |saved| {
+                    Message::SettingsRead(saved.map(|saved| saved.settings))
+                }));
+            }
+            Message::People(said) => {
+                let id = self.id.to_string();
+                let order = self.people.as_mut().and_then(|people| people.heard(&id, said));
+                if let Some(order) = order {
+                    let asked = door.ask(order);
+                    return run(Task::perform(asked, |done| {
+                        Message::PeopleAnswered(done.map(|_| ()))
+                    }));
+                }
+            }
+            Message::PeopleAnswered(done) => {
+                if let Some(people) = &mut self.people {
+                    people.answered(done);
+                }
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn answer(&mut self, door: &Door, order: fn(String) -> Order) -> Actions {
+        if std::mem::replace(&mut self.is_answering, true) {
+            return Vec::new();
+        }
+        let asked = door.ask(order(self.id.to_string()));
+        run(Task::perform(asked, |done| Message::Answered(done.map(|_| ()))))
+    }
+}
+
+fn is_muted(settings: &config::AgentSettings, id: ConversationId) -> bool {
+    let id = id.to_string();
+    let mut sources = settings.notify.source.iter();
+    sources.any(|source| source.conversation == id && source.min_priority == MinPriority::Never)
+}
+
+fn find(id: ConversationId, words: String, door: &Door) -> Task<Message> {
+    let asked = words.clone();
+    let hits = door.read(move |reader| reader.search_in(id, &asked, search::HITS_MAX));
+    Task::perform(hits, move |hits| {
+        let ids = hits.map(|rows| Arc::new(rows.into_iter().map(|row| row.id).collect()));
+        Message::SearchFound(words.clone(), ids)
+    })
+}

@@ -1,0 +1,252 @@
+//! Below the messages: the editor, or why there is none; and what went wrong, where the eye is.
+
+use agent::store::Conversation;
+use iced::{
+    Alignment, Length,
+    keyboard::{self, key::Named},
+    widget::{column, container, row, text, text_editor},
+};
+
+use super::{
+    Chat, Message,
+    compose::{Going, Mode},
+    link,
+};
+use crate::{
+    door::DoorError,
+    screen::Cx,
+    theme::{self, space as gap, styles},
+    widget::{Element, Sign, body, elided, hint, notice, press, sign, strong},
+    words::harmless,
+};
+
+/// The editor grows up to here.
+const EDITOR_MAX: f32 = 160.0;
+
+/// What failed, for a person.
+pub(super) fn error_words(cx: Cx<'_>, err: &DoorError) -> String {
+    match err {
+        DoorError::NoStore => cx.words.say("error-no-store"),
+        DoorError::NoAgent => cx.words.say("chat-no-agent"),
+        DoorError::Stalled => cx.words.say("chat-stalled"),
+        DoorError::Lost => cx.words.say("chat-lost"),
+        err => err.to_string(),
+    }
+}
+
+pub(super) fn foot<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
+    let conversation = cx.desk.known.conversation(chat.id);
+    let inside = match conversation.map(|conversation| (conversation.state, conversation)) {
+        Some(("invited", conversation)) => invited(cx, chat, conversation),
+        Some(("left" | "declined" | "withdrawn" | "expired" | "refused", conversation)) => {
+            over(cx, conversation)
+        }
+        Some(("asking", _)) => column![
+            hint(cx.words.say("chat-asking")).wrapping(text::Wrapping::Word),
+            editor(cx, chat)
+        ]
+        .spacing(gap::INSIDE)
+        .into(),
+        _ => editor(cx, chat),
+    };
+    let mut foot = column![].spacing(gap::INSIDE);
+    if let Some(link) = &chat.link {
+        foot = foot.push(leads_to(cx, link));
+    }
+    if let Some(err) = &chat.error {
+        foot = foot.push(notice(body(error_words(cx, err))));
+    }
+    container(foot.push(inside)).padding(gap::BETWEEN).style(styles::bar).width(Length::Fill).into()
+}
+
+fn act<'a>(
+    name: &'static str,
+    words: String,
+    style: fn(&iced::Theme, press::Status) -> press::Style,
+    message: Message,
+) -> press::Press<'a, Message> {
+    press::press(body(words)).id(name).style(style).on_press(message)
+}
+
+fn invited<'a>(cx: Cx<'a>, chat: &'a Chat, asked: &'a Conversation) -> Element<'a, Message> {
+    let who = harmless(&asked.inviter);
+    let mut words = column![strong(cx.words.tell("chat-asks", &[("name", who.into_owned().into())]))];
+    if !asked.greeting.is_empty() {
+        let greeting = crate::words::harmless_lines(&asked.greeting).into_owned();
+        words = words.push(body(greeting).wrapping(text::Wrapping::WordOrGlyph));
+    }
+    let waits = chat.is_answering;
+    let accept = press::press(body(cx.words.say("chat-accept")))
+        .id("accept")
+        .style(styles::primary)
+        .on_press_maybe((!waits).then_some(Message::AcceptPressed));
+    let decline = press::press(body(cx.words.say("chat-decline")))
+        .id("decline")
+        .on_press_maybe((!waits).then_some(Message::DeclinePressed));
+    column![words.spacing(gap::TIGHT), row![accept, decline].spacing(gap::INSIDE)]
+        .spacing(gap::BETWEEN)
+        .into()
+}
+
+fn over<'a>(cx: Cx<'a>, conversation: &'a Conversation) -> Element<'a, Message> {
+    let key = match conversation.state {
+        "left" => "chat-over-left",
+        "declined" => "chat-over-declined",
+        "withdrawn" => "chat-over-withdrawn",
+        "expired" => "chat-over-expired",
+        _ => "chat-over-refused",
+    };
+    container(body(cx.words.say(key)).style(styles::muted)).center_x(Length::Fill).into()
+}
+
+fn editor<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
+    let compose = &chat.compose;
+    let mut parts = column![].spacing(gap::INSIDE);
+    if let Some(mode) = mode(cx, chat) {
+        parts = parts.push(mode);
+    }
+    if let Some(going) = going(cx, &compose.going) {
+        parts = parts.push(going);
+    }
+    let is_open = compose.is_open();
+    let mut field = text_editor(&compose.content)
+        .id("draft")
+        .placeholder(cx.words.say("chat-field"))
+        .font(theme::BODY)
+        .size(theme::size::BODY)
+        .padding([7.0, gap::INSIDE])
+        .max_height(EDITOR_MAX)
+        .style(styles::editor)
+        .key_binding(binding);
+    if is_open {
+        field = field.on_action(Message::Typed);
+    }
+    let over = compose.over(chat.thread.limit);
+    let can_send = is_open && over.is_none() && !compose.content.is_empty();
+    let is_edit = matches!(compose.mode, Mode::Edit(..));
+    let send = cx.words.say(if is_edit { "chat-save" } else { "chat-send" });
+    let send = press::press(body(send))
+        .id("send")
+        .padding([7.0, gap::BETWEEN])
+        .style(styles::primary)
+        .on_press_maybe(can_send.then_some(Message::SendPressed));
+    parts = parts.push(row![field, send].spacing(gap::INSIDE).align_y(Alignment::End));
+    if let Some(below) = below(cx, chat, over) {
+        parts = parts.push(below);
+    }
+    parts.into()
+}
+
+/// How much room is left, and whether it goes first.
+fn below<'a>(cx: Cx<'a>, chat: &'a Chat, over: Option<usize>) -> Option<Element<'a, Message>> {
+    let compose = &chat.compose;
+    let len = compose.text().len();
+    if len == 0 && !compose.is_urgent {
+        return None;
+    }
+    let room = match (over, chat.thread.limit) {
+        (Some(over), _) => {
+            let over = cx.words.tell("chat-too-long", &[("size", cx.words.bytes(over as u64).into())]);
+            hint(over).style(styles::bad)
+        }
+        (None, Some(limit)) if limit / 5 * 4 < len => {
+            let left = cx.words.bytes((limit - len) as u64);
+            hint(cx.words.tell("chat-room", &[("size", left.into())]))
+        }
+        _ => hint(cx.words.say("chat-keys")),
+    };
+    let mut line = row![room.width(Length::Fill)].align_y(Alignment::Center).spacing(gap::INSIDE);
+    if !matches!(compose.mode, Mode::Edit(..)) {
+        let key = if compose.is_urgent { "chat-is-urgent" } else { "chat-make-urgent" };
+        let style: fn(&iced::Theme) -> text::Style =
+            if compose.is_urgent { styles::warn } else { styles::muted };
+        line = line.push(
+            press::press(hint(cx.words.say(key)).style(style))
+                .id("urgent")
+                .padding([gap::TIGHT, gap::INSIDE])
+                .style(if compose.is_urgent { styles::chosen } else { styles::quiet })
+                .on_press(Message::UrgentToggled),
+        );
+    }
+    Some(line.into())
+}
+
+/// Enter sends, with Shift it breaks the line; Up in an empty editor edits what was sent last.
+fn binding(key: text_editor::KeyPress) -> Option<text_editor::Binding<Message>> {
+    use text_editor::Binding;
+    let is_here = matches!(key.status, text_editor::Status::Focused { .. });
+    match key.key.as_ref() {
+        keyboard::Key::Named(Named::Enter) if is_here && !key.modifiers.shift() => {
+            Some(Binding::Custom(Message::SendPressed))
+        }
+        keyboard::Key::Named(Named::Escape) if is_here => {
+            Some(Binding::Custom(Message::EscapePressed))
+        }
+        keyboard::Key::Named(Named::ArrowUp) if is_here && key.modifiers.is_empty() => {
+            Some(Binding::Sequence(vec![
+                Binding::Custom(Message::UpPressed),
+                Binding::Move(text_editor::Motion::Up),
+            ]))
+        }
+        // Tab is for going on.
+        keyboard::Key::Named(Named::Tab) => None,
+        _ => Binding::from_key_press(key),
+    }
+}
+
+/// What is answered or edited.
+fn mode<'a>(cx: Cx<'a>, chat: &'a Chat) -> Option<Element<'a, Message>> {
+    let (mark, key, id) = match chat.compose.mode {
+        Mode::New => return None,
+        Mode::Reply(id) => (Sign::Reply, "chat-replying", id),
+        Mode::Edit(id, _) => (Sign::Edit, "chat-editing", id),
+    };
+    let row = chat.thread.row(id).map(|row| &row.row);
+    let who = row.map_or("", |row| row.from.as_str());
+    let title = cx.words.tell(key, &[("name", who.into())]);
+    let quote = elided(row.map_or("", |row| row.text.as_str())).hint();
+    let drop = act("mode-drop", cx.words.say("chat-drop"), styles::quiet, Message::ModeDropped);
+    let lines = column![strong(title).size(theme::size::SMALL), quote].width(Length::Fill);
+    let line = row![sign(mark).style(styles::accent), lines, drop];
+    Some(line.spacing(gap::INSIDE).align_y(Alignment::Center).into())
+}
+
+/// Where the message is that was sent just now.
+fn going<'a>(cx: Cx<'a>, going: &'a Going) -> Option<Element<'a, Message>> {
+    let (words, acts) = match going {
+        Going::Idle | Going::Asked(_) => return None,
+        Going::Failed(err) => {
+            let again = act("retry", cx.words.say("chat-retry"), styles::secondary, Message::SendPressed);
+            (cx.words.tell("chat-kept", &[("why", error_words(cx, err).into())]), row![again])
+        }
+        Going::Unsure { .. } => {
+            let look = act("look", cx.words.say("chat-look"), styles::secondary, Message::LookPressed);
+            let anyway = act("anyway", cx.words.say("chat-anyway"), styles::danger, Message::AnywayPressed);
+            (cx.words.say("chat-unsure"), row![look, anyway])
+        }
+    };
+    let words = body(words).wrapping(text::Wrapping::Word);
+    Some(notice(column![words, acts.spacing(gap::INSIDE)].spacing(gap::INSIDE)))
+}
+
+/// Where a link leads, before it is opened.
+fn leads_to<'a>(cx: Cx<'a>, link: &'a str) -> Element<'a, Message> {
+    let host = link::whereto(link).unwrap_or_default();
+    let whole: String = harmless(link).chars().take(300).collect();
+    let mut words = column![
+        hint(cx.words.say("chat-leads")),
+        strong(harmless(host)).size(theme::size::LARGE),
+        hint(whole).wrapping(text::Wrapping::Glyph),
+    ]
+    .spacing(gap::TIGHT);
+    if link::is_odd(host) {
+        words = words.push(hint(cx.words.say("chat-odd-host")).style(styles::warn));
+    }
+    let acts = row![
+        act("link-open", cx.words.say("chat-open"), styles::primary, Message::LinkOpened),
+        act("link-copy", cx.words.say("chat-copy"), styles::secondary, Message::LinkCopied),
+        act("link-drop", cx.words.say("chat-drop"), styles::quiet, Message::LinkDropped),
+    ];
+    let inside = column![words, acts.spacing(gap::INSIDE)].spacing(gap::BETWEEN);
+    container(inside).padding(gap::BETWEEN).width(Length::Fill).style(styles::card).into()
+}

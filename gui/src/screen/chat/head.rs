@@ -1,0 +1,83 @@
+//! Above the messages: who it is, and where they are.
+
+use agent::store::{Conversation, MemberRow, PresenceNow};
+use iced::{
+    Alignment, Length,
+    widget::{column, container, row},
+};
+
+use super::{Chat, Message};
+use crate::{
+    screen::Cx,
+    theme::{space as gap, styles},
+    widget::{Element, Sign, elided, hint, press, sign},
+};
+
+/// Below this width there is no list beside the conversation, so there is a way back to it.
+const NARROW: f32 = 540.0;
+
+/// Of the bar.
+const HEIGHT: f32 = gap::ROW_OF_TWO;
+
+pub(super) fn head<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
+    let conversation = cx.desk.known.conversation(chat.id);
+    let mut line = row![].spacing(gap::INSIDE).align_y(Alignment::Center);
+    if cx.width < NARROW {
+        line = line.push(icon("back", Sign::Back, Message::BackPressed));
+    }
+    let title = conversation.map_or("", |conversation| conversation.title.as_str());
+    let mut names = column![elided(title).strong()].width(Length::Fill);
+    if let Some(conversation) = conversation {
+        names = names.extend(about(cx, conversation));
+    }
+    line = line.push(names);
+    line = line.push(icon("find", Sign::Search, Message::SearchToggled));
+    line = line.push(icon("people", Sign::More, Message::PeopleToggled));
+    container(line).padding([gap::INSIDE, gap::BETWEEN])
+        .height(HEIGHT)
+        .align_y(Alignment::Center)
+        .style(styles::bar)
+        .width(Length::Fill)
+        .into()
+}
+
+fn icon<'a>(name: &'static str, mark: Sign, message: Message) -> press::Press<'a, Message> {
+    press::press(sign(mark)).id(name).padding([gap::INSIDE, gap::INSIDE]).style(styles::quiet).on_press(message)
+}
+
+/// Presence as it truly is, or how many there are.
+fn about<'a>(cx: Cx<'a>, conversation: &'a Conversation) -> Option<Element<'a, Message>> {
+    if !conversation.pair {
+        let n = conversation.members.iter().filter(|member| member.state == "member").count() + 1;
+        return Some(hint(cx.words.tell("chat-members", &[("n", n.into())])).into());
+    }
+    let name = conversation.members.first().map(|member| member.name.as_str());
+    let member = cx.desk.known.members.iter().find(|member| Some(member.name.as_str()) == name);
+    member.map(|member| presence(cx, member))
+}
+
+pub(super) fn presence<'a>(cx: Cx<'a>, member: &'a MemberRow) -> Element<'a, Message> {
+    if member.presence == PresenceNow::Reachable {
+        let mark = sign(Sign::Reachable).size(10).style(styles::good);
+        let words = hint(cx.words.say("chat-reachable"));
+        return row![mark, words].spacing(gap::TIGHT).align_y(Alignment::Center).into();
+    }
+    let next = member.next_call.filter(|_| !member.overdue);
+    let words = match (next, member.last_seen) {
+        (Some(at), Some(seen)) => {
+            let args = [
+                ("at", cx.words.moment(at, cx.now).into()),
+                ("ago", cx.words.ago(seen, cx.now).into()),
+            ];
+            cx.words.tell("chat-seen-next", &args)
+        }
+        (Some(at), None) => {
+            cx.words.tell("chat-next", &[("at", cx.words.moment(at, cx.now).into())])
+        }
+        (None, Some(seen)) => {
+            cx.words.tell("chat-seen", &[("ago", cx.words.ago(seen, cx.now).into())])
+        }
+        (None, None) => String::new(),
+    };
+    hint(words).into()
+}

@@ -1,0 +1,202 @@
+//! Every state, in both themes.
+
+use iced::Size;
+
+use super::*;
+use crate::{
+    desk::Agent,
+    kit::{
+        PORTAL, WIDE,
+        scene::{Scene, conversation},
+        snapshot,
+    },
+};
+
+fn shows_in(name: &str, scene: &mut Scene, size: Size, chat: &Chat) {
+    scene.width = size.width;
+    snapshot(name, size, 1.0, || chat.view(scene.cx()));
+}
+
+fn shows(name: &str, chat: &Chat) {
+    shows_in(name, &mut Scene::calm(), PORTAL, chat);
+}
+
+fn talk() -> Vec<PageRow> {
+    let mut reply = ours(4, "It is. I signed for it myself.", 85_000, MessageState::Read);
+    reply.answers = Some(Answered::Here {
+        id: id("m3"),
+        from: "bob".to_owned(),
+        mine: false,
+        text: "Is the part for the pump on board?".to_owned(),
+        deleted: false,
+    });
+    let mut edited = theirs(6, "bob", "Then we cast off at seven.", 3_300);
+    edited.row.edited = true;
+    let mut deleted = theirs(7, "bob", "", 3_200);
+    deleted.row.deleted = true;
+    let mut urgent = ours(8, "Wait for the pilot.", 900, MessageState::Delivered);
+    urgent.row.urgent = true;
+    vec![
+        theirs(1, "bob", "We are alongside since noon.", 86_400),
+        theirs(2, "bob", "Nobody at the office, of course.", 86_380),
+        theirs(3, "bob", "Is the part for the pump on board?", 86_300),
+        reply,
+        ours(5, "See you at the dock.", 84_990, MessageState::Read),
+        edited,
+        deleted,
+        urgent,
+    ]
+}
+
+#[test]
+fn a_conversation() {
+    shows("chat", &chat(talk()));
+    shows_in("chat-de", &mut Scene::calm().in_language("de"), PORTAL, &chat(talk()));
+    shows_in("chat-wide", &mut Scene::calm(), WIDE, &chat(talk()));
+}
+
+#[test]
+fn every_state_of_a_message() {
+    let mut queued = ours(4, "Tomorrow at six.", 300, MessageState::Queued);
+    queued.prospect = Some(Prospect {
+        leaves: Some(NOW + 42 * 60),
+        arrives_to: Some(NOW + 82 * 60),
+        ..Prospect::default()
+    });
+    let mut relayed = ours(3, "Bring the long ladder.", 500, MessageState::Relayed);
+    relayed.prospect = Some(Prospect {
+        arrives_to: Some(NOW + 3_600),
+        deliver_before: Some(NOW + 7_200),
+        ..Prospect::default()
+    });
+    let mut held = ours(5, "And the rope.", 200, MessageState::Held);
+    held.row.reason = "waits until bob accepts".to_owned();
+    let mut refused = ours(6, "One more thing", 100, MessageState::Refused);
+    refused.row.reason = "too large for this relay".to_owned();
+    let mut expired = ours(7, "Are you there?", 90, MessageState::Expired);
+    expired.row.reason = "it expired before it was delivered".to_owned();
+    let rows = vec![
+        ours(1, "Read.", 900, MessageState::Read),
+        ours(2, "Delivered.", 800, MessageState::Delivered),
+        relayed,
+        queued,
+        held,
+        refused,
+        expired,
+    ];
+    let mut page = page(rows);
+    page.first_unread = None;
+    let mut chat = chat_of(page);
+    chat.thread.reliability.inside = 9;
+    chat.thread.reliability.total = 10;
+    shows_in("chat-states", &mut Scene::calm(), Size::new(420.0, 760.0), &chat);
+}
+
+#[test]
+fn a_group_with_unread_messages() {
+    let mut scene = Scene::calm();
+    scene.know(|known| known.conversations[0] = agent::store::Conversation {
+        pair: false,
+        members: ["bob", "dee", "chandra"].map(|name| agent::store::Member { name: name.to_owned(), state: "member" }).into(),
+        ..conversation("c1", "Crew of the Kestrel", "member", 2, NOW - 300)
+    });
+    let rows = vec![
+        theirs(1, "bob", "Who has the watch tonight?", 7_200),
+        theirs(2, "dee", "I do, until four.", 7_000),
+        theirs(3, "dee", "Then chandra.", 6_990),
+        ours(4, "Good. I bring coffee at two.", 6_000, MessageState::Read),
+        theirs(5, "chandra", "Make it three cups.", 400),
+        theirs(6, "bob", "Four.", 300),
+    ];
+    let page = Page { first_unread: Some((id("m5"), agent::store::Place::END)), unread: 2, ..page(rows) };
+    let mut chat = chat_of(page);
+    shows_in("chat-group", &mut scene, PORTAL, &chat);
+    let _ = chat.update(Message::PeopleToggled, &door());
+    chat.people.as_mut().unwrap().is_muted = Some(false);
+    shows_in("chat-people", &mut scene, PORTAL, &chat);
+    shows_in("chat-people-wide", &mut scene, WIDE, &chat);
+}
+
+#[test]
+fn an_open_card_and_a_reply() {
+    let mut chat = chat(talk());
+    let _ = chat.update(Message::Touched(id("m8")), &door());
+    shows("chat-card", &chat);
+    let _ = chat.update(Message::DeletePressed(id("m8")), &door());
+    shows("chat-delete", &chat);
+    let _ = chat.update(Message::ReplyPressed(id("m3")), &door());
+    chat.compose.set("Look in the blue crate,\nunder the tarpaulin.");
+    shows("chat-replying", &chat);
+}
+
+#[test]
+fn long_texts_and_hostile_ones() {
+    let hostile = format!(
+        "evil\u{202e}txt.exe\u{7} and Z{}algo and {}",
+        "\u{316}\u{302}".repeat(500),
+        "W".repeat(120)
+    );
+    let rows = vec![
+        theirs(1, "bob", &"The wind has turned and we lie better now. ".repeat(40), 900),
+        theirs(2, "bob", &hostile, 800),
+        ours(3, "See https://kestrel.example/log?day=3 for it", 700, MessageState::Read),
+    ];
+    let mut chat = chat(rows);
+    shows("chat-long", &chat);
+    let _ = chat.update(Message::LinkPressed("https://bank.example@evil.example/x".to_owned()), &door());
+    shows("chat-link", &chat);
+}
+
+#[test]
+fn other_scripts() {
+    let rows = vec![
+        theirs(1, "bob", "مرحبا، وصلنا إلى الميناء عند الظهر", 900),
+        ours(2, "שלום, נתראה ברציף", 800, MessageState::Read),
+        theirs(3, "bob", "今日は", 700),
+        ours(4, "مرحبا — שלום — 今日は", 600, MessageState::Delivered),
+    ];
+    shows("chat-scripts", &chat(rows));
+}
+
+#[test]
+fn nothing_yet_a_request_and_an_end() {
+    shows("chat-empty", &chat(Vec::new()));
+    let mut scene = Scene::calm();
+    scene.know(|known| {
+        known.conversations[0].state = "invited";
+        known.conversations[0].inviter = "bob".to_owned();
+        known.conversations[0].greeting = "Hello from the field station. Is this still your address?".to_owned();
+    });
+    shows_in("chat-request", &mut scene, PORTAL, &chat(Vec::new()));
+    scene.know(|known| known.conversations[0].state = "asking");
+    let mut held = ours(1, "Hello, it is me.", 100, MessageState::Held);
+    held.row.reason = "waits until bob accepts".to_owned();
+    shows_in("chat-asking", &mut scene, PORTAL, &chat(vec![held]));
+    scene.know(|known| known.conversations[0].state = "left");
+    shows_in("chat-left", &mut scene, PORTAL, &chat(talk()));
+}
+
+#[test]
+fn what_could_not_be_sent() {
+    let mut scene = Scene::calm();
+    scene.desk.agent = Agent::Absent(None);
+    let mut chat = chat(talk());
+    chat.compose.set("Are you coming?");
+    let _ = chat.update(Message::SendPressed, &door());
+    let _ = chat.update(Message::Sent(Some(None), Err(DoorError::NoAgent)), &door());
+    shows_in("chat-no-agent", &mut scene, PORTAL, &chat);
+    let _ = chat.update(Message::SendPressed, &door());
+    let _ = chat.update(Message::Sent(Some(None), Err(DoorError::Stalled)), &door());
+    shows("chat-unsure", &chat);
+}
+
+#[test]
+fn a_search_and_its_hits() {
+    let mut chat = chat(talk());
+    let _ = chat.update(Message::SearchToggled, &door());
+    let _ = chat.update(Message::SearchTyped("the p".to_owned()), &door());
+    let _ = chat.update(Message::SearchStepped(true), &door());
+    let hits = Arc::new(vec![id("m3"), id("m8")]);
+    let _ = chat.update(Message::SearchFound("the p".to_owned(), Ok(hits)), &door());
+    shows("chat-search", &chat);
+}
