@@ -257,7 +257,7 @@ impl App {
     fn portal_wants(&mut self, action: portal::Action) -> Task<Message> {
         use portal::{Action, Message as Said};
         match action {
-            Action::Open(id) => self.choose(id),
+            Action::Open(id) => self.show(id),
             Action::Order(wanted, order) => Task::perform(self.door.ask(order), move |answer| {
                 Message::Portal(Said::Answered(wanted, answer))
             }),

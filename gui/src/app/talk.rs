@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use agent::store::ConversationId;
-use config::agent::Chats;
 use iced::{Size, Task, window};
 
-use super::{App, Message, Place, WIDE};
+use super::{App, Message, Place};
 use crate::{
     drafts::Drafts,
     screen::{
@@ -28,16 +27,6 @@ impl App {
         self.drafts = drafts;
         if let Some(words) = trouble {
             self.notice = Some(Notice::Drafts(words));
-        }
-    }
-
-    /// Shows a conversation that somebody chose: in a window of its own, or in the portal, as the settings say.
-    pub(super) fn choose(&mut self, id: ConversationId) -> Task<Message> {
-        let portal = self.windows.values().find(|window| window.place == Place::Portal);
-        let is_wide = portal.is_some_and(|window| WIDE <= window.size.width);
-        match self.look.chats {
-            Chats::Windows if !is_wide => self.detach(id),
-            Chats::Windows | Chats::Tabs => self.show(id),
         }
     }
 
@@ -75,7 +64,11 @@ impl App {
         self.windows.iter().find(|(_, window)| window.place == place).map(|(id, _)| *id)
     }
 
-    pub(super) fn chat_heard(&mut self, id: ConversationId, message: chat::Message) -> Task<Message> {
+    pub(super) fn chat_heard(
+        &mut self,
+        id: ConversationId,
+        message: chat::Message,
+    ) -> Task<Message> {
         let Some(chat) = self.chats.get_mut(&id) else { return Task::none() };
         let actions = chat.update(message, &self.door);
         let tasks = actions.into_iter().map(|action| self.chat_wants(id, action));
@@ -142,9 +135,9 @@ impl App {
             (chat.is_focused() != is_focused).then_some((*id, is_focused))
         });
         let changed: Vec<_> = changed.collect();
-        let tasks = changed.into_iter().map(|(id, is_focused)| {
-            self.chat_heard(id, chat::Message::Focused(is_focused))
-        });
+        let tasks = changed
+            .into_iter()
+            .map(|(id, is_focused)| self.chat_heard(id, chat::Message::Focused(is_focused)));
         Task::batch(tasks.collect::<Vec<_>>())
     }
 

@@ -18,7 +18,7 @@ mod thread;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use agent::store::{ConversationId, MessageId, Receipts};
+use agent::store::{ConversationId, Member, MessageId, Receipts};
 use config::AgentSettings;
 use iced::{
     Length, Padding, Task,
@@ -129,6 +129,7 @@ pub(crate) enum Message {
     PeopleToggled,
     People(people::Said),
     PeopleAnswered(Result<(), DoorError>),
+    MembersRead(Result<Arc<Vec<Member>>, DoorError>),
     SettingsRead(Result<Arc<AgentSettings>, DoorError>),
     AcceptPressed,
     DeclinePressed,
@@ -153,14 +154,18 @@ pub(crate) enum Action {
 
 impl Chat {
     /// Opens a conversation, with what was being written there.
-    pub(crate) fn new(id: ConversationId, draft: Option<&Draft>, door: &Door) -> (Self, Task<Message>) {
+    pub(crate) fn new(
+        id: ConversationId,
+        draft: Option<&Draft>,
+        door: &Door,
+    ) -> (Self, Task<Message>) {
         let mut chat = Self::closed(id);
         if let Some(draft) = draft {
             chat.compose.set(&draft.text);
             chat.compose.mode = draft.reply_to.map_or(Mode::New, Mode::Reply);
         }
         let read = chat.fetch(Part::Opening, door);
-        let plans = chat.plan(door);
+        let plans = Self::plan(door);
         (chat, Task::batch([read, plans]))
     }
 
@@ -233,7 +238,8 @@ impl Chat {
         page.push(match &self.people {
             Some(people) => {
                 let people = container(people::view(cx, self, people)).width(PEOPLE);
-                row![said.width(Length::Fill), rule::vertical(1).style(styles::hairline), people].into()
+                row![said.width(Length::Fill), rule::vertical(1).style(styles::hairline), people]
+                    .into()
             }
             None => Element::from(said),
         })
@@ -248,7 +254,7 @@ impl Chat {
         let (number, aim) = self.aim;
         let list = Reel::new(self.thread.keys(), build, Message::Scrolled, Message::ListKey)
             .aim(number, aim)
-            .is_tail(!self.thread.later)
+            .ends_here(!self.thread.later)
             .share(|at| self.thread.share(at));
         let is_end = self.seen.is_none_or(|seen| seen.is_end) && !self.thread.later;
         if is_end {

@@ -1,23 +1,22 @@
 //! What each message does.
 
+mod aside;
+mod write;
+
 use std::sync::Arc;
 
 use agent::{
     control::Order,
-    store::{ConversationId, Kind, MessageId},
+    store::{Kind, MessageId},
 };
-use config::{agent::MinPriority, edit::Change};
-use iced::{Task, clipboard};
+use iced::Task;
 use serde_json::Value;
 
 use super::{
     Action, Chat, Message,
-    card::{self, Card},
-    compose::{Going, Mode},
-    link,
-    people::{self, People, Said},
+    card::Card,
+    compose::Mode,
     reel::{Aim, ListKey},
-    search::{self, Search},
     thread::{Part, Stretch},
 };
 use crate::door::{Door, DoorError};
@@ -43,18 +42,28 @@ impl Chat {
     }
 
     /// Asks the agent for its plans.
-    pub(super) fn plan(&self, door: &Door) -> Task<Message> {
+    pub(super) fn plan(door: &Door) -> Task<Message> {
         Task::perform(door.ask(Order::Status), |status| Message::Planned(status.map(Arc::new)))
+    }
+
+    fn read_members(&self, door: &Door) -> Task<Message> {
+        let id = self.id;
+        let members = door.read(move |reader| Ok(Arc::new(reader.conversation(id)?.members)));
+        Task::perform(members, Message::MembersRead)
     }
 
     /// Something changed in the store or at the agent.
     pub(crate) fn read(&mut self, door: &Door) -> Task<Message> {
         let anew = self.thread.anew();
-        let anew = self.fetch(anew, door);
-        Task::batch([anew, self.plan(door), self.compose.look(self.id, door).unwrap_or_else(Task::none)])
+        let mut tasks = vec![self.fetch(anew, door), Self::plan(door)];
+        tasks.extend(self.compose.look(self.id, door));
+        if self.people.is_some() {
+            tasks.push(self.read_members(door));
+        }
+        Task::batch(tasks)
     }
 
-    fn order(&mut self, order: Order, door: &Door) -> Actions {
+    fn order(order: Order, door: &Door) -> Actions {
         run(Task::perform(door.ask(order), |done| Message::Ordered(done.map(|_: Value| ()))))
     }
 
@@ -102,7 +111,7 @@ impl Chat {
                 Vec::new()
             }
             Message::QuotePressed(id) => self.jump(id, door),
-            Message::NewestPressed => self.to_end(door),
+            Message::NewestPressed => self.go_to_end(door),
             Message::ReplyPressed(_)
             | Message::EditPressed(_)
             | Message::CopyPressed(_)
@@ -134,6 +143,7 @@ impl Chat {
             Message::PeopleToggled
             | Message::People(_)
             | Message::PeopleAnswered(_)
+            | Message::MembersRead(_)
             | Message::SettingsRead(_) => self.with_people(message, door),
             Message::AcceptPressed => self.answer(door, |target| Order::Accept { target }),
             Message::DeclinePressed => self.answer(door, |target| Order::Decline { target }),
@@ -215,7 +225,7 @@ impl Chat {
         self.marking.extend(&ids);
         let order = Order::MarkRead { targets: ids.iter().map(ToString::to_string).collect() };
         let asked = door.ask(order);
-        run(Task::perform(asked, move |done| Message::Marked(ids.clone(), done.map(|_| ()))))
+        run(Task::perform(asked, move |done| Message::Marked(ids, done.map(|_| ()))))
     }
 
     fn jump(&mut self, id: MessageId, door: &Door) -> Actions {
@@ -227,7 +237,7 @@ impl Chat {
         run(self.fetch(Part::Around(id), door))
     }
 
-    fn to_end(&mut self, door: &Door) -> Actions {
+    fn go_to_end(&mut self, door: &Door) -> Actions {
         self.cursor = None;
         if self.thread.later {
             return run(self.fetch(Part::Newest, door));
@@ -286,128 +296,10 @@ impl Chat {
         run(Task::perform(read, move |read| Message::ReceiptsRead(id, read)))
     }
 
-    fn with_message(&mut self, message: Message, door: &Door) -> Actions {
-        let target = |id: MessageId| id.to_string();
-        let row = |id: MessageId| self.thread.row(id);
-        match message {
-            Message::ReplyPressed(id) if row(id).is_some_and(card::can_reply) => {
-                if matches!(self.compose.mode, Mode::Edit(..)) {
-                    self.compose.clear();
-                }
-                self.compose.mode = Mode::Reply(id);
-                self.card = None;
-                vec![Action::Focus("draft"), Action::Drafted]
-            }
-            Message::EditPressed(id) => {
-                let Some(row) = row(id) else { return Vec::new() };
-                let (Some(is_here), true) = (card::can_edit(row), self.compose.is_open()) else {
-                    return Vec::new();
-                };
-                let text = row.row.text.clone();
-                self.compose.clear();
-                self.compose.set(&text);
-                self.compose.mode = Mode::Edit(id, is_here);
-                self.card = None;
-                vec![Action::Focus("draft")]
-            }
-            Message::CopyPressed(id) => {
-                let text = row(id).map(|row| row.row.text.clone()).unwrap_or_default();
-                self.card = None;
-                run(clipboard::write(text))
-            }
-            Message::DeletePressed(id) if row(id).and_then(card::can_edit).is_some() => {
-                self.card = Some(Card { is_deleting: true, ..Card::new(id) });
-                vec![Action::Focus("delete-no")]
-            }
-            Message::DeleteConfirmed(id) => self.order(Order::Delete { target: target(id) }, door),
-            Message::ReleasePressed(id) => self.order(Order::Release { target: target(id) }, door),
-            Message::CancelPressed(id) => self.order(Order::Cancel { target: target(id) }, door),
-            Message::AgainPressed(id) => {
-                let text = row(id).map(|row| row.row.text.clone()).unwrap_or_default();
-                if self.compose.is_open() && self.compose.content.is_empty() {
-                    self.compose.set(&text);
-                }
-                vec![Action::Focus("draft"), Action::Drafted]
-            }
-            Message::Ordered(Ok(())) => {
-                (self.card, self.error) = (None, None);
-                Vec::new()
-            }
-            Message::Ordered(Err(err)) => {
-                match &mut self.card {
-                    Some(card) => card.error = Some(err),
-                    None => self.error = Some(err),
-                }
-                Vec::new()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn with_editor(&mut self, message: Message, door: &Door) -> Actions {
-        let was_sent = match message {
-            Message::Typed(action) => {
-                let is_edit = action.is_edit();
-                self.compose.typed(action);
-                return if is_edit { vec![Action::Drafted] } else { Vec::new() };
-            }
-            Message::UpPressed if self.compose.content.is_empty() => return self.edit_last(door),
-            Message::EscapePressed => {
-                self.escape();
-                return vec![Action::Drafted];
-            }
-            Message::ModeDropped => {
-                match self.compose.mode {
-                    Mode::Edit(..) => self.compose.clear(),
-                    _ => self.compose.mode = Mode::New,
-                }
-                return vec![Action::Drafted, Action::Focus("draft")];
-            }
-            Message::UrgentToggled => {
-                self.compose.is_urgent = !self.compose.is_urgent;
-                return vec![Action::Focus("draft")];
-            }
-            Message::SendPressed => {
-                let task = self.compose.send(self.id, self.thread.limit, door);
-                return task.map(Action::Run).into_iter().collect();
-            }
-            Message::AnywayPressed => {
-                self.compose.going = Going::Idle;
-                let task = self.compose.send(self.id, self.thread.limit, door);
-                return task.map(Action::Run).into_iter().collect();
-            }
-            Message::LookPressed => {
-                return self.compose.look(self.id, door).map(Action::Run).into_iter().collect();
-            }
-            Message::Sent(before, answer) => self.compose.answered(before, answer),
-            Message::Looked(found) => self.compose.looked(found),
-            _ => false,
-        };
-        if !was_sent {
-            let look = matches!(self.compose.going, Going::Unsure { .. });
-            let look = look.then(|| self.compose.look(self.id, door)).flatten();
-            return look.map(Action::Run).into_iter().collect();
-        }
-        self.line = None;
-        let mut actions = self.to_end(door);
-        let anew = self.thread.anew();
-        actions.push(Action::Run(self.fetch(anew, door)));
-        actions.push(Action::Drafted);
-        actions.push(Action::Focus("draft"));
-        actions
-    }
-
-    fn edit_last(&mut self, door: &Door) -> Actions {
-        let last = self.thread.rows.iter().rev().find(|row| row.row.mine);
-        match last.filter(|row| card::can_edit(row).is_some()).map(|row| row.row.id) {
-            Some(id) => self.update(Message::EditPressed(id), door),
-            None => Vec::new(),
-        }
-    }
-
     /// Closes what is open on top; whether there was anything.
     pub(crate) fn escape(&mut self) -> bool {
-        if self.link.take().is_some() || self.card.take().is_some() || self.search.take().is_some() {
+        if self.link.take().is_some() || self.card.take().is_some() || self.search.take().is_some()
+        {
             return true;
         }
         if self.people.take().is_some() || self.cursor.take().is_some() {
@@ -422,118 +314,6 @@ impl Chat {
         true
     }
 
-    fn with_link(&mut self, message: Message) -> Actions {
-        match message {
-            Message::LinkPressed(link) if link::whereto(&link).is_some() => {
-                self.link = Some(link);
-                return vec![Action::Focus("link-open")];
-            }
-            Message::LinkOpened => {
-                let Some(link) = self.link.take() else { return Vec::new() };
-                let opened = tokio::task::spawn_blocking(move || link::open(&link));
-                let opened = async { opened.await.unwrap_or_else(|err| Err(err.to_string())) };
-                return run(Task::perform(opened, Message::LinkTried));
-            }
-            Message::LinkCopied => {
-                let link = self.link.take().unwrap_or_default();
-                return run(clipboard::write(link));
-            }
-            Message::LinkTried(Err(words)) => self.error = Some(DoorError::Agent(words)),
-            Message::LinkDropped => self.link = None,
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    fn with_search(&mut self, message: Message, door: &Door) -> Actions {
-        match message {
-            Message::SearchToggled if self.search.is_some() => {
-                self.search = None;
-                return vec![Action::Focus("draft")];
-            }
-            Message::SearchToggled => {
-                self.search = Some(Search::default());
-                return vec![Action::Focus("find-words")];
-            }
-            Message::SearchTyped(words) => {
-                if let Some(search) = &mut self.search {
-                    search.words = words;
-                }
-            }
-            Message::SearchStepped(is_older) => {
-                let Some(search) = &mut self.search else { return Vec::new() };
-                if let Some(words) = search.begins() {
-                    return run(find(self.id, words, door));
-                }
-                if let Some(id) = search.step(is_older) {
-                    return self.jump(id, door);
-                }
-            }
-            Message::SearchFound(words, Ok(hits)) => {
-                let newest = self.search.as_mut().and_then(|search| {
-                    search.found(&words, Arc::unwrap_or_clone(hits))
-                });
-                if let Some(id) = newest {
-                    return self.jump(id, door);
-                }
-            }
-            Message::SearchFound(_, Err(err)) => self.error = Some(err),
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    fn with_people(&mut self, message: Message, door: &Door) -> Actions {
-        match message {
-            Message::PeopleToggled => {
-                if self.people.take().is_none() {
-                    self.people = Some(People::default());
-                    return run(Task::perform(door.settings(), Message::SettingsRead));
-                }
-            }
-            Message::SettingsRead(Ok(settings)) => {
-                let is_muted = is_muted(&settings, self.id);
-                self.settings = Some(settings);
-                if let Some(people) = &mut self.people {
-                    (people.is_muted, people.is_busy) = (Some(is_muted), false);
-                }
-            }
-            Message::SettingsRead(Err(err)) => {
-                if let Some(people) = &mut self.people {
-                    people.answered(Err(err));
-                }
-            }
-            Message::People(Said::DetachPressed) => {
-                self.people = None;
-                return vec![Action::Detach];
-            }
-            Message::People(Said::MutePressed(on)) => {
-                let Some(settings) = self.settings.take() else { return Vec::new() };
-                let changed = door.change(settings, vec![Change::mute(&self.id.to_string(), on)]);
-                return run(Task::perform(changed, |saved| {
-                    Message::SettingsRead(saved.map(|saved| saved.settings))
-                }));
-            }
-            Message::People(said) => {
-                let id = self.id.to_string();
-                let order = self.people.as_mut().and_then(|people| people.heard(&id, said));
-                if let Some(order) = order {
-                    let asked = door.ask(order);
-                    return run(Task::perform(asked, |done| {
-                        Message::PeopleAnswered(done.map(|_| ()))
-                    }));
-                }
-            }
-            Message::PeopleAnswered(done) => {
-                if let Some(people) = &mut self.people {
-                    people.answered(done);
-                }
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
     fn answer(&mut self, door: &Door, order: fn(String) -> Order) -> Actions {
         if std::mem::replace(&mut self.is_answering, true) {
             return Vec::new();
@@ -541,19 +321,4 @@ impl Chat {
         let asked = door.ask(order(self.id.to_string()));
         run(Task::perform(asked, |done| Message::Answered(done.map(|_| ()))))
     }
-}
-
-fn is_muted(settings: &config::AgentSettings, id: ConversationId) -> bool {
-    let id = id.to_string();
-    let mut sources = settings.notify.source.iter();
-    sources.any(|source| source.conversation == id && source.min_priority == MinPriority::Never)
-}
-
-fn find(id: ConversationId, words: String, door: &Door) -> Task<Message> {
-    let asked = words.clone();
-    let hits = door.read(move |reader| reader.search_in(id, &asked, search::HITS_MAX));
-    Task::perform(hits, move |hits| {
-        let ids = hits.map(|rows| Arc::new(rows.into_iter().map(|row| row.id).collect()));
-        Message::SearchFound(words.clone(), ids)
-    })
 }

@@ -6,7 +6,11 @@ use iced::{
     widget::{column, container, mouse_area, rich_text, row, space, span, text},
 };
 
-use super::{Chat, Message, link::{self, Piece}, tail::tailed};
+use super::{
+    Chat, Message,
+    link::{self, Piece},
+    tail::tailed,
+};
 use crate::{
     screen::Cx,
     theme::{self, space as gap, styles},
@@ -73,7 +77,8 @@ pub(super) fn bubble<'a>(
 
 pub(super) fn is_folded(chat: &Chat, message: &PageRow) -> bool {
     let text = &message.row.text;
-    let is_long = FOLD.1 < text.lines().take(FOLD.1 + 1).count() || text.chars().nth(FOLD.0).is_some();
+    let is_long =
+        FOLD.1 < text.lines().take(FOLD.1 + 1).count() || text.chars().nth(FOLD.0).is_some();
     is_long && !chat.unfolded.contains(&message.row.id)
 }
 
@@ -160,14 +165,19 @@ pub(super) fn quote<'a>(cx: Cx<'a>, answered: &'a Answered) -> Element<'a, Messa
     };
     let mut lines = column![];
     if let Some(who) = who {
-        lines = lines.push(strong(crate::words::harmless(&who).into_owned()).size(theme::size::SMALL));
+        lines =
+            lines.push(strong(crate::words::harmless(&who).into_owned()).size(theme::size::SMALL));
     }
     // Its width is that of its words: a quote does not stretch the bubble.
     let short: String = crate::words::harmless(&what).chars().take(64).collect();
     let short = if short.chars().count() < 64 { short } else { format!("{short}…") };
     lines = lines.push(hint(short).wrapping(text::Wrapping::WordOrGlyph));
-    let bar = container(space().width(3.0).height(if matches!(answered, Answered::Missing) { 18.0 } else { 34.0 }))
-        .style(styles::done);
+    let bar = container(space().width(3.0).height(if matches!(answered, Answered::Missing) {
+        18.0
+    } else {
+        34.0
+    }))
+    .style(styles::done);
     let inside = row![bar, lines].spacing(gap::INSIDE).align_y(Alignment::Center);
     match goes {
         Some(message) => mouse_area(container(inside).padding([gap::TIGHT, 0.0]))
@@ -212,7 +222,9 @@ fn trouble<'a>(cx: Cx<'a>, message: &'a PageRow) -> Option<Element<'a, Message>>
     };
     let mut words = cx.words.say(key);
     if !row.reason.is_empty() {
-        words = cx.words.tell("chat-because", &[("what", words.into()), ("why", row.reason.as_str().into())]);
+        words = cx
+            .words
+            .tell("chat-because", &[("what", words.into()), ("why", row.reason.as_str().into())]);
     }
     let id = row.id;
     let act = |name: &str, key: &str, message: Message| {
@@ -238,8 +250,15 @@ fn trouble<'a>(cx: Cx<'a>, message: &'a PageRow) -> Option<Element<'a, Message>>
             acts = acts.push(act("cancel", "chat-put-away", Message::CancelPressed(id)));
         }
     }
-    let words = hint(words).style(style).width(Length::Shrink).wrapping(text::Wrapping::WordOrGlyph);
-    Some(column![words, container(acts).padding(iced::Padding { left: -gap::INSIDE, ..iced::Padding::ZERO })].into())
+    let words =
+        hint(words).style(style).width(Length::Shrink).wrapping(text::Wrapping::WordOrGlyph);
+    Some(
+        column![
+            words,
+            container(acts).padding(iced::Padding { left: -gap::INSIDE, ..iced::Padding::ZERO })
+        ]
+        .into(),
+    )
 }
 
 /// What becomes of a message that is under way.

@@ -8,7 +8,10 @@ use iced::{
     widget::{column, container, row, space, text},
 };
 
-use super::{Chat, Message, bubble, link::{self, Piece}};
+use super::{
+    Chat, Message, bubble,
+    link::{self, Piece},
+};
 use crate::{
     door::DoorError,
     screen::Cx,
@@ -102,7 +105,8 @@ fn acts<'a>(cx: Cx<'a>, message: &'a PageRow) -> iced::widget::Row<'a, Message> 
         Piece::Plain(_) => None,
     });
     for (host, link) in links.take(LINKS_MAX) {
-        let words = cx.words.tell("chat-open-link", &[("host", harmless(host).into_owned().into())]);
+        let words =
+            cx.words.tell("chat-open-link", &[("host", harmless(host).into_owned().into())]);
         acts = acts.push(act("link", words, Message::LinkPressed(link.to_owned())));
     }
     acts
@@ -147,9 +151,9 @@ fn facts<'a>(
             facts.push(count("chat-have-read", receipts.read, &receipts.read_by));
         }
     }
-    let lines = facts.into_iter().map(|fact| {
-        hint(fact).wrapping(text::Wrapping::WordOrGlyph).width(Length::Shrink).into()
-    });
+    let lines = facts
+        .into_iter()
+        .map(|fact| hint(fact).wrapping(text::Wrapping::WordOrGlyph).width(Length::Shrink).into());
     column(lines).spacing(2).into()
 }
 

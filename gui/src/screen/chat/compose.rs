@@ -123,11 +123,7 @@ impl Compose {
     }
 
     /// The agent answered; whether the text is safe there. Else perhaps the store is to be looked at.
-    pub(super) fn answered(
-        &mut self,
-        before: Before,
-        answer: Result<(), DoorError>,
-    ) -> bool {
+    pub(super) fn answered(&mut self, before: Before, answer: Result<(), DoorError>) -> bool {
         let Going::Asked(text) = &self.going else { return false };
         match answer {
             Ok(()) => {
@@ -187,6 +183,7 @@ fn is_there(
     }
     let page = reader.page(id, At::Newest, LOOKED_AT, &agent::control::departures(&Value::Null))?;
     // Without knowing what was there before, nothing that says the same can be told from it.
-    let is_new = |id: MessageId| before.is_some_and(|before| before.is_none_or(|before| before < id));
+    let is_new =
+        |id: MessageId| before.is_some_and(|before| before.is_none_or(|before| before < id));
     Ok(page.rows.iter().any(|row| row.row.mine && row.row.text == text && is_new(row.row.id)))
 }

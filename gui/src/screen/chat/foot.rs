@@ -1,6 +1,6 @@
 //! Below the messages: the editor, or why there is none; and what went wrong, where the eye is.
 
-use agent::store::Conversation;
+use agent::store::RollRow;
 use iced::{
     Alignment, Length,
     keyboard::{self, key::Named},
@@ -37,7 +37,9 @@ pub(super) fn error_words(cx: Cx<'_>, err: &DoorError) -> String {
 pub(super) fn foot<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
     let conversation = cx.desk.known.conversation(chat.id);
     let inside = match conversation.map(|conversation| (conversation.state, conversation)) {
-        Some(("invited", conversation)) => invited(cx, chat, conversation),
+        Some(("invited", conversation)) if conversation.pending.is_none() => {
+            invited(cx, chat, conversation)
+        }
         Some(("left" | "declined" | "withdrawn" | "expired" | "refused", conversation)) => {
             over(cx, conversation)
         }
@@ -68,9 +70,10 @@ fn act<'a>(
     press::press(body(words)).id(name).style(style).on_press(message)
 }
 
-fn invited<'a>(cx: Cx<'a>, chat: &'a Chat, asked: &'a Conversation) -> Element<'a, Message> {
+fn invited<'a>(cx: Cx<'a>, chat: &'a Chat, asked: &'a RollRow) -> Element<'a, Message> {
     let who = harmless(&asked.inviter);
-    let mut words = column![strong(cx.words.tell("chat-asks", &[("name", who.into_owned().into())]))];
+    let mut words =
+        column![strong(cx.words.tell("chat-asks", &[("name", who.into_owned().into())]))];
     if !asked.greeting.is_empty() {
         let greeting = crate::words::harmless_lines(&asked.greeting).into_owned();
         words = words.push(body(greeting).wrapping(text::Wrapping::WordOrGlyph));
@@ -88,7 +91,7 @@ fn invited<'a>(cx: Cx<'a>, chat: &'a Chat, asked: &'a Conversation) -> Element<'
         .into()
 }
 
-fn over<'a>(cx: Cx<'a>, conversation: &'a Conversation) -> Element<'a, Message> {
+fn over<'a>(cx: Cx<'a>, conversation: &'a RollRow) -> Element<'a, Message> {
     let key = match conversation.state {
         "left" => "chat-over-left",
         "declined" => "chat-over-declined",
@@ -146,7 +149,8 @@ fn below<'a>(cx: Cx<'a>, chat: &'a Chat, over: Option<usize>) -> Option<Element<
     }
     let room = match (over, chat.thread.limit) {
         (Some(over), _) => {
-            let over = cx.words.tell("chat-too-long", &[("size", cx.words.bytes(over as u64).into())]);
+            let over =
+                cx.words.tell("chat-too-long", &[("size", cx.words.bytes(over as u64).into())]);
             hint(over).style(styles::bad)
         }
         (None, Some(limit)) if limit / 5 * 4 < len => {
@@ -216,12 +220,15 @@ fn going<'a>(cx: Cx<'a>, going: &'a Going) -> Option<Element<'a, Message>> {
     let (words, acts) = match going {
         Going::Idle | Going::Asked(_) => return None,
         Going::Failed(err) => {
-            let again = act("retry", cx.words.say("chat-retry"), styles::secondary, Message::SendPressed);
+            let again =
+                act("retry", cx.words.say("chat-retry"), styles::secondary, Message::SendPressed);
             (cx.words.tell("chat-kept", &[("why", error_words(cx, err).into())]), row![again])
         }
         Going::Unsure { .. } => {
-            let look = act("look", cx.words.say("chat-look"), styles::secondary, Message::LookPressed);
-            let anyway = act("anyway", cx.words.say("chat-anyway"), styles::danger, Message::AnywayPressed);
+            let look =
+                act("look", cx.words.say("chat-look"), styles::secondary, Message::LookPressed);
+            let anyway =
+                act("anyway", cx.words.say("chat-anyway"), styles::danger, Message::AnywayPressed);
             (cx.words.say("chat-unsure"), row![look, anyway])
         }
     };

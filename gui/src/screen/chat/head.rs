@@ -1,6 +1,6 @@
 //! Above the messages: who it is, and where they are.
 
-use agent::store::{Conversation, MemberRow, PresenceNow};
+use agent::store::{MemberRow, PresenceNow, RollRow};
 use iced::{
     Alignment, Length,
     widget::{column, container, row},
@@ -33,7 +33,8 @@ pub(super) fn head<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
     line = line.push(names);
     line = line.push(icon("find", Sign::Search, Message::SearchToggled));
     line = line.push(icon("people", Sign::More, Message::PeopleToggled));
-    container(line).padding([gap::INSIDE, gap::BETWEEN])
+    container(line)
+        .padding([gap::INSIDE, gap::BETWEEN])
         .height(HEIGHT)
         .align_y(Alignment::Center)
         .style(styles::bar)
@@ -42,16 +43,20 @@ pub(super) fn head<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
 }
 
 fn icon<'a>(name: &'static str, mark: Sign, message: Message) -> press::Press<'a, Message> {
-    press::press(sign(mark)).id(name).padding([gap::INSIDE, gap::INSIDE]).style(styles::quiet).on_press(message)
+    press::press(sign(mark))
+        .id(name)
+        .padding([gap::INSIDE, gap::INSIDE])
+        .style(styles::quiet)
+        .on_press(message)
 }
 
 /// Presence as it truly is, or how many there are.
-fn about<'a>(cx: Cx<'a>, conversation: &'a Conversation) -> Option<Element<'a, Message>> {
+fn about<'a>(cx: Cx<'a>, conversation: &'a RollRow) -> Option<Element<'a, Message>> {
     if !conversation.pair {
-        let n = conversation.members.iter().filter(|member| member.state == "member").count() + 1;
+        let n = u64::from(conversation.others) + 1;
         return Some(hint(cx.words.tell("chat-members", &[("n", n.into())])).into());
     }
-    let name = conversation.members.first().map(|member| member.name.as_str());
+    let name = conversation.names.first().map(String::as_str);
     let member = cx.desk.known.members.iter().find(|member| Some(member.name.as_str()) == name);
     member.map(|member| presence(cx, member))
 }

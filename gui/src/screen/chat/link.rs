@@ -21,7 +21,8 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let (mut found, mut plain, mut at) = (Vec::new(), 0, 0);
     while let Some(next) = next_start(&text[at..]).map(|next| at + next) {
         let rest = &text[next..];
-        let end = rest.find(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>'));
+        let end =
+            rest.find(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>'));
         let link = rest[..end.unwrap_or(rest.len())].trim_end_matches(ENDS);
         at = next + link.len().max(1);
         if link.len() <= LEN_MAX && whereto(link).is_some() {
@@ -108,7 +109,15 @@ mod tests {
 
     #[test]
     fn every_letter_of_a_text_is_in_one_piece_of_it() {
-        for text in ["", "plain", "http://", "https://a.b", "x http://ä.example y", "http://http://a", "🚢 https://a.b 🚢"] {
+        for text in [
+            "",
+            "plain",
+            "http://",
+            "https://a.b",
+            "x http://ä.example y",
+            "http://http://a",
+            "🚢 https://a.b 🚢",
+        ] {
             let together: String = pieces(text)
                 .iter()
                 .map(|piece| match piece {

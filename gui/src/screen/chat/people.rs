@@ -1,6 +1,8 @@
 //! Who is in the conversation, and what can be done about it.
 
-use agent::control::Order;
+use std::sync::Arc;
+
+use agent::{control::Order, store::Member};
 use iced::{
     Alignment, Length,
     widget::{column, container, row, scrollable, text_input},
@@ -20,6 +22,8 @@ const SHOWN_MAX: usize = 200;
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct People {
+    /// Everyone else.
+    pub(super) members: Arc<Vec<Member>>,
     pub(super) add: String,
     pub(super) title: String,
     /// What is asked once more before it is done.
@@ -118,19 +122,21 @@ pub(super) fn view<'a>(cx: Cx<'a>, chat: &'a Chat, people: &'a People) -> Elemen
         page = page.push(crate::widget::notice(body(super::foot::error_words(cx, err))));
     }
     page = page.push(general(cx, people));
-    let shown = conversation.members.iter().take(SHOWN_MAX).map(|member| member_line(cx, member));
+    let shown = people.members.iter().take(SHOWN_MAX).map(|member| member_line(cx, member));
     let mut list = column![strong(cx.words.say("chat-people"))].spacing(gap::INSIDE);
     list = list.extend(shown);
-    if let Some(more) = conversation.members.len().checked_sub(SHOWN_MAX).filter(|n| 0 < *n) {
+    if let Some(more) = people.members.len().checked_sub(SHOWN_MAX).filter(|n| 0 < *n) {
         list = list.push(hint(cx.words.tell("chat-more-people", &[("n", more.into())])));
     }
     page = page.push(list);
     if !conversation.pair && is_member {
-        page = page.push(line(cx, "chat-add", "add", &people.add, Said::AddTyped, Said::AddPressed));
+        page =
+            page.push(line(cx, "chat-add", "add", &people.add, Said::AddTyped, Said::AddPressed));
         let key = "chat-rename";
-        page = page.push(line(cx, key, "title", &people.title, Said::TitleTyped, Said::RenamePressed));
+        page =
+            page.push(line(cx, key, "title", &people.title, Said::TitleTyped, Said::RenamePressed));
     }
-    if let (true, Some(other)) = (conversation.pair, conversation.members.first()) {
+    if let (true, Some(other)) = (conversation.pair, people.members.first()) {
         let known = cx.desk.known.members.iter().find(|member| member.name == other.name);
         let is_blocked = known.is_some_and(|member| member.blocked);
         let args = [("name", other.name.as_str().into())];
@@ -155,7 +161,7 @@ fn general<'a>(cx: Cx<'a>, people: &'a People) -> Element<'a, Message> {
     line.wrap().into()
 }
 
-fn member_line<'a>(cx: Cx<'a>, member: &'a agent::store::Member) -> Element<'a, Message> {
+fn member_line<'a>(cx: Cx<'a>, member: &'a Member) -> Element<'a, Message> {
     let state = match member.state {
         "member" => {
             let known = cx.desk.known.members.iter().find(|known| known.name == member.name);
@@ -166,7 +172,8 @@ fn member_line<'a>(cx: Cx<'a>, member: &'a agent::store::Member) -> Element<'a, 
         "withdrawn" | "expired" => Some(hint(cx.words.say("chat-member-not-come")).into()),
         _ => Some(hint(cx.words.say("chat-member-invited")).into()),
     };
-    let mut line = row![elided(member.name.as_str())].align_y(Alignment::Center).spacing(gap::INSIDE);
+    let mut line =
+        row![elided(member.name.as_str())].align_y(Alignment::Center).spacing(gap::INSIDE);
     if let Some(state) = state {
         line = line.push(state);
     }

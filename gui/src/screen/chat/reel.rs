@@ -101,7 +101,7 @@ impl<'a, Message> Reel<'a, Message> {
     }
 
     /// Whether the last row is the conversation's last.
-    pub(crate) fn is_tail(mut self, is_tail: bool) -> Self {
+    pub(crate) fn ends_here(mut self, is_tail: bool) -> Self {
         self.is_tail = is_tail;
         self
     }
@@ -164,7 +164,8 @@ impl State {
     }
 
     fn seen(&self) -> Option<Seen> {
-        let is_seen = |(_, top, end): &&(MessageId, f32, f32)| 0.0 < *end && *top < self.size.height;
+        let is_seen =
+            |(_, top, end): &&(MessageId, f32, f32)| 0.0 < *end && *top < self.size.height;
         let first = self.rows.iter().find(is_seen)?;
         // A row that is larger than the window is seen to its end when it fills it.
         let to_end = |(_, top, end): &&(MessageId, f32, f32)| {

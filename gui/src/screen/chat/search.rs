@@ -90,7 +90,13 @@ impl Search {
             .id("find-close")
             .style(styles::quiet)
             .on_press(Message::SearchToggled);
-        let line = row![field, hint(found), step("older", Sign::Up, true), step("newer", Sign::Down, false), close];
+        let line = row![
+            field,
+            hint(found),
+            step("older", Sign::Up, true),
+            step("newer", Sign::Down, false),
+            close
+        ];
         container(line.spacing(gap::TIGHT).align_y(Alignment::Center))
             .padding([gap::INSIDE, gap::BETWEEN])
             .style(styles::bar)
@@ -147,12 +153,10 @@ mod tests {
 
     #[test]
     fn hits_are_marked_in_either_case_and_no_letter_is_lost() {
-        assert_eq!(marked("The Dock, the dock", "dock"), [
-            ("The ", false),
-            ("Dock", true),
-            (", the ", false),
-            ("dock", true)
-        ]);
+        assert_eq!(
+            marked("The Dock, the dock", "dock"),
+            [("The ", false), ("Dock", true), (", the ", false), ("dock", true)]
+        );
         assert_eq!(marked("abcd", "bc abc"), [("abc", true), ("d", false)]);
         assert_eq!(marked("今日は", "日"), [("今", false), ("日", true), ("は", false)]);
         assert_eq!(marked("plain", ""), [("plain", false)]);
@@ -164,9 +168,16 @@ mod tests {
         let mut search = Search { words: "dock ".to_owned(), ..Search::default() };
         assert_eq!(search.begins().as_deref(), Some("dock"));
         assert_eq!(search.begins(), None, "the same is not searched for twice");
-        assert_eq!(search.found("rope", ids.clone()), None, "an answer that is not awaited any more");
+        assert_eq!(
+            search.found("rope", ids.clone()),
+            None,
+            "an answer that is not awaited any more"
+        );
         assert_eq!(search.found("dock", ids.clone()), Some(ids[2]));
-        assert_eq!((search.step(true), search.step(true), search.step(true)), (Some(ids[1]), Some(ids[0]), Some(ids[2])));
+        assert_eq!(
+            (search.step(true), search.step(true), search.step(true)),
+            (Some(ids[1]), Some(ids[0]), Some(ids[2]))
+        );
         assert_eq!(search.step(false), Some(ids[0]));
     }
 }

@@ -5,9 +5,7 @@ mod moves;
 
 use std::sync::Arc;
 
-use agent::store::{
-    Answered, InboxRow, MessageId, MessageState, Page, PageRow, Prospect, Reached,
-};
+use agent::store::{Answered, InboxRow, MessageId, MessageState, Page, PageRow, Prospect, Reached};
 use config::{AgentPaths, paths::Env};
 
 use super::*;
@@ -54,7 +52,11 @@ fn page(rows: Vec<PageRow>) -> Page {
 }
 
 fn stretch(page: Page) -> Result<Arc<Stretch>, DoorError> {
-    Ok(Arc::new(Stretch { page, reliability: Default::default(), limit: Some(8_000) }))
+    Ok(Arc::new(Stretch {
+        page,
+        reliability: agent::store::Reliability::default(),
+        limit: Some(8_000),
+    }))
 }
 
 /// A conversation that has read this.

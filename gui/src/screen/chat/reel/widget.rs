@@ -32,7 +32,13 @@ impl Focusable for State {
 }
 
 impl<Message> Reel<'_, Message> {
-    fn scrolled(&self, state: &mut State, event: &Event, layout: Layout<'_>, cursor: mouse::Cursor) -> bool {
+    fn scrolled(
+        &self,
+        state: &mut State,
+        event: &Event,
+        layout: Layout<'_>,
+        cursor: mouse::Cursor,
+    ) -> bool {
         let bounds = layout.bounds();
         match event {
             Event::Mouse(mouse::Event::WheelScrolled { delta }) if cursor.is_over(bounds) => {
@@ -70,8 +76,7 @@ impl<Message> Reel<'_, Message> {
                     }
                     keyboard::Key::Named(Named::End) => {
                         let Some(last) = self.keys.last() else { return false };
-                        state.wish =
-                            Some(if self.is_tail { Aim::End } else { Aim::Reveal(*last) });
+                        state.wish = Some(if self.is_tail { Aim::End } else { Aim::Reveal(*last) });
                     }
                     _ => return false,
                 }
@@ -226,7 +231,8 @@ impl<Message: Clone> Widget<Message, Theme, iced::Renderer> for Reel<'_, Message
         let state = tree.state.downcast_ref::<State>();
         self.draw_bar(state, renderer, theme, bounds);
         if state.is_ringed {
-            let ring = Border { color: theme::tokens(theme).accent, width: 2.0, radius: 0.0.into() };
+            let ring =
+                Border { color: theme::tokens(theme).accent, width: 2.0, radius: 0.0.into() };
             let quad = renderer::Quad { bounds, border: ring, ..Default::default() };
             renderer.fill_quad(quad, Background::Color(Color::TRANSPARENT));
         }
@@ -277,8 +283,11 @@ impl<Message> Reel<'_, Message> {
         theme: &Theme,
         bounds: Rectangle,
     ) {
-        let (Some((first, _)), Some((last, _))) = (self.shown.first(), self.shown.last()) else { return };
-        if self.shown.len() == self.keys.len() && state.rows.first().is_none_or(|row| 0.0 <= row.1) {
+        let (Some((first, _)), Some((last, _))) = (self.shown.first(), self.shown.last()) else {
+            return;
+        };
+        if self.shown.len() == self.keys.len() && state.rows.first().is_none_or(|row| 0.0 <= row.1)
+        {
             return;
         }
         let (from, to) = ((self.share)(*first), (self.share)(last + 1));

@@ -5,11 +5,7 @@ use iced::Size;
 use super::*;
 use crate::{
     desk::Agent,
-    kit::{
-        PORTAL, WIDE,
-        scene::{Scene, conversation},
-        snapshot,
-    },
+    kit::{PORTAL, WIDE, scene::Scene, snapshot},
 };
 
 fn shows_in(name: &str, scene: &mut Scene, size: Size, chat: &Chat) {
@@ -95,10 +91,10 @@ fn every_state_of_a_message() {
 #[test]
 fn a_group_with_unread_messages() {
     let mut scene = Scene::calm();
-    scene.know(|known| known.conversations[0] = agent::store::Conversation {
-        pair: false,
-        members: ["bob", "dee", "chandra"].map(|name| agent::store::Member { name: name.to_owned(), state: "member" }).into(),
-        ..conversation("c1", "Crew of the Kestrel", "member", 2, NOW - 300)
+    scene.know(|known| {
+        let row = &mut known.roll[0];
+        row.title = "Crew of the Kestrel".to_owned();
+        (row.pair, row.others) = (false, 3);
     });
     let rows = vec![
         theirs(1, "bob", "Who has the watch tonight?", 7_200),
@@ -108,10 +104,15 @@ fn a_group_with_unread_messages() {
         theirs(5, "chandra", "Make it three cups.", 400),
         theirs(6, "bob", "Four.", 300),
     ];
-    let page = Page { first_unread: Some((id("m5"), agent::store::Place::END)), unread: 2, ..page(rows) };
+    let page =
+        Page { first_unread: Some((id("m5"), agent::store::Place::END)), unread: 2, ..page(rows) };
     let mut chat = chat_of(page);
     shows_in("chat-group", &mut scene, PORTAL, &chat);
     let _ = chat.update(Message::PeopleToggled, &door());
+    let member = |name: &str, state| agent::store::Member { name: name.to_owned(), state };
+    let members =
+        vec![member("bob", "member"), member("chandra", "member"), member("dee", "invited")];
+    let _ = chat.update(Message::MembersRead(Ok(Arc::new(members))), &door());
     chat.people.as_mut().unwrap().is_muted = Some(false);
     shows_in("chat-people", &mut scene, PORTAL, &chat);
     shows_in("chat-people-wide", &mut scene, WIDE, &chat);
@@ -143,7 +144,8 @@ fn long_texts_and_hostile_ones() {
     ];
     let mut chat = chat(rows);
     shows("chat-long", &chat);
-    let _ = chat.update(Message::LinkPressed("https://bank.example@evil.example/x".to_owned()), &door());
+    let _ = chat
+        .update(Message::LinkPressed("https://bank.example@evil.example/x".to_owned()), &door());
     shows("chat-link", &chat);
 }
 
@@ -163,16 +165,17 @@ fn nothing_yet_a_request_and_an_end() {
     shows("chat-empty", &chat(Vec::new()));
     let mut scene = Scene::calm();
     scene.know(|known| {
-        known.conversations[0].state = "invited";
-        known.conversations[0].inviter = "bob".to_owned();
-        known.conversations[0].greeting = "Hello from the field station. Is this still your address?".to_owned();
+        known.roll[0].state = "invited";
+        known.roll[0].inviter = "bob".to_owned();
+        known.roll[0].greeting =
+            "Hello from the field station. Is this still your address?".to_owned();
     });
     shows_in("chat-request", &mut scene, PORTAL, &chat(Vec::new()));
-    scene.know(|known| known.conversations[0].state = "asking");
+    scene.know(|known| known.roll[0].state = "asking");
     let mut held = ours(1, "Hello, it is me.", 100, MessageState::Held);
     held.row.reason = "waits until bob accepts".to_owned();
     shows_in("chat-asking", &mut scene, PORTAL, &chat(vec![held]));
-    scene.know(|known| known.conversations[0].state = "left");
+    scene.know(|known| known.roll[0].state = "left");
     shows_in("chat-left", &mut scene, PORTAL, &chat(talk()));
 }
 

@@ -8,7 +8,9 @@ use super::*;
 use crate::kit::{PORTAL, Ui, focus_next, scene::Scene};
 
 fn many(from: u32, count: u32) -> Vec<PageRow> {
-    (from..from + count).map(|n| theirs(n, "bob", &format!("line {n}"), i64::from(10_000 - n))).collect()
+    (from..from + count)
+        .map(|n| theirs(n, "bob", &format!("line {n}"), i64::from(10_000 - n)))
+        .collect()
 }
 
 fn paste(text: &str) -> Message {
@@ -108,7 +110,10 @@ fn replying_editing_and_deleting_by_keyboard() {
     assert_eq!(chat.cursor, Some(id("m4")));
     let edit = chat.update(Message::ListKey(ListKey::Edit), &door);
     assert!(matches!(edit[..], [Action::Focus("draft")]));
-    assert_eq!((chat.compose.text().as_str(), &chat.compose.mode), ("mine", &Mode::Edit(id("m4"), false)));
+    assert_eq!(
+        (chat.compose.text().as_str(), &chat.compose.mode),
+        ("mine", &Mode::Edit(id("m4"), false))
+    );
     assert_eq!(chat.draft(), None, "an edit is no draft");
     assert!(chat.escape() && chat.compose.content.is_empty() || chat.escape());
     let _ = chat.update(Message::ListKey(ListKey::Up), &door);
@@ -141,7 +146,10 @@ fn the_list_takes_keys_when_it_has_the_keyboard() {
     ui.tap_key(Named::Enter);
     let said = ui.into_messages();
     let keys: Vec<_> = said.iter().filter(|said| matches!(said, Message::ListKey(_))).collect();
-    assert!(matches!(keys[..], [Message::ListKey(ListKey::Up), Message::ListKey(ListKey::Enter)]), "{said:?}");
+    assert!(
+        matches!(keys[..], [Message::ListKey(ListKey::Up), Message::ListKey(ListKey::Enter)]),
+        "{said:?}"
+    );
 }
 
 fn wheel(y: f32) -> Event {
