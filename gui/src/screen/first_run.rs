@@ -8,27 +8,18 @@ mod next;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use agent::{
-    control::{Attempt, Entered, Entry, EntryBy, Order},
+    control::{Attempt, Entered, Entry, EntryBy},
     store::ConversationId,
 };
-use config::{
-    AgentSettings, Secret, Span,
-    agent::{ProxyChoice, Rule},
-    edit::Change,
-};
+use config::{Secret, Span, agent::ProxyChoice};
 use iced::{
     Length, Task,
     task::Handle,
     widget::{column, container, scrollable},
 };
 
-use super::{
-    Cx,
-    calls::{self, Days},
-};
+use super::{Cx, calls::Days};
 use crate::{
     door::{Admission, Door, DoorError, Saved},
     theme::{space as gap, styles},
@@ -279,72 +270,6 @@ impl FirstRun {
         }
     }
 
-    /// The rules that the plan comes to; `None` where the times are none.
-    fn rules(&self) -> Option<Vec<Rule>> {
-        let link = if self.is_thrifty { "unmetered" } else { "any" };
-        let links = vec![link.to_owned()];
-        Some(match self.plan {
-            Plan::Never => Vec::new(),
-            Plan::Always => vec![Rule { links, ..Rule::live() }],
-            Plan::Every(minutes) => {
-                vec![Rule { links, ..Rule::every(Span::from_minutes(minutes)) }]
-            }
-            Plan::Times => {
-                let crons = calls::crons(&self.times, self.days)?;
-                let rule =
-                    |cron| Rule { cron: Some(cron), links: links.clone(), ..Rule::default() };
-                crons.into_iter().map(rule).collect()
-            }
-        })
-    }
-
-    fn plan_made(&mut self, door: &Door) -> Action {
-        let Some(rules) = self.rules() else { return Action::None };
-        (self.step, self.error) = (Step::Starting, None);
-        let door = door.clone();
-        let saved = async move {
-            let known = door.settings().await?;
-            let changes = new_rules(&known, rules);
-            door.change(known, changes).await
-        };
-        Action::Run(Task::perform(saved, Message::Planned))
-    }
-
-    fn planned(&mut self, saved: Result<Saved, DoorError>, door: &Door) -> Action {
-        match saved {
-            Ok(_) => Action::Run(Task::perform(door.start_agent(), Message::Started)),
-            Err(err) => {
-                (self.step, self.error) = (Step::Timetable, Some(err));
-                Action::None
-            }
-        }
-    }
-
-    fn started(&mut self, started: Result<(), String>) {
-        match started {
-            Ok(()) => self.step = Step::Who { is_asking: false },
-            Err(words) => {
-                (self.step, self.error) = (Step::Timetable, Some(DoorError::Agent(words)));
-            }
-        }
-    }
-
-    fn ask(&mut self, door: &Door) -> Action {
-        let name = self.whom.trim().to_lowercase();
-        if name.is_empty() {
-            return Action::None;
-        }
-        (self.step, self.error) = (Step::Who { is_asking: true }, None);
-        let greeting = self.greeting.trim().to_owned();
-        let order = Order::Chat { names: vec![name], title: String::new(), greeting };
-        let asked = door.ask(order);
-        let conversation = async move {
-            let answer = asked.await?;
-            Ok(answer["conversation"].as_str().and_then(|id| id.parse().ok()))
-        };
-        Action::Run(Task::perform(conversation, Message::Asked))
-    }
-
     pub(crate) fn view<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
         let form = match &self.step {
             Step::Account => self.account(cx),
@@ -362,10 +287,4 @@ impl FirstRun {
             .width(Length::Fill)
             .into()
     }
-}
-
-/// Those that the file does not have yet: the same step may be made twice.
-fn new_rules(known: &Arc<AgentSettings>, rules: Vec<Rule>) -> Vec<Change> {
-    let new = rules.into_iter().filter(|rule| !known.connect.contains(rule));
-    new.map(Change::AddRule).collect()
 }

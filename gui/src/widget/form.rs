@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use iced::{
     Alignment, Length,
-    widget::{Row, column, container, row, space, text, text_input},
+    widget::{Row, column, container, row, space, text_input},
 };
 
 use super::{Element, Sign, body, hint, press, sign, strong};
@@ -204,6 +204,27 @@ pub(crate) fn secondary<'a, Message: Clone + 'a>(
         .into()
 }
 
+/// The end of a form: what saves it, if it can be saved, what leaves it, and what removes what it is about.
+pub(crate) fn foot<'a, Message: Clone + 'a>(
+    words: &Words,
+    save: Option<Message>,
+    cancel: Message,
+    remove: Option<Message>,
+) -> Element<'a, Message> {
+    let save = primary("save", words.say("save"), save);
+    let cancel = secondary("cancel", words.say("cancel"), cancel);
+    let mut foot = row![save, cancel, space::horizontal()].spacing(gap::INSIDE);
+    if let Some(message) = remove {
+        let remove = press(body(words.say("remove")))
+            .id("remove")
+            .padding([8.0, gap::BETWEEN])
+            .style(styles::danger)
+            .on_press(message);
+        foot = foot.push(remove);
+    }
+    foot.into()
+}
+
 /// Something failed: what, in its own box.
 pub(crate) fn alert<'a, Message: 'a>(words: impl Into<Cow<'a, str>>) -> Element<'a, Message> {
     let line = row![sign(Sign::Warning).style(styles::bad), body(words).width(Length::Fill)];
@@ -211,14 +232,5 @@ pub(crate) fn alert<'a, Message: 'a>(words: impl Into<Cow<'a, str>>) -> Element<
         .padding(gap::BETWEEN)
         .width(Length::Fill)
         .style(styles::alert)
-        .into()
-}
-
-/// Something is good to know.
-pub(crate) fn tip<'a, Message: 'a>(words: impl Into<Cow<'a, str>>) -> Element<'a, Message> {
-    container(text(words.into()).size(crate::theme::size::SMALL))
-        .padding([gap::INSIDE, gap::BETWEEN])
-        .width(Length::Fill)
-        .style(styles::tip)
         .into()
 }

@@ -1,9 +1,17 @@
 //! The steps after the account: when to call, and whom to write to.
 
-use iced::widget::{column, container, row};
+use std::sync::Arc;
 
-use super::{FirstRun, Message, Plan};
+use agent::control::Order;
+use config::{AgentSettings, Span, agent::Rule, edit::Change};
+use iced::{
+    Task,
+    widget::{column, container, row},
+};
+
+use super::{Action, FirstRun, Message, Plan, Step};
 use crate::{
+    door::{Door, DoorError, Saved},
     screen::{
         Cx,
         calls::{self, Days},
@@ -16,6 +24,72 @@ use crate::{
 const OFTEN: [u64; 3] = [15, 60, 240];
 
 impl FirstRun {
+    /// The rules that the plan comes to; `None` where the times are none.
+    pub(super) fn rules(&self) -> Option<Vec<Rule>> {
+        let link = if self.is_thrifty { "unmetered" } else { "any" };
+        let links = vec![link.to_owned()];
+        Some(match self.plan {
+            Plan::Never => Vec::new(),
+            Plan::Always => vec![Rule { links, ..Rule::live() }],
+            Plan::Every(minutes) => {
+                vec![Rule { links, ..Rule::every(Span::from_minutes(minutes)) }]
+            }
+            Plan::Times => {
+                let crons = calls::crons(&self.times, self.days)?;
+                let rule =
+                    |cron| Rule { cron: Some(cron), links: links.clone(), ..Rule::default() };
+                crons.into_iter().map(rule).collect()
+            }
+        })
+    }
+
+    pub(super) fn plan_made(&mut self, door: &Door) -> Action {
+        let Some(rules) = self.rules() else { return Action::None };
+        (self.step, self.error) = (Step::Starting, None);
+        let door = door.clone();
+        let saved = async move {
+            let known = door.settings().await?;
+            let changes = new_rules(&known, rules);
+            door.change(known, changes).await
+        };
+        Action::Run(Task::perform(saved, Message::Planned))
+    }
+
+    pub(super) fn planned(&mut self, saved: Result<Saved, DoorError>, door: &Door) -> Action {
+        match saved {
+            Ok(_) => Action::Run(Task::perform(door.start_agent(), Message::Started)),
+            Err(err) => {
+                (self.step, self.error) = (Step::Timetable, Some(err));
+                Action::None
+            }
+        }
+    }
+
+    pub(super) fn started(&mut self, started: Result<(), String>) {
+        match started {
+            Ok(()) => self.step = Step::Who { is_asking: false },
+            Err(words) => {
+                (self.step, self.error) = (Step::Timetable, Some(DoorError::Agent(words)));
+            }
+        }
+    }
+
+    pub(super) fn ask(&mut self, door: &Door) -> Action {
+        let name = self.whom.trim().to_lowercase();
+        if name.is_empty() {
+            return Action::None;
+        }
+        (self.step, self.error) = (Step::Who { is_asking: true }, None);
+        let greeting = self.greeting.trim().to_owned();
+        let order = Order::Chat { names: vec![name], title: String::new(), greeting };
+        let asked = door.ask(order);
+        let conversation = async move {
+            let answer = asked.await?;
+            Ok(answer["conversation"].as_str().and_then(|id| id.parse().ok()))
+        };
+        Action::Run(Task::perform(conversation, Message::Asked))
+    }
+
     pub(super) fn timetable<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
         let say = |key: &str| cx.words.say(key);
         let welcome = cx.words.tell("plan-welcome", &[("account", (&self.me).into())]);
@@ -104,4 +178,10 @@ impl FirstRun {
         let skip = form::secondary("skip", say("who-skip"), Message::SkipPressed);
         lines.push(row![ask, skip].spacing(gap::BETWEEN)).into()
     }
+}
+
+/// Those that the file does not have yet: the same step may be made twice.
+pub(super) fn new_rules(known: &Arc<AgentSettings>, rules: Vec<Rule>) -> Vec<Change> {
+    let new = rules.into_iter().filter(|rule| !known.connect.contains(rule));
+    new.map(Change::AddRule).collect()
 }

@@ -1,9 +1,11 @@
 //! Every message, every step, every place where something can be wrong.
 
-use config::{AgentPaths, paths::Env};
+use std::sync::Arc;
+
+use config::{AgentPaths, AgentSettings, agent::Rule, edit::Change, paths::Env};
 use iced::{Size, keyboard::key::Named};
 
-use super::*;
+use super::{next::new_rules, *};
 use crate::kit::{PORTAL, Ui, focus_next, scene::Scene, snapshot};
 
 fn door() -> Door {
