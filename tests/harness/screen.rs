@@ -300,6 +300,13 @@ impl Picture {
         self.rgb[usize::from(y) * usize::from(self.width) + usize::from(x)]
     }
 
+    /// What of it lies below its first `rows`.
+    pub fn below(&self, rows: u16) -> Self {
+        let rows = rows.min(self.height);
+        let rgb = self.rgb[usize::from(rows) * usize::from(self.width)..].to_vec();
+        Self { width: self.width, height: self.height - rows, rgb }
+    }
+
     /// The middle of the first rectangle, from the top, that has this colour and is at least that large.
     pub fn block(&self, colour: [u8; 3], width: u16, height: u16) -> Option<(i16, i16)> {
         let is_run = |x: u16, y: u16| (x..x + width).all(|x| self.at(x, y) == colour);
