@@ -64,8 +64,9 @@ fuzz: ## random and damaged bytes against the wire (FUZZ_SECONDS=n)
 icons: ## gui/icons/ of what gui/src/icon/drawing.rs draws
 	MAILBOAT_SNAPSHOTS=write $(CARGO) test -p gui --locked --lib -- --exact icon::drawing::the_icons_in_the_tree_are_what_is_drawn
 
-screenshots: ## every screen of the window, into docs/screenshots/ (needs no display)
-	MAILBOAT_SNAPSHOTS=write $(CARGO) test -p gui --locked --lib -- screenshots::
+screenshots: ## every screen of the window, into docs/screenshots/ (no display is needed; the tests draw them)
+	rm -f docs/screenshots/*.png
+	MAILBOAT_SCREENSHOTS=write $(CARGO) test -p gui --locked --lib -- --quiet
 
 deny: ## licences, banned crates and sources of everything we depend on
 	@command -v cargo-deny >/dev/null 2>&1 || { \

@@ -1,5 +1,7 @@
 //! The window as a person meets it: on a screen with a window manager, by mouse and keyboard, with real agents and relays.
 
+mod talk;
+
 use agent::control::Client;
 use config::{AgentPaths, Env};
 use harness::program::{self, Running};
@@ -97,7 +99,7 @@ async fn from_an_empty_machine_to_the_first_message_by_keyboard_and_mouse() {
     let action = async |what: &str| {
         let look = |screen: &Screen| {
             let area = screen.area(window)?;
-            let (x, y) = screen.picture(area).block(ACCENT, 40, 28)?;
+            let (x, y) = screen.picture(area).block(ACCENT, 40, 28)?.middle();
             Some((area.x + x, area.y + y))
         };
         screen.until(what, look).await

@@ -199,7 +199,54 @@ pub(crate) fn snapshot<'a, Message: 'a, E: Into<Element<'a, Message>>>(
     for (suffix, theme) in [("light", theme::light()), ("dark", theme::dark())] {
         let drawn = Ui::new(size, scale, view()).draw(&theme);
         hold(&format!("{name}-{suffix}"), &drawn);
+        if writes_screenshots() && is_shown(name) {
+            screenshot(&format!("{name}-{suffix}"), &drawn);
+        }
     }
+    if writes_screenshots() && is_shown(name) {
+        screenshot(&format!("{name}-200"), &Ui::new(size, 2.0, view()).draw(&theme::light()));
+    }
+}
+
+/// Of the pictures that tests hold, those that are for people: one or two of each screen.
+const SHOWN: [&str; 20] = [
+    "ask",
+    "first-run-account",
+    "first-run-times",
+    "first-run-who",
+    "help",
+    "portal",
+    "portal-empty",
+    "portal-link",
+    "portal-month",
+    "portal-no-agent",
+    "portal-requests",
+    "portal-rtl",
+    "portal-visit",
+    "settings-links",
+    "settings-look",
+    "settings-notify",
+    "settings-rule",
+    "settings-timetable",
+    "settings-way",
+    "wide",
+];
+
+fn is_shown(name: &str) -> bool {
+    SHOWN.contains(&name)
+        || name.starts_with("wide-")
+        || (name.starts_with("chat") && !name.ends_with("-de"))
+}
+
+/// `make screenshots`.
+fn writes_screenshots() -> bool {
+    std::env::var_os("MAILBOAT_SCREENSHOTS").is_some_and(|word| word == "write")
+}
+
+fn screenshot(name: &str, (width, height, rgba): &(u32, u32, Vec<u8>)) {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/screenshots"));
+    fs::create_dir_all(&folder).unwrap();
+    write(&folder.join(format!("{name}.png")), *width, *height, rgba);
 }
 
 fn hold(name: &str, (width, height, rgba): &(u32, u32, Vec<u8>)) {
@@ -258,6 +305,14 @@ mod tests {
                     Some(_) => code.push_str(&fs::read_to_string(path).unwrap()),
                 }
             }
+        }
+        for file in fs::read_dir(root.join("../docs/screenshots")).unwrap() {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            let stem =
+                ["-light.png", "-dark.png", "-200.png"].iter().find_map(|e| name.strip_suffix(e));
+            let is_known =
+                stem.is_some_and(|stem| is_shown(stem) && code.contains(&format!("\"{stem}\"")));
+            assert!(is_known, "make screenshots does not make {name}: remove it");
         }
         let files = fs::read_dir(root.join("snapshots")).unwrap();
         let names: BTreeSet<String> =

@@ -294,6 +294,13 @@ impl Screen {
     }
 }
 
+impl Area {
+    /// Its middle.
+    pub const fn middle(self) -> (i16, i16) {
+        (self.x + (self.width / 2) as i16, self.y + (self.height / 2) as i16)
+    }
+}
+
 impl Picture {
     /// The colour of a pixel.
     pub fn at(&self, x: u16, y: u16) -> [u8; 3] {
@@ -307,17 +314,26 @@ impl Picture {
         Self { width: self.width, height: self.height - rows, rgb }
     }
 
-    /// The middle of the first rectangle, from the top, that has this colour and is at least that large.
-    pub fn block(&self, colour: [u8; 3], width: u16, height: u16) -> Option<(i16, i16)> {
-        let is_run = |x: u16, y: u16| (x..x + width).all(|x| self.at(x, y) == colour);
+    /// The first rectangle, from the top, that has this colour for so long along its upper side, and its lower one that far
+    /// below. In between there may be words.
+    pub fn block(&self, colour: [u8; 3], width: u16, height: u16) -> Option<Area> {
+        let run = |x: u16, y: u16| (x..self.width).take_while(|x| self.at(*x, y) == colour).count();
         for y in 0..self.height.checked_sub(height)? {
-            for x in 0..self.width.checked_sub(width)? {
-                if self.at(x, y) == colour && is_run(x, y) && is_run(x, y + height - 1) {
-                    return Some(((x + width / 2) as i16, (y + height / 2) as i16));
+            let mut x = 0;
+            while x < self.width {
+                let found = run(x, y) as u16;
+                if width <= found && width <= run(x, y + height - 1) as u16 {
+                    return Some(Area { x: x as i16, y: y as i16, width: found, height });
                 }
+                x += found.max(1);
             }
         }
         None
+    }
+
+    /// Whether there are words in the darkest colour, which is none of a hint's.
+    pub fn has_words(&self) -> bool {
+        self.rgb.iter().any(|[red, ..]| *red < 0x40)
     }
 
     /// How many colours there are.

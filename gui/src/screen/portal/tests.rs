@@ -4,7 +4,11 @@ mod rows;
 use super::*;
 use crate::{
     desk::Agent,
-    kit::{PORTAL, Ui, scene::Scene, snapshot},
+    kit::{
+        PORTAL, Ui,
+        scene::{NOW, Scene, said},
+        snapshot,
+    },
 };
 
 fn shows(name: &str, scene: &Scene, portal: &Portal) {
@@ -32,6 +36,21 @@ fn a_row_opens_its_conversation() {
     let id = scene.desk.known.roll[1].id;
     assert_eq!(said, [Message::RowPressed(id)]);
     assert_eq!(portal.update(said[0].clone(), &scene.desk), [Action::Open(id)]);
+}
+
+#[test]
+fn names_and_words_from_right_to_left_look_as_they_did() {
+    let mut scene = Scene::waiting();
+    scene.know(|known| {
+        let mut rows = std::mem::take(&mut known.roll);
+        rows[0].title = "ليلى".to_owned();
+        said(&mut rows[0], "ليلى", "الميناء هادئ الليلة، أراك عند الرصيف", NOW - 300);
+        rows[1].title = "נועה".to_owned();
+        said(&mut rows[1], "ann", "המפות בדואר (3 מתוך 5)", NOW - 86_400);
+        rows[2].title = "Crew of the Kestrel — طاقم".to_owned();
+        known.roll = rows;
+    });
+    shows("portal-rtl", &scene, &Portal::default());
 }
 
 #[test]
