@@ -195,7 +195,7 @@ impl Resident {
         // Who asked for one visit reads it from that.
         match self.mode {
             Mode::Stay => warn!("{words}"),
-            _ => info!("{words}"),
+            Mode::Once(_) => info!("{words}"),
         }
         if let Err(err) = self.store.notice(words) {
             warn!(error = %err, "the user could not be told");
