@@ -24,7 +24,7 @@ impl Default for Window {
             theme: Theme::System,
             scale_percent: 100,
             language: String::new(),
-            chats: Chats::Windows,
+            chats: Chats::Tabs,
         }
     }
 }
@@ -72,9 +72,9 @@ pub enum Theme {
 #[serde(rename_all = "snake_case")]
 pub enum Chats {
     /// In a window of its own.
-    #[default]
     Windows,
     /// In the portal.
+    #[default]
     Tabs,
 }
 

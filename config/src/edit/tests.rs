@@ -153,11 +153,11 @@ fn muting_comes_before_every_rule_for_a_person_and_can_be_taken_back() {
 
 #[test]
 fn the_shipped_file_takes_changes_where_their_explanations_stand() {
-    let window = Window { chats: Chats::Tabs, scale_percent: 125, ..Window::default() };
+    let window = Window { chats: Chats::Windows, scale_percent: 125, ..Window::default() };
     let text = changed(EXAMPLE, &[Change::Window(window), Change::AddRule(Rule::live())]);
     let expected = EXAMPLE
         .replace("scale_percent = 100", "scale_percent = 125")
-        .replace("chats = \"windows\"", "chats = \"tabs\"");
+        .replace("chats = \"tabs\"", "chats = \"windows\"");
     assert_eq!(text, format!("{expected}\n[[connect]]\nlive = true\n"));
 }
 

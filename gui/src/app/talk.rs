@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use agent::store::ConversationId;
+use config::agent::Chats;
 use iced::{Size, Task, window};
 
 use super::{App, Message, Place};
@@ -30,8 +31,13 @@ impl App {
         }
     }
 
-    /// Shows a conversation: beside the list, or in the portal in place of it.
+    /// Shows a conversation: beside the list, or in the portal in place of it; in a window of its own where the settings
+    /// say so.
     pub(super) fn show(&mut self, id: ConversationId) -> Task<Message> {
+        if self.look.chats == Chats::Windows {
+            self.portal.choose(Some(id));
+            return self.detach(id);
+        }
         self.beside = Some(id);
         self.page = None;
         self.portal.choose(Some(id));

@@ -204,3 +204,16 @@ fn a_moment_that_is_over_is_not_waited_for() {
     assert!(left_until(0).is_err() && left_until(i64::MIN).is_err());
     assert!(left_until(i64::MAX).is_ok_and(|left| Duration::from_secs(1) < left));
 }
+
+#[test]
+fn a_conversation_opens_in_a_window_of_its_own_where_the_settings_say_so() {
+    let mut app = app(&Start::default());
+    app.look.chats = config::agent::Chats::Windows;
+    read(&mut app, known());
+    for _ in 0..2 {
+        let _ = app.update(Message::Started(link("mailboat://chat/bob")));
+    }
+    let places: Vec<_> = app.windows.values().map(|window| window.place).collect();
+    assert_eq!(places, [Place::Portal, Place::Chat("c1".parse().unwrap())]);
+    assert_eq!(app.beside, None);
+}

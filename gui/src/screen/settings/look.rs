@@ -63,7 +63,7 @@ pub(super) fn view<'a>(cx: Cx<'a>, window: &'a Window) -> Element<'a, super::Mes
     let languages = form::choice("language", languages, chosen.unwrap_or_default(), |tag| {
         said(Message::Language(tag))
     });
-    let chats = [(Chats::Windows, say("look-windows")), (Chats::Tabs, say("look-tabs"))];
+    let chats = [(Chats::Tabs, say("look-tabs")), (Chats::Windows, say("look-windows"))];
     let chats = form::choice("chats", chats, window.chats, |chats| said(Message::Chats(chats)));
     Column::new()
         .spacing(gap::AROUND * 1.5)
