@@ -307,6 +307,14 @@ impl Picture {
         self.rgb[usize::from(y) * usize::from(self.width) + usize::from(x)]
     }
 
+    /// A part of it; the area is the picture's own.
+    pub fn part(&self, area: Area) -> Self {
+        let Area { x, y, width, height } = area;
+        let row = |y: u16| (x as u16..x as u16 + width).map(move |x| self.at(x, y));
+        let rgb = (y as u16..y as u16 + height).flat_map(row).collect();
+        Self { width, height, rgb }
+    }
+
     /// What of it lies below its first `rows`.
     pub fn below(&self, rows: u16) -> Self {
         let rows = rows.min(self.height);

@@ -2,20 +2,27 @@
 //!
 //! What is on the screen is told by its colours, and what became of it by the agents.
 
+use std::time::Duration;
+
 use harness::link::{Direction, Manner};
 use harness::program::Running;
 use harness::relay::RelayOptions;
 use harness::screen::{Area, Key, Picture, Screen};
 use harness::world::{Person, World};
 use serde_json::Value;
+use tokio::time::timeout;
 use x11rb::protocol::xproto::Window;
 
-use super::{ACCENT, start};
+use super::{ACCENT, has_frame, start};
 
+/// After this long an agent tells no more.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Colours of the light theme, by role.
 const SURFACE: [u8; 3] = [0xFF, 0xFF, 0xFF];
 const RAISED: [u8; 3] = [0xEC, 0xE8, 0xDE];
 const OWN: [u8; 3] = [0xDC, 0xEB, 0xF0];
+/// Inside of every bubble of one's own, right of its words.
+const EDGE: u16 = 459;
 
 /// Somebody at a window, with an agent that holds the line.
 struct Seat<'a> {
@@ -23,6 +30,7 @@ struct Seat<'a> {
     person: &'a Person,
     window: Window,
     watch: Running,
+    written: usize,
     _gui: Running,
     _agent: Running,
 }
@@ -37,7 +45,7 @@ impl<'a> Seat<'a> {
         let window = screen.window(gui.pid(), "Mailboat").await;
         let area = Area { x: 20 + 600 * place, y: 40, width: 480, height: 700 };
         screen.place(window, area).await;
-        let seat = Self { screen, person, window, watch, _gui: gui, _agent: agent };
+        let seat = Self { screen, person, window, watch, written: 0, _gui: gui, _agent: agent };
         // The head of the portal, with the search.
         seat.see("the portal", 0, 60, |head| head.block(RAISED, 100, 20)).await;
         seat
@@ -74,7 +82,7 @@ impl<'a> Seat<'a> {
         self.screen.control('n');
         // The field for the name, where the list was.
         let found = self.see("the question", 60, 200, |page| page.block(RAISED, 300, 16)).await;
-        self.click(found);
+        self.enter(found).await;
         self.screen.write(name);
         self.press_primary().await;
     }
@@ -95,17 +103,7 @@ impl<'a> Seat<'a> {
         self.click(found);
     }
 
-    /// Finds the conversation with somebody and opens it, and waits for its field.
-    async fn open(&self, name: &str) {
-        self.screen.activate(self.window).await;
-        self.screen.press(Key::Escape);
-        let found = self.see("the search", 0, 60, |head| head.block(RAISED, 100, 20)).await;
-        self.click(found);
-        self.screen.write(name);
-        self.screen.press(Key::Enter);
-        self.field().await;
-    }
-
+    /// Where one writes, once a conversation is open.
     async fn field(&self) -> Area {
         self.see("the field to write in", 630, 700, |foot| foot.block(RAISED, 200, 22)).await
     }
@@ -114,13 +112,31 @@ impl<'a> Seat<'a> {
     async fn write(&mut self, words: &str) {
         self.screen.activate(self.window).await;
         let field = self.field().await;
-        self.click(field);
+        self.enter(field).await;
         self.screen.write(words);
         self.screen.press(Key::Enter);
         self.told(|row| row["text"] == words && row["mine"] == true).await;
-        self.see("one's own words", 50, 640, |page| page.block(OWN, 40, 12)).await;
-        let is_empty = |screen: &Screen| (!screen.picture(field).has_words()).then_some(());
-        self.screen.until("the empty field", is_empty).await;
+        self.written += 1;
+        let written = self.written;
+        let is_shown = |page: &Picture| {
+            let bubbles = (60..page.height - 1)
+                .filter(|y| page.at(EDGE, *y) == OWN && page.at(EDGE, *y + 1) != OWN);
+            (bubbles.count() == written).then(|| page.block(OWN, 40, 12)).flatten()
+        };
+        self.see("one's own words", 0, 700, is_shown).await;
+        // It is taken: a field that is still full takes no keys.
+        self.see("the empty field", 630, 700, |foot| {
+            let field = foot.block(RAISED, 200, 22)?;
+            (!foot.part(field).has_words()).then_some(field)
+        })
+        .await;
+    }
+
+    /// Clicks into a field, and waits until it shows that it has the keyboard.
+    async fn enter(&self, field: Area) {
+        self.click(field);
+        let shows = |screen: &Screen| has_frame(screen, screen.area(self.window)?).then_some(());
+        self.screen.until("the field with the keyboard", shows).await;
     }
 
     fn click(&self, area: Area) {
@@ -130,11 +146,18 @@ impl<'a> Seat<'a> {
 
     /// Waits until the agent tells of something.
     async fn told(&mut self, wanted: impl Fn(&Value) -> bool) {
-        loop {
-            let line = self.watch.next_line().await.expect("the agent runs");
-            if serde_json::from_str::<Value>(&line).is_ok_and(|row| wanted(&row)) {
-                return;
+        let (name, screen) = (&self.person.name, self.screen);
+        let hear = async {
+            loop {
+                let line = self.watch.next_line().await.expect("the agent runs");
+                if serde_json::from_str::<Value>(&line).is_ok_and(|row| wanted(&row)) {
+                    return;
+                }
             }
+        };
+        if timeout(PATIENCE, hear).await.is_err() {
+            let said = self.watch.said();
+            panic!("{name}: it was not told; the screen: {}\n{said}", screen.keep().display());
         }
     }
 
@@ -152,8 +175,9 @@ async fn two_people_meet_and_talk_in_their_windows_over_a_link_that_drops() {
     ann.ask("bob").await;
     bob.told(|row| row["kind"] == "request" && row["from"] == "ann").await;
     bob.accept().await;
-    ann.open("bob").await;
-    bob.open("ann").await;
+    // Whom one asked or accepted one wants to talk to.
+    ann.field().await;
+    bob.field().await;
     ann.write("the pump has arrived").await;
     bob.hears("the pump has arrived").await;
     ann.person.link.down();
