@@ -1,6 +1,6 @@
 //! The window: members, conversations and the link, on top of what the agent keeps.
 //!
-//! It reads the agent's store and asks the agent through its socket ([`door`]); it opens no connection to a relay and
+//! It reads the agent's store and asks the agent through its socket (`door`); it opens no connection to a relay and
 //! writes no store. A screen is a state, messages, an action and a view (`screen/`); what a thing looks like is said by
 //! role in `theme`; what is said lies in `lang/*.ftl`.
 
