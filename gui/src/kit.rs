@@ -203,14 +203,15 @@ pub(crate) fn snapshot<'a, Message: 'a, E: Into<Element<'a, Message>>>(
             screenshot(&format!("{name}-{suffix}"), &drawn);
         }
     }
-    if writes_screenshots() && is_shown(name) {
+    if writes_screenshots() && SHOWN.contains(&name) {
         screenshot(&format!("{name}-200"), &Ui::new(size, 2.0, view()).draw(&theme::light()));
     }
 }
 
-/// Of the pictures that tests hold, those that are for people: one or two of each screen.
-const SHOWN: [&str; 20] = [
+/// Of the pictures that tests hold, those that are for people, each at 200 % too.
+const SHOWN: [&str; 21] = [
     "ask",
+    "chat",
     "first-run-account",
     "first-run-times",
     "first-run-who",
