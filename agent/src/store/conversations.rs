@@ -169,6 +169,12 @@ pub(crate) fn pair_with(db: &Connection, name: &str) -> Result<Option<Conversati
     db.first(PAIR_WITH, [name], |row| row.get(0))
 }
 
+/// The conversation with each other account alone, by its name; the oldest of several, as [`pair_with`] has it.
+pub(crate) fn pairs(db: &Connection) -> Result<HashMap<String, ConversationId>, StoreError> {
+    let sql = "SELECT peer, min(id) FROM conversation WHERE is_pair AND merged_into IS NULL GROUP BY peer";
+    Ok(db.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
+}
+
 pub(crate) fn by_number(
     db: &Connection,
     number: u64,

@@ -6,7 +6,7 @@ use wire::{Presence, PresenceRow, PresenceState};
 use super::{
     Change, MemberRow, PresenceNow, Reader, StoreError,
     apply::is_storable,
-    conversations::pair_with,
+    conversations::pairs,
     write::{Query, Tx},
 };
 use crate::estimate::News;
@@ -40,10 +40,8 @@ impl Reader {
                     conversation: None,
                 })
             })?;
-            rows.iter_mut().try_for_each(|row| {
-                row.conversation = pair_with(db, &row.name)?;
-                Ok::<_, StoreError>(())
-            })?;
+            let mut pairs = pairs(db)?;
+            rows.iter_mut().for_each(|row| row.conversation = pairs.remove(&row.name));
             Ok(rows)
         })
     }
