@@ -117,7 +117,9 @@ fn editor<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
         .placeholder(cx.words.say("chat-field"))
         .font(theme::BODY)
         .size(theme::size::BODY)
-        .padding([7.0, gap::INSIDE])
+        // The face's own: with less, what hangs below the line is cut.
+        .line_height(1.4)
+        .padding([6.0, gap::INSIDE])
         .max_height(EDITOR_MAX)
         .style(styles::editor)
         .key_binding(binding);

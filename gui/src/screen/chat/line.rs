@@ -1,6 +1,6 @@
 //! A row of the list: day, unread line, the message, what becomes of it, and its card where it is open.
 
-use agent::store::{Kind, MessageState, PageRow};
+use agent::store::{Kind, PageRow};
 use iced::{
     Alignment, Length, Padding,
     widget::{column, container, row, rule, space, text},
@@ -147,14 +147,11 @@ fn mark<'a>(words: String, is_new: bool) -> Element<'a, Message> {
 
 /// What is said where there are no messages.
 pub(super) fn empty<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
-    let words = match chat.thread.is_read {
+    let conversation = cx.desk.known.conversation(chat.id);
+    let can_write = conversation.is_some_and(|conversation| conversation.state == "member");
+    let words = match chat.thread.is_read && can_write {
         true => cx.words.say("chat-empty"),
         false => String::new(),
     };
     container(body(words).style(styles::muted)).padding(gap::AROUND).center(Length::Fill).into()
-}
-
-/// Whether a message of this state is still to arrive.
-pub(super) fn is_under_way(state: Option<MessageState>) -> bool {
-    matches!(state, Some(MessageState::Held | MessageState::Queued))
 }

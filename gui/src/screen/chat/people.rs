@@ -189,7 +189,8 @@ fn line<'a>(
     pressed: Said,
 ) -> Element<'a, Message> {
     let words = cx.words.say(key);
-    let field = text_input(&words, value)
+    let hint = cx.words.say(if name == "add" { "chat-names" } else { "chat-title" });
+    let field = text_input(&hint, value)
         .id(name)
         .style(styles::field)
         .on_input(move |words| Message::People(typed(words)))
