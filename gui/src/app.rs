@@ -232,8 +232,11 @@ impl App {
                 self.tell_focus()
             }
             Message::DraftsDue => self.write_drafts(),
-            // The next change tries again; while one writes there is one soon.
-            Message::DraftsWritten(_) => Task::none(),
+            Message::DraftsWritten(is_written) => {
+                // The next change tries again, or the end of the program.
+                self.drafts_due |= !is_written;
+                Task::none()
+            }
             Message::WindowClosed(id) => self.closed(id),
             Message::SystemTheme(mode) => {
                 self.mode = mode;

@@ -19,8 +19,6 @@ pub(crate) use self::roll::{Entry, Order};
 pub(crate) struct Known {
     /// The account's name; empty while nobody is logged in.
     pub(crate) me: String,
-    /// The relay's domain.
-    pub(crate) domain: String,
     pub(crate) roll: Vec<RollRow>,
     pub(crate) members: Vec<MemberRow>,
     /// In which order they are listed.
@@ -36,14 +34,7 @@ impl Known {
         }
         let (roll, members) = (reader.roll()?, reader.members()?);
         let order = Order::of(&roll, &members, &roll::asked(reader, &roll)?);
-        Ok(Self {
-            me: identity.name,
-            domain: identity.domain,
-            roll,
-            members,
-            order,
-            counters: Some(reader.counters()?),
-        })
+        Ok(Self { me: identity.name, roll, members, order, counters: Some(reader.counters()?) })
     }
 
     /// One conversation.

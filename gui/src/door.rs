@@ -26,9 +26,11 @@ use serde_json::Value;
 
 pub(crate) use self::{
     feed::News,
-    follow::{Follow, Link, Next, Trouble, Visit, Waits},
+    follow::{Follow, Link, Next, Trouble, Visit},
     setup::{Admission, Saved},
 };
+#[cfg(test)]
+pub(crate) use self::follow::Waits;
 
 /// How long the agent may think about what is no visit, before the window says that it does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,8 +4,6 @@
 //! writes no store. A screen is a state, messages, an action and a view (`screen/`); what a thing looks like is said by
 //! role in `theme`; what is said lies in `lang/*.ftl`.
 
-// While the screens are being built; goes when the last of them is there.
-#![allow(dead_code, unused_imports)]
 #![allow(clippy::needless_pass_by_value, reason = "iced hands messages over by value")]
 
 mod app;

@@ -53,9 +53,7 @@ pub(crate) mod space {
     pub(crate) const AROUND: f32 = 16.0;
     /// From the edge to the text behind a sign: around, the sign, inside.
     pub(crate) const INDENT: f32 = 40.0;
-    /// Height of a row of a list …
-    pub(crate) const ROW: f32 = 48.0;
-    /// … and of one with a second line.
+    /// Height of a row of a list with two lines.
     pub(crate) const ROW_OF_TWO: f32 = 56.0;
     /// The least that can be hit.
     pub(crate) const HIT: f32 = 32.0;

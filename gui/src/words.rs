@@ -76,6 +76,7 @@ impl Words {
     }
 
     /// The language's tag.
+    #[cfg(test)]
     pub(crate) fn tag(&self) -> &'static str {
         self.tag
     }

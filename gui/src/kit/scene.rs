@@ -9,7 +9,7 @@ use agent::store::{
 };
 use jiff::tz::TimeZone;
 
-use super::{PORTAL, Ui};
+use super::PORTAL;
 use crate::{
     desk::{Agent, Desk, Known, Order},
     door::{Follow, Link, Next, Visit, Waits},
@@ -46,7 +46,6 @@ impl Scene {
         (members[3].next_call, members[3].last_seen) = (Some(NOW - 1080), Some(NOW - 86_400));
         let mut known = Known {
             me: "ann".to_owned(),
-            domain: "harbour.example".to_owned(),
             roll: vec![bob, chandra, crew],
             members,
             ..Known::default()

@@ -73,18 +73,6 @@ pub(crate) fn bar(theme: &Theme) -> container::Style {
     filled(t.surface, Border::default(), t.text)
 }
 
-/// A bubble of somebody else's …
-pub(crate) fn bubble(theme: &Theme) -> container::Style {
-    let t = tokens(theme);
-    filled(t.surface, outlined(space::BUBBLE, t.line), t.text)
-}
-
-/// … and one's own.
-pub(crate) fn own_bubble(theme: &Theme) -> container::Style {
-    let t = tokens(theme);
-    filled(t.own, outlined(space::BUBBLE, t.own), t.text)
-}
-
 /// A count that asks to be seen.
 pub(crate) fn badge(theme: &Theme) -> container::Style {
     let t = tokens(theme);

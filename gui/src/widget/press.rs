@@ -43,7 +43,6 @@ pub(crate) fn press<'a, Message>(content: impl Into<Element<'a, Message>>) -> Pr
         content: content.into(),
         id: None,
         on_press: None,
-        on_context: None,
         width: Length::Shrink,
         height: Length::Shrink,
         padding: Padding::from([6.0, space::BETWEEN]),
@@ -57,7 +56,6 @@ pub(crate) struct Press<'a, Message> {
     content: Element<'a, Message>,
     id: Option<Id>,
     on_press: Option<Message>,
-    on_context: Option<Message>,
     width: Length,
     height: Length,
     padding: Padding,
@@ -80,12 +78,6 @@ impl<'a, Message> Press<'a, Message> {
     /// The same, where it depends.
     pub(crate) fn on_press_maybe(mut self, message: Option<Message>) -> Self {
         self.on_press = message;
-        self
-    }
-
-    /// What is said on the second mouse button, or the menu key.
-    pub(crate) fn on_context(mut self, message: Message) -> Self {
-        self.on_context = Some(message);
         self
     }
 
@@ -191,7 +183,6 @@ impl<Message: Clone> Press<'_, Message> {
         }
         let said = match key {
             keyboard::Key::Named(Named::Enter | Named::Space) => &self.on_press,
-            keyboard::Key::Named(Named::ContextMenu) => &self.on_context,
             _ => return,
         };
         if let Some(message) = said {
@@ -285,14 +276,6 @@ impl<Message: Clone> Widget<Message, Theme, iced::Renderer> for Press<'_, Messag
             | Event::Touch(touch::Event::FingerLifted { .. }) => {
                 self.pointer_released(state, layout, cursor, shell);
             }
-            Event::Mouse(mouse::Event::ButtonPressed(mouse::Button::Right)) => {
-                if let Some(message) = &self.on_context
-                    && cursor.is_over(layout.bounds())
-                {
-                    shell.publish(message.clone());
-                    shell.capture_event();
-                }
-            }
             Event::Touch(touch::Event::FingerLost { .. }) => state.is_pressed = false,
             Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, .. }) => {
                 self.key_pressed(state, key, *modifiers, shell);
@@ -383,7 +366,7 @@ mod tests {
     fn two<'a>() -> Element<'a, u8> {
         let one = press(body("one")).id("one").on_press(1);
         let none = press(body("none")).id("none");
-        let two = press(body("two")).id("two").on_press(2).on_context(3);
+        let two = press(body("two")).id("two").on_press(2);
         iced::widget::row![one, none, two].into()
     }
 
@@ -394,10 +377,9 @@ mod tests {
         ui.tap_key(Named::Enter);
         kit::focus_next(&mut ui);
         ui.tap_key(Named::Space);
-        ui.tap_key(Named::ContextMenu);
         kit::focus_next(&mut ui);
         ui.tap_key(Named::Enter);
-        assert_eq!(ui.into_messages(), [1, 2, 3, 1], "the disabled one is passed over");
+        assert_eq!(ui.into_messages(), [1, 2, 1], "the disabled one is passed over");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     screen::Cx,
     theme::{self, space as gap, styles},
-    widget::{Element, Sign, body, elided, hint, press, sign, strong},
+    widget::{Element, Sign, body, hint, press, sign, strong},
     words::harmless_lines,
 };
 

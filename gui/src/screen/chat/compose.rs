@@ -13,6 +13,9 @@ use crate::door::{Door, DoorError};
 /// Rows that are looked through for a message that may have been taken.
 const LOOKED_AT: u32 = 50;
 
+/// Keys that are kept while the agent answers; it does within ten seconds, or is known to be stuck.
+const AHEAD_MAX: usize = 4096;
+
 /// The highest message before it was sent; none where there was none, nothing where that is not known.
 pub(crate) type Before = Option<Option<MessageId>>;
 
@@ -49,6 +52,8 @@ pub(super) struct Compose {
     pub(super) mode: Mode,
     pub(super) is_urgent: bool,
     pub(super) going: Going,
+    /// What was typed since it was sent: it belongs to what comes next.
+    ahead: Vec<text_editor::Action>,
 }
 
 impl Compose {
@@ -61,22 +66,45 @@ impl Compose {
         self.content.perform(text_editor::Action::Move(text_editor::Motion::DocumentEnd));
     }
 
+    /// Begins anew, with what was typed ahead.
     pub(super) fn clear(&mut self) {
+        let ahead = std::mem::take(&mut self.ahead);
         *self = Self::default();
+        ahead.into_iter().for_each(|action| self.content.perform(action));
     }
 
-    /// Whether it can be typed into.
+    /// Whether what is in it can be changed and sent.
     pub(super) fn is_open(&self) -> bool {
         !matches!(self.going, Going::Asked(_) | Going::Unsure { .. })
     }
 
+    /// Whether it takes keys: an answer of the agent takes a moment, and who types on does not look up.
+    pub(super) fn takes_keys(&self) -> bool {
+        !matches!(self.going, Going::Unsure { .. })
+    }
+
     pub(super) fn typed(&mut self, action: text_editor::Action) {
-        if self.is_open() {
-            if action.is_edit() {
-                self.going = Going::Idle;
+        match self.going {
+            Going::Asked(_) if self.ahead.len() < AHEAD_MAX => self.ahead.push(action),
+            Going::Asked(_) | Going::Unsure { .. } => {}
+            Going::Idle | Going::Failed(_) => {
+                if action.is_edit() {
+                    self.going = Going::Idle;
+                }
+                self.content.perform(action);
             }
-            self.content.perform(action);
         }
+    }
+
+    /// It was not taken: what was typed behind it stands on a line behind it.
+    fn type_on(&mut self) {
+        use text_editor::{Action, Edit, Motion};
+        let ahead = std::mem::take(&mut self.ahead);
+        if ahead.iter().any(Action::is_edit) {
+            self.content.perform(Action::Move(Motion::DocumentEnd));
+            self.content.perform(Action::Edit(Edit::Enter));
+        }
+        ahead.into_iter().for_each(|action| self.content.perform(action));
     }
 
     /// By how many bytes it is too long.
@@ -136,6 +164,7 @@ impl Compose {
             }
             Err(why) => {
                 self.going = Going::Failed(why);
+                self.type_on();
                 false
             }
         }
@@ -158,7 +187,10 @@ impl Compose {
                 return true;
             }
             // An agent that is gone takes nothing any more: what it took is in the store.
-            (Ok(false), DoorError::Lost) => self.going = Going::Failed(DoorError::NoAgent),
+            (Ok(false), DoorError::Lost) => {
+                self.going = Going::Failed(DoorError::NoAgent);
+                self.type_on();
+            }
             _ => {}
         }
         false

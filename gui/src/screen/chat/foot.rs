@@ -123,7 +123,7 @@ fn editor<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
         .max_height(EDITOR_MAX)
         .style(styles::editor)
         .key_binding(binding);
-    if is_open {
+    if compose.takes_keys() {
         field = field.on_action(Message::Typed);
     }
     let over = compose.over(chat.thread.limit);

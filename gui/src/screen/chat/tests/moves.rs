@@ -32,10 +32,25 @@ fn a_text_stays_until_the_agent_has_it_and_is_not_sent_twice() {
     let _ = chat.update(paste("more"), &door);
     assert_eq!(chat.compose.text(), "hello", "what is under way does not change");
     let _ = chat.update(Message::Sent(Some(None), Err(DoorError::NoAgent)), &door);
-    assert_eq!(chat.compose.text(), "hello");
+    assert_eq!(chat.compose.text(), "hello\nmore", "what was typed ahead is not lost");
     assert_eq!(runs(&chat.update(Message::SendPressed, &door)), 1, "it was not taken");
     let _ = chat.update(Message::Sent(Some(None), Ok(())), &door);
     assert_eq!((chat.compose.text(), chat.draft()), (String::new(), None));
+}
+
+#[test]
+fn who_types_on_while_the_agent_answers_loses_no_letter() {
+    let (door, mut chat) = (door(), chat(many(1, 3)));
+    let _ = chat.update(paste("one"), &door);
+    let _ = chat.update(Message::SendPressed, &door);
+    for letter in "two".chars() {
+        let typed = text_editor::Action::Edit(text_editor::Edit::Insert(letter));
+        let _ = chat.update(Message::Typed(typed), &door);
+    }
+    assert_eq!(chat.compose.text(), "one");
+    let _ = chat.update(Message::Sent(Some(None), Ok(())), &door);
+    assert_eq!(chat.compose.text(), "two");
+    assert!(chat.compose.is_open());
 }
 
 #[test]
