@@ -24,13 +24,13 @@ use config::AgentPaths;
 use iced::Subscription;
 use serde_json::Value;
 
+#[cfg(test)]
+pub(crate) use self::follow::Waits;
 pub(crate) use self::{
     feed::News,
     follow::{Follow, Link, Next, Trouble, Visit},
     setup::{Admission, Saved},
 };
-#[cfg(test)]
-pub(crate) use self::follow::Waits;
 
 /// How long the agent may think about what is no visit, before the window says that it does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
