@@ -135,7 +135,7 @@ impl Connections {
         options: ServeOptions,
         shutdown: CancellationToken,
     ) -> Self {
-        let table = Table::new(options.connection_limits, options.metrics.clone());
+        let table = Table::new(options.connection_limits.clone(), options.metrics.clone());
         let router = router.layer(middleware::from_fn(request::name_route));
         let carrier = Arc::new(Carrier { tls: tls.map(TlsAcceptor::from), router, options });
         Self { carrier, table, running: JoinSet::new(), shutdown }

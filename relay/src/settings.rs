@@ -22,6 +22,7 @@ pub fn serve_options(settings: &RelaySettings, metrics: Metrics) -> ServeOptions
         connection_limits: ConnectionLimits {
             strangers_per_address_max: at_least_one(limits.connections_per_address_without_login),
             connections_per_device_max: at_least_one(limits.connections_per_device),
+            proxies: settings.trusted_proxies.clone(),
             ..defaults.connection_limits
         },
         body_limits: BodyLimits {
@@ -100,9 +101,11 @@ mod tests {
         settings.limits.connections_per_device = 3;
         settings.limits.connections_per_address_without_login = 5;
         settings.limits.request_body_max = config::Size::from_kib(100);
+        settings.trusted_proxies = "10.0.0.1".parse().unwrap();
         let options = serve_options(&settings, Metrics::new());
         assert_eq!(options.connection_limits.connections_per_device_max, 3);
         assert_eq!(options.connection_limits.strangers_per_address_max, 5);
+        assert_eq!(options.connection_limits.proxies, settings.trusted_proxies);
         assert_eq!(options.body_limits.request_body_max, 100 * 1024);
     }
 

@@ -40,7 +40,7 @@ pub struct Limits {
     pub devices_max: u32,
     /// Connections of one device at a time.
     pub connections_per_device: u32,
-    /// Connections from one address that have not shown a login.
+    /// Connections from one address that have not shown a login. Neither loopback nor a trusted proxy is held to it.
     pub connections_per_address_without_login: u32,
     /// Bytes of one request's body; carries at least one envelope.
     pub request_body_max: Size,

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use config::relay::Proxies;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::Origin;
@@ -16,7 +17,7 @@ use crate::ops::metrics::{DropReason, GaugeGuard, Metrics};
 pub struct DeviceKey(pub u64);
 
 /// How many connections may be open.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ConnectionLimits {
     /// In all; at one more the newcomer is closed at once.
     pub connections_max: usize,
@@ -26,6 +27,9 @@ pub struct ConnectionLimits {
     pub connections_per_device_max: usize,
     /// Whether loopback addresses may have any number of strangers: a reverse proxy shows all people as one address.
     pub loopback_unlimited: bool,
+    /// Reverse proxies elsewhere, for which the same holds: whom a connection of theirs is for is known only when it
+    /// asks something, and the next request on it may be somebody else's.
+    pub proxies: Proxies,
 }
 
 impl Default for ConnectionLimits {
@@ -35,7 +39,16 @@ impl Default for ConnectionLimits {
             strangers_per_address_max: 64,
             connections_per_device_max: 2,
             loopback_unlimited: true,
+            proxies: Proxies::default(),
         }
+    }
+}
+
+impl ConnectionLimits {
+    /// Whether connections of `address` are those of many people.
+    fn is_shared(&self, address: IpAddr) -> bool {
+        let is_local = self.loopback_unlimited && address.to_canonical().is_loopback();
+        is_local || self.proxies.holds(address)
     }
 }
 
@@ -84,7 +97,7 @@ impl Table {
         if open.entries.len() >= self.limits.connections_max {
             return Err(DropReason::Full);
         }
-        let standing = if self.limits.loopback_unlimited && address.to_canonical().is_loopback() {
+        let standing = if self.limits.is_shared(address) {
             Standing::Exempt
         } else {
             let origin = address.into();
@@ -183,12 +196,14 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    const LIMITS: ConnectionLimits = ConnectionLimits {
-        connections_max: 5,
-        strangers_per_address_max: 2,
-        connections_per_device_max: 2,
-        loopback_unlimited: true,
-    };
+    fn limits() -> ConnectionLimits {
+        ConnectionLimits {
+            connections_max: 5,
+            strangers_per_address_max: 2,
+            connections_per_device_max: 2,
+            ..ConnectionLimits::default()
+        }
+    }
 
     fn admit(table: &Arc<Table>, address: &str) -> Result<(Place, CancellationToken), DropReason> {
         let closing = CancellationToken::new();
@@ -197,7 +212,7 @@ mod tests {
 
     #[test]
     fn an_address_has_few_places_until_its_connections_log_in() {
-        let table = Table::new(LIMITS, Metrics::new());
+        let table = Table::new(limits(), Metrics::new());
         let (first, _) = admit(&table, "192.0.2.1").unwrap();
         let _second = admit(&table, "192.0.2.1").unwrap();
         assert_eq!(admit(&table, "192.0.2.1").unwrap_err(), DropReason::Address);
@@ -209,7 +224,7 @@ mod tests {
 
     #[test]
     fn loopback_is_bounded_by_the_total_only() {
-        let table = Table::new(LIMITS, Metrics::new());
+        let table = Table::new(limits(), Metrics::new());
         let places: Vec<_> = (0..5).map(|_| admit(&table, "127.0.0.1").unwrap()).collect();
         assert_eq!(admit(&table, "127.0.0.1").unwrap_err(), DropReason::Full);
         drop(places);
@@ -217,8 +232,20 @@ mod tests {
     }
 
     #[test]
+    fn a_trusted_proxy_is_bounded_by_the_total_only_and_no_other() {
+        let proxies = "10.0.0.0/8".parse().unwrap();
+        let table = Table::new(ConnectionLimits { proxies, ..limits() }, Metrics::new());
+        let _others: Vec<_> = (0..2).map(|_| admit(&table, "192.0.2.1").unwrap()).collect();
+        let _proxys: Vec<_> = (0..3).map(|_| admit(&table, "10.1.2.3").unwrap()).collect();
+        assert_eq!(admit(&table, "10.1.2.3").unwrap_err(), DropReason::Full);
+        let table = Table::new(limits(), Metrics::new());
+        let _places: Vec<_> = (0..2).map(|_| admit(&table, "10.1.2.3").unwrap()).collect();
+        assert_eq!(admit(&table, "10.1.2.3").unwrap_err(), DropReason::Address);
+    }
+
+    #[test]
     fn a_devices_third_connection_ends_its_oldest() {
-        let table = Table::new(LIMITS, Metrics::new());
+        let table = Table::new(limits(), Metrics::new());
         let connections: Vec<_> = (0..3).map(|_| admit(&table, "127.0.0.1").unwrap()).collect();
         for (place, _) in &connections {
             table.mark_device(place.id(), DeviceKey(9));
@@ -231,7 +258,7 @@ mod tests {
 
     #[test]
     fn nothing_is_left_behind_by_connections_that_ended() {
-        let table = Table::new(LIMITS, Metrics::new());
+        let table = Table::new(limits(), Metrics::new());
         let (stranger, _) = admit(&table, "2001:db8::1").unwrap();
         let (device, _) = admit(&table, "192.0.2.1").unwrap();
         table.mark_device(device.id(), DeviceKey(4));
