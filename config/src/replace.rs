@@ -1,7 +1,7 @@
 //! A file that is replaced whole: a power cut leaves the old or the new one.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{self, Permissions},
     io::{self, Write},
     path::Path,
 };
@@ -29,14 +29,5 @@ pub(crate) fn replace(path: &Path, text: &str, permissions: Option<Permissions>)
     }
     file.sync_all()?;
     fs::rename(&new, path)?;
-    sync_directory_of(path)
-}
-
-/// A rename is durable once its directory is; elsewhere directories cannot be opened as files.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
-    if !cfg!(unix) {
-        return Ok(());
-    }
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dir)?.sync_all()
+    private::sync_dir(private::above(path))
 }
