@@ -1,6 +1,9 @@
 //! Time as the timetable sees it: what the wall clock shows, and seconds that nobody can set.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use jiff::tz::TimeZone;
 
@@ -14,25 +17,46 @@ pub struct Clocks {
     /// Seconds that go on in sleep, and that nobody sets.
     pub up: Clock,
     zone: Arc<dyn Fn() -> TimeZone + Send + Sync>,
+    together: Arc<Mutex<Option<Together>>>,
+}
+
+/// How far the clocks were apart, and where the one that nobody sets stood.
+#[derive(Clone, Copy, Debug)]
+struct Together {
+    apart: i64,
+    up: i64,
 }
 
 impl Clocks {
     /// The computer's.
     #[must_use]
     pub fn system() -> Self {
-        Self { wall: Clock::system(), up: Clock::reading(up_s), zone: Arc::new(TimeZone::system) }
+        let zone = Arc::new(TimeZone::system);
+        let (wall, up) = (Clock::system(), Clock::reading(up_s));
+        Self { wall, up, zone, together: Arc::default() }
     }
 
     /// These clocks, in one zone.
     #[must_use]
     pub fn of(wall: Clock, up: Clock, zone: TimeZone) -> Self {
-        Self { wall, up, zone: Arc::new(move || zone.clone()) }
+        Self { wall, up, zone: Arc::new(move || zone.clone()), together: Arc::default() }
     }
 
-    /// Now.
+    /// Now. The seconds of the two clocks do not begin together: in a part of each second they are one further apart than
+    /// in the rest. So that what is reckoned from one to the other comes out the same each time, they stay as far apart as
+    /// they were, until that is wrong by more than this one.
     #[must_use]
     pub fn now(&self) -> Moment {
-        Moment { wall: self.wall.now(), up: self.up.now() }
+        let (wall, up) = (self.wall.now(), self.up.now());
+        let mut together = self.together.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_so = |was: &Together| wall.saturating_sub(up).abs_diff(was.apart) <= 1;
+        let up = match together.filter(is_so) {
+            Some(was) => wall.saturating_sub(was.apart).max(was.up),
+            None => up,
+        };
+        let apart = together.filter(is_so).map_or(wall.saturating_sub(up), |was| was.apart);
+        *together = Some(Together { apart, up });
+        Moment { wall, up }
     }
 
     /// The zone that holds now: somebody may have travelled.
@@ -85,4 +109,39 @@ fn up_s() -> i64 {
     use std::{sync::OnceLock, time::Instant};
     static BEGIN: OnceLock<Instant> = OnceLock::new();
     i64::try_from(BEGIN.get_or_init(Instant::now).elapsed().as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::SeqCst;
+
+    use super::*;
+
+    #[test]
+    fn what_one_clock_says_of_the_other_is_the_same_throughout_a_second() {
+        let ((wall, wall_hand), (up, up_hand)) = (Clock::by_hand(1_000), Clock::by_hand(50));
+        let clocks = Clocks::of(wall, up, TimeZone::UTC);
+        let mut last = clocks.now();
+        let mut go = |wall_at: i64, up_at: i64| {
+            wall_hand.store(wall_at, SeqCst);
+            up_hand.store(up_at, SeqCst);
+            let now = clocks.now();
+            let went = now.up - last.up;
+            last = now;
+            (now.wall_at(100), went)
+        };
+        // One begins its seconds a little after the other does.
+        for second in 1..=10 {
+            let at = (1_000 + second, 50 + second);
+            assert_eq!((go(at.0, at.1 - 1), go(at.0, at.1)), ((1_050, 1), (1_050, 0)));
+        }
+        // A clock that is corrected by a second is not worth a word, and the other does not go back for it.
+        assert_eq!(go(1_009, 60), (1_049, 0));
+        assert_eq!(go(1_011, 62), (1_050, 1));
+        // Set by an hour, and slept through.
+        assert_eq!(go(1_011 + 3_600, 62), (1_049 + 3_600, 1));
+        assert_eq!(go(1_011 + 7_200, 62 + 3_600), (1_049 + 3_600, 3_600));
+        // A clock that nobody sets, set: nothing hides that.
+        assert_eq!(go(1_011 + 7_200, 62), (8_249, -3_600));
+    }
 }
