@@ -94,6 +94,14 @@ impl Counted {
             None => estimated(up, down, ip_header),
         }
     }
+
+    /// Whether the other end, on this computer too, can say nothing more before somebody reads here: what this end's kernel
+    /// takes in ahead of its reader is full, or the other end is gone.
+    #[cfg(all(test, target_os = "linux"))]
+    pub(crate) fn is_filled(&self) -> bool {
+        let ends = self.ends.expect("a connection has two ends");
+        kernel::is_stuck(ends.1, ends.0).unwrap_or(true)
+    }
 }
 
 fn measured(told: Told, written: u64, ip_header: u64) -> IpBytes {
@@ -220,11 +228,25 @@ mod kernel {
     const TIMESTAMPS: u8 = 1;
 
     pub(super) fn ask(local: SocketAddr, peer: SocketAddr) -> Option<Told> {
+        told(read(&answer(local, peer)?)?)
+    }
+
+    /// Whether a connection has bytes to send that the other end's kernel does not take: none of them is under way, or
+    /// they are sent in vain.
+    #[cfg(test)]
+    pub(super) fn is_stuck(local: SocketAddr, peer: SocketAddr) -> Option<bool> {
+        let answer = answer(local, peer)?;
+        let info = read(&answer)?;
+        let (repeats, probes) = (*info.get(2)?, *info.get(3)?);
+        let (under_way, unsent) = (u32_at(info, 24)?, u32_at(info, 144)?);
+        Some(0 < unsent && (under_way == 0 || 0 < repeats || 0 < probes))
+    }
+
+    fn answer(local: SocketAddr, peer: SocketAddr) -> Option<Vec<u8>> {
         let socket = Socket::new(SOCK_DIAG).ok()?;
         socket.set_non_blocking(true).ok()?;
         socket.send_to(&request(local, peer), &NetlinkAddr::new(0, 0), 0).ok()?;
-        let (answer, _) = socket.recv_from_full().ok()?;
-        read(&answer)
+        Some(socket.recv_from_full().ok()?.0)
     }
 
     fn request(local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
@@ -252,7 +274,8 @@ mod kernel {
         message
     }
 
-    fn read(answer: &[u8]) -> Option<Told> {
+    /// `struct tcp_info`.
+    fn read(answer: &[u8]) -> Option<&[u8]> {
         let len = usize::try_from(u32_at(answer, 0)?).ok()?.min(answer.len());
         if u16_at(answer, 4)? != BY_FAMILY {
             return None;
@@ -261,14 +284,14 @@ mod kernel {
         loop {
             let len = usize::from(u16_at(rest, 0)?);
             if u16_at(rest, 2)? == INFO {
-                return info(rest.get(4..len)?);
+                return rest.get(4..len);
             }
             rest = rest.get(len.next_multiple_of(4).max(4)..)?;
         }
     }
 
-    /// Of `struct tcp_info`, as far as this kernel knows it: segments since 4.2, bytes with repetitions since 4.19.
-    fn info(info: &[u8]) -> Option<Told> {
+    /// As far as this kernel knows it: segments since 4.2, bytes with repetitions since 4.19.
+    fn told(info: &[u8]) -> Option<Told> {
         Some(Told {
             has_timestamps: info.get(5)? & TIMESTAMPS != 0,
             bytes_in: u64_at(info, 128)?,
