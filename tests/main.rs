@@ -15,4 +15,5 @@ mod model;
 mod notify;
 mod proxies;
 mod talk;
+mod timetable;
 mod window;

@@ -12,6 +12,7 @@ pub(crate) mod out;
 mod price;
 mod read;
 mod schedule;
+mod scope;
 mod show;
 #[cfg(test)]
 mod tests;

@@ -50,7 +50,8 @@ pub struct Terms {
     pub packet_max: usize,
     /// Requests in one run.
     pub requests_max: u32,
-    /// No further request begins after this, and an answer ends at the edge of its packet.
+    /// No further request begins after this, none takes longer by the link's rate, and an answer ends at the edge of its
+    /// packet.
     pub until: Option<Instant>,
     /// The same from the moment on that this is cancelled.
     pub stop: CancellationToken,

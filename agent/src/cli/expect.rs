@@ -1,30 +1,50 @@
 //! When messages leave and arrive, in words and fields.
 
+use config::agent::{Direction, Priority, Rule};
+
 use super::{
     Session,
     out::{interval, safe},
+    scope::when_you_call,
 };
 use crate::{
     control::{Failure, departures},
+    schedule::Scope,
     store::{MemberRow, OutboxRow, OutboxState, PresenceNow, Reader, Reliability},
 };
 
+/// Who calls by himself.
+pub(super) struct Calls {
+    /// The line is held.
+    is_live: bool,
+    rules: Vec<Rule>,
+}
+
 impl Session<'_> {
-    /// What has not arrived, with when it should; and whether the line is held.
-    pub(super) fn expected(&self, reader: &Reader) -> Result<(Vec<OutboxRow>, bool), Failure> {
+    /// What has not arrived, with when it should.
+    pub(super) fn expected(&self, reader: &Reader) -> Result<(Vec<OutboxRow>, Calls), Failure> {
         let status = self.agent_status()?.unwrap_or_default();
         let rows = reader.expected(&departures(&status))?;
-        Ok((rows, status["link"] == "live"))
+        Ok((rows, Calls { is_live: status["link"] == "live", rules: self.rules() }))
+    }
+
+    /// The rules; none where the settings cannot be read, which whoever calls is told.
+    pub(super) fn rules(&self) -> Vec<Rule> {
+        self.settings().map(|settings| settings.connect).unwrap_or_default()
     }
 
     /// What is to be said of a row beside its state.
-    pub(super) fn prospect(&self, row: &OutboxRow, is_live: bool) -> String {
+    pub(super) fn prospect(&self, row: &OutboxRow, calls: &Calls) -> String {
         match (row.state, row.reason.as_str()) {
             (OutboxState::Queued, "") => {
                 let goes = match row.leaves {
-                    _ if is_live => "goes at once".to_owned(),
+                    _ if calls.is_live => "goes at once".to_owned(),
                     Some(at) => format!("goes {}", self.out.when(at)),
-                    None => return "goes when you call: mailboat sync".to_owned(),
+                    None => {
+                        let (direction, min_priority) = (Direction::Up, priority(row));
+                        let wanted = Scope { direction, min_priority };
+                        return format!("goes {}", when_you_call(&calls.rules, wanted));
+                    }
                 };
                 if says(row) { format!("{goes}; {}", self.arrives(row)) } else { goes }
             }
@@ -85,6 +105,11 @@ impl Session<'_> {
             Some(at) => format!("expected {}", self.out.when(at)),
         }
     }
+}
+
+/// From which class on a call takes it: what is no message goes with any.
+fn priority(row: &OutboxRow) -> Priority {
+    if row.urgent || !says(row) { Priority::Urgent } else { Priority::Ordinary }
 }
 
 /// Whether it is something that others receive.

@@ -1,6 +1,6 @@
 //! Commands that read. They open the store read-only, whoever writes it meanwhile.
 
-use config::Account;
+use config::{Account, agent::Direction};
 use serde_json::{Value, json};
 
 use super::{
@@ -8,10 +8,12 @@ use super::{
     args::Inbox,
     block_on,
     out::{brief, bytes, count, safe},
+    scope::why_stays,
     show,
 };
 use crate::{
     control::{Client, Failure, Order},
+    schedule::Scope,
     store::{self, OutboxState, VisitRow},
 };
 
@@ -28,6 +30,7 @@ impl Session<'_> {
             let what = if asked.unread { "nothing unread" } else { "nothing here yet" };
             self.out.note(&format!("{what}; look for more with: mailboat sync"))?;
         }
+        self.note_waiting_there(&reader)?;
         if rows.iter().any(|row| row.kind == store::Kind::Request && !row.read) {
             self.out
                 .note("answer a request with: mailboat accept ID   or   mailboat decline ID")?;
@@ -38,6 +41,19 @@ impl Session<'_> {
             self.mark_read(unread.map(|row| row.id.to_string()).collect())?;
         }
         Ok(())
+    }
+
+    /// What the relay kept back when it was asked last, where a call took only a part of it or its budget was spent.
+    fn note_waiting_there(&mut self, reader: &store::Reader) -> Result<(), Failure> {
+        let there = reader.counters()?.waiting_there.by_kind.get("message").copied();
+        let Some(there) = there.filter(|there| 0 < there.count) else { return Ok(()) };
+        let all = Scope { direction: Direction::Down, ..Scope::default() };
+        let wait = if there.count == 1 { "message waits" } else { "messages wait" };
+        let when = match why_stays(&self.rules(), all) {
+            Some(why) => format!("{why}, so fetch with: mailboat sync"),
+            None => "for the next call, or now: mailboat sync".to_owned(),
+        };
+        self.out.note(&format!("{} {wait} at the relay: {when}", there.count))
     }
 
     pub(super) fn search(&mut self, words: &str, limit: u32) -> Result<(), Failure> {
@@ -59,7 +75,7 @@ impl Session<'_> {
     }
 
     pub(super) fn outbox_list(&mut self) -> Result<(), Failure> {
-        let (rows, is_live) = self.expected(&self.reader()?)?;
+        let (rows, calls) = self.expected(&self.reader()?)?;
         if self.out.json {
             return rows.iter().try_for_each(|row| self.out.object(row));
         }
@@ -73,7 +89,7 @@ impl Session<'_> {
                     (OutboxState::Queued, true) => "on its way".to_owned(),
                     (state, _) => show::state(state).to_owned(),
                 };
-                let why = self.prospect(row, is_live);
+                let why = self.prospect(row, &calls);
                 let text = if row.action == "text" {
                     brief(&row.text, 40)
                 } else {

@@ -10,10 +10,11 @@ use super::{
     Session,
     args::ScheduleCommand,
     out::{bytes, safe},
+    scope::carries,
 };
 use crate::{
     control::Failure,
-    schedule::{Planned, forecast, last_began},
+    schedule::{Planned, Scope, forecast, last_began},
     store::rfc3339,
 };
 
@@ -40,12 +41,13 @@ impl Session<'_> {
         }
         let rows: Vec<_> = calls.iter().map(|call| self.call_row(&settings, call)).collect();
         if !rows.is_empty() {
-            self.out.table(["when", "rule", "why", "links", "may cost"], &rows)?;
+            self.out.table(["when", "rule", "why", "links", "carries", "may cost"], &rows)?;
         }
         for (index, rule) in settings.connect.iter().enumerate() {
             if let Some(when) = event(rule) {
                 let (label, links) = (safe(&rule.label(index), false), rule.links.join(", "));
-                self.out.line(&format!("{label}: {when} (links: {links})"))?;
+                let carries = carries(Scope::of(rule));
+                self.out.line(&format!("{label}: {when} (links: {links}; carries: {carries})"))?;
             }
         }
         // Nobody may be logged in yet.
@@ -73,13 +75,15 @@ impl Session<'_> {
             "rule": rule.label(call.rule),
             "why": rule.trigger().map(|trigger| trigger.to_string()),
             "links": rule.links,
+            "direction": rule.direction,
+            "min_priority": rule.min_priority,
             "budget": budget(settings, rule).map(Size::bytes),
             "max_time_s": rule.max_time.map(config::Span::seconds),
             "jitter_s": rule.jitter.seconds(),
         }))
     }
 
-    fn call_row(&self, settings: &AgentSettings, call: &Planned) -> [String; 5] {
+    fn call_row(&self, settings: &AgentSettings, call: &Planned) -> [String; 6] {
         let rule = &settings.connect[call.rule];
         let why = rule.trigger().map(|trigger| trigger.to_string()).unwrap_or_default();
         let mut cost = match budget(settings, rule) {
@@ -90,7 +94,8 @@ impl Session<'_> {
             cost = format!("{cost}, {max_time}");
         }
         let label = safe(&rule.label(call.rule), false);
-        [self.local(call.at), label, why, rule.links.join(", "), cost]
+        let carries = carries(Scope::of(rule)).to_owned();
+        [self.local(call.at), label, why, rule.links.join(", "), carries, cost]
     }
 
     fn local(&self, at: i64) -> String {

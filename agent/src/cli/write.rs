@@ -1,13 +1,19 @@
 //! Commands that write: each is one order.
 
+use config::agent::{Direction, Priority};
 use serde_json::Value;
 
 use super::{
     Session,
     args::{Command, Outbox, Send},
     ask, block_on, deadline,
+    scope::when_you_call,
 };
-use crate::control::{Failure, Order};
+use crate::{
+    control::{Failure, Order, departures},
+    estimate::Departures,
+    schedule::Scope,
+};
 
 impl Session<'_> {
     /// Every command that is nothing but an order.
@@ -29,8 +35,13 @@ impl Session<'_> {
             Command::Delete { id } => Order::Delete { target: id },
             _ => return Err(Failure::new("internal", "this command is not wired up")),
         };
+        // What is no message goes with any call that sends.
+        let class = match order {
+            Order::Edit { .. } | Order::Delete { .. } => Priority::Ordinary,
+            _ => Priority::Urgent,
+        };
         let answer = self.order(order)?;
-        self.confirm(&answer)
+        self.confirm(&answer, class)
     }
 
     fn send(&mut self, send: Send) -> Result<(), Failure> {
@@ -42,6 +53,7 @@ impl Session<'_> {
         if lifetime_s == Some(0) {
             return Err(Failure::usage("a message needs some time to arrive: --lifetime 2d"));
         }
+        let class = if send.urgent { Priority::Urgent } else { Priority::Ordinary };
         let order = Order::Send {
             to: send.to,
             text: self.text(send.text)?,
@@ -53,7 +65,7 @@ impl Session<'_> {
         if send.deliver_before.is_some() {
             self.warn(answer.as_array_mut().into_iter().flatten())?;
         }
-        answer.as_array().into_iter().flatten().try_for_each(|row| self.confirm(row))
+        answer.as_array().into_iter().flatten().try_for_each(|row| self.confirm(row, class))
     }
 
     /// Seconds from now to a time that somebody wrote.
@@ -93,7 +105,7 @@ impl Session<'_> {
         };
         for order in orders {
             let answer = self.order(order)?;
-            self.confirm(&answer)?;
+            self.confirm(&answer, Priority::Ordinary)?;
         }
         Ok(())
     }
@@ -111,19 +123,22 @@ impl Session<'_> {
         self.order(Order::MarkRead { targets }).map(drop)
     }
 
-    /// When something that is queued goes, as the running agent has it.
-    fn when_it_goes(&self) -> Result<&'static str, Failure> {
-        Ok(match self.agent_status()? {
-            Some(status) if status["link"] == "live" => "at once",
-            Some(status) if !status["next_call"].is_null() => {
-                "with the agent's next call (now: mailboat sync)"
-            }
-            _ => "when you call: mailboat sync",
+    /// When something of this class that is queued goes, as the running agent has it.
+    fn when_it_goes(&self, class: Priority) -> Result<String, Failure> {
+        let status = self.agent_status()?.unwrap_or_default();
+        let Departures { ordinary, urgent } = departures(&status);
+        let calls = if class == Priority::Urgent { urgent } else { ordinary };
+        Ok(if status["link"] == "live" {
+            "at once".to_owned()
+        } else if !calls.is_empty() {
+            "with the agent's next call (now: mailboat sync)".to_owned()
+        } else {
+            when_you_call(&self.rules(), Scope { direction: Direction::Up, min_priority: class })
         })
     }
 
     /// What was queued, and what happens next.
-    fn confirm(&mut self, row: &Value) -> Result<(), Failure> {
+    fn confirm(&mut self, row: &Value, class: Priority) -> Result<(), Failure> {
         if self.out.json {
             return self.out.object(row);
         }
@@ -133,7 +148,11 @@ impl Session<'_> {
         let what =
             [id, conversation].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
         let what = if what.is_empty() { "done".to_owned() } else { what.join(" in ") };
-        let when = if state == "queued" && !self.out.quiet { self.when_it_goes()? } else { "" };
+        let when = if state == "queued" && !self.out.quiet {
+            self.when_it_goes(class)?
+        } else {
+            String::new()
+        };
         self.out.note(&match (state, reason.as_str()) {
             ("queued", _) => format!("{what}: queued; it goes {when}"),
             ("held", "") => format!("{what}: held"),

@@ -65,10 +65,7 @@ fn calls(
     not_before: Option<i64>,
 ) -> Vec<Departure> {
     let Some(next) = schedule.next_for(now, line, wanted) else { return Vec::new() };
-    let carries = |rule: &&Rule| {
-        let scope = Scope { direction: rule.direction, min_priority: rule.min_priority };
-        scope.covers(wanted) && is_for(rule, line)
-    };
+    let carries = |rule: &&Rule| Scope::of(rule).covers(wanted) && is_for(rule, line);
     let rules: Vec<Rule> = settings.connect.iter().filter(carries).cloned().collect();
     let begin = not_before.map_or(next.at, |not_before| not_before.max(next.at));
     let later = forecast(&rules, zone, begin, Some(begin), CALLS - 1);

@@ -22,6 +22,12 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// What a rule's visits carry.
+    #[must_use]
+    pub fn of(rule: &Rule) -> Self {
+        Self { direction: rule.direction, min_priority: rule.min_priority }
+    }
+
     /// Whether a visit of this scope does all that one of `other` would.
     #[must_use]
     pub fn covers(self, other: Self) -> bool {
@@ -86,7 +92,7 @@ impl Timed {
             timer,
             links: rule.links.clone(),
             dials: !rule.dial.is_empty(),
-            scope: Scope { direction: rule.direction, min_priority: rule.min_priority },
+            scope: Scope::of(rule),
             budget: rule.budget.map(config::Size::bytes).or(budget),
             jitter_s: seconds(rule.jitter.seconds()),
             make_up_s: rule.make_up.map(|span| seconds(span.seconds())),

@@ -1,6 +1,7 @@
 //! What goes into one request, and what is left for its answer: drafts in, bytes out.
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use wire::{
     BodyWriter, Codec, EncodeError, Frame, Hello, LaneMask, Limits, PREAMBLE_LEN, Submit, Submits,
     kind, limits::REQUEST_TARGET,
@@ -9,7 +10,7 @@ use wire::{
 use super::{SyncError, Terms, outcome::share};
 use crate::store::{Ask, Draft, Packed, Store};
 
-/// A request takes no longer than this many seconds of the link, unless one envelope does.
+/// A request takes no longer than this many seconds of the link, nor than the visit has left, unless one envelope does.
 const REQUEST_SECONDS: u64 = 30;
 /// Marks in one request; more go with the next.
 const MARKS_MAX: usize = 128;
@@ -45,7 +46,7 @@ impl Room {
         let relay_max = if request_max == 0 { REQUEST_TARGET } else { request_max as usize };
         let by_rate = match terms.link.rate {
             0 => REQUEST_TARGET,
-            rate => to_usize((300u64 << (rate - 1).min(30)) / 8 * REQUEST_SECONDS),
+            rate => to_usize((300u64 << (rate - 1).min(30)) * seconds(terms) / 8),
         };
         let body_max = relay_max.min(REQUEST_TARGET).min(by_rate);
         let (body_max, single_max) = match left {
@@ -72,6 +73,12 @@ impl Room {
         let rest = left.saturating_sub(request_len as u64 + AROUND);
         u32::try_from(rest.saturating_sub(rest * FRAMING / 1024)).unwrap_or(u32::MAX).max(1)
     }
+}
+
+/// How long a request may take: what has left cannot be called back when the visit's time is over.
+fn seconds(terms: &Terms) -> u64 {
+    let left = terms.until.map(|until| until.saturating_duration_since(Instant::now()).as_secs());
+    left.map_or(REQUEST_SECONDS, |left| left.clamp(1, REQUEST_SECONDS))
 }
 
 /// Size that packets keep within, in bytes. More in doubt than this is not sent again before the relay was asked.

@@ -4,6 +4,7 @@ mod bounds;
 mod cuts;
 mod faults;
 mod held;
+mod late;
 mod line;
 mod oddities;
 mod pricing;

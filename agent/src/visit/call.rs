@@ -135,7 +135,7 @@ impl Call {
         Self {
             rule: label,
             max_time: rule.max_time.map(config::Span::duration),
-            scope: Scope { direction: rule.direction, min_priority: rule.min_priority },
+            scope: Scope::of(rule),
             links: rule.links.clone(),
             dial: rule.dial.clone(),
             hangup: rule.hangup.clone(),

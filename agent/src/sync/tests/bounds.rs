@@ -5,7 +5,7 @@ use wire::{Deliveries, Delivery, Frame, Lane, Limits, LinkClass, LinkKind, Welco
 use super::*;
 use crate::store::Waiting;
 
-fn noise(seed: usize, len: usize) -> String {
+pub(super) fn noise(seed: usize, len: usize) -> String {
     let mut text = String::new();
     while text.len() < len {
         let hash = blake3::hash(format!("{seed} {}", text.len()).as_bytes());

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::time::sleep;
 use wire::Cursors;
 
 use super::{ME, relay::Relay};
@@ -33,6 +34,10 @@ pub(super) struct Line {
     /// So many bytes of all answers come.
     pub(super) down_left: usize,
     pub(super) budget: Option<u64>,
+    /// How fast it is; as fast as the machine where nothing is said.
+    pub(super) bytes_s: Option<u64>,
+    /// From here on nothing comes, and nobody hangs up.
+    pub(super) stalls_after: Option<u64>,
     pub(super) moved: u64,
     pub(super) status: u16,
     /// Answers instead of the relay's.
@@ -49,10 +54,21 @@ impl Line {
             up_left: usize::MAX,
             down_left: usize::MAX,
             budget: None,
+            bytes_s: None,
+            stalls_after: None,
             moved: 0,
             status: 200,
             canned: None,
             loses_device: false,
+        }
+    }
+}
+
+impl Line {
+    /// Takes the time that so many bytes take.
+    async fn pass(&self, bytes: usize) {
+        if let Some(bytes_s) = self.bytes_s {
+            sleep(Duration::from_micros(bytes as u64 * 1_000_000 / bytes_s)).await;
         }
     }
 }
@@ -68,6 +84,7 @@ impl Transport for Line {
         self.moved += body.len() as u64 + AROUND;
         let arrived = body.len().min(self.up_left);
         self.up_left -= arrived;
+        self.pass(arrived).await;
         let answer =
             self.relay.lock().unwrap().exchange(self.device.load(SeqCst), &body[..arrived]);
         let Some(answer) = answer.filter(|_| arrived == body.len()) else { return Err(cut(0)) };
@@ -117,6 +134,11 @@ impl Answer for LineAnswer<'_> {
         if len == 0 {
             return Err(cut(self.received));
         }
+        if self.line.stalls_after.is_some_and(|most| most < self.received + len as u64) {
+            return std::future::pending().await;
+        }
+        // Whoever gives this wait up has read nothing.
+        self.line.pass(len).await;
         if self.line.budget.is_some_and(|budget| budget < self.line.moved + len as u64) {
             return Err(LinkError::BudgetSpent);
         }
