@@ -62,8 +62,7 @@ async fn idle(
     let before = switches(pid)?;
     sleep(Duration::from_secs(seconds)).await;
     let woke = switches(pid)?.saturating_sub(before);
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let figure = |key: &str| field(&status, key).with_context(|| format!("no {key}"));
+    let figure = |key: &str| memory(pid, key);
     page.row(&Row::count(format!("wake-ups, {what}"), woke, "").at_most(WAKES_MAX));
     page.row(&Row::count("  memory (RSS)", figure("VmRSS:")?, " KiB").at_most(RSS_MAX_KIB));
     page.row(&Row::count("    of it not from files", figure("RssAnon:")?, " KiB"));
@@ -73,7 +72,7 @@ async fn idle(
 }
 
 /// Times that any thread gave up or lost a processor, each of which it took up before.
-fn switches(pid: u64) -> anyhow::Result<u64> {
+pub(super) fn switches(pid: u64) -> anyhow::Result<u64> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         // A thread may end meanwhile.
@@ -82,6 +81,12 @@ fn switches(pid: u64) -> anyhow::Result<u64> {
         sum += field(&status, "nonvoluntary_ctxt_switches:").unwrap_or(0);
     }
     Ok(sum)
+}
+
+/// A number of `/proc/PID/status`; of memory in KiB.
+pub(super) fn memory(pid: u64, key: &str) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    field(&status, key).with_context(|| format!("no {key}"))
 }
 
 fn field(status: &str, key: &str) -> Option<u64> {

@@ -114,7 +114,8 @@ fn messages(db: &Connection, lines: &[String]) -> anyhow::Result<()> {
         state =
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let (one, other) = ((state >> 33) as u32, (state >> 40) as u32);
-        let id = if n % 2 == 0 { 1 } else { 1 + one % CONVERSATIONS };
+        // The last of all is in the largest, which stands first in the list so.
+        let id = if n % 2 == 1 { 1 } else { 1 + one % CONVERSATIONS };
         places[id as usize] += 1;
         let is_mine = other % 10 < 3;
         let (account, author, device) = match is_mine {

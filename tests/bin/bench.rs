@@ -4,8 +4,8 @@
 //! `CORPUS` has 120 lines, the first 100 go to the laptop. `LINKBOX` names the tool that emulates
 //! thin links between two network namespaces (needs root); without it those figures are left out.
 //! `mailboat-bench store FILE` makes the store of the section window, for a window to be looked at with it.
-//! `BENCH_ONLY` names sections to run (wire, visits, catch-up, load, window, idle (only where it is named), links or one of them: v34, gprs,
-//! iridium), with spaces between.
+//! `BENCH_ONLY` names sections to run, with spaces between: wire, visits, catch-up, load, window, links or one of them (v34,
+//! gprs, iridium), and two that run only where they are named: display (needs Xvfb and openbox) and idle.
 
 #[path = "../bench"]
 mod bench {
@@ -13,6 +13,7 @@ mod bench {
     pub(crate) mod bare;
     pub(crate) mod catch_up;
     pub(crate) mod corpus;
+    pub(crate) mod display;
     pub(crate) mod idle;
     pub(crate) mod laptop;
     pub(crate) mod links;
@@ -34,7 +35,8 @@ use std::{
 
 use anyhow::Context;
 use bench::{
-    catch_up, corpus::Corpus, idle, laptop, links, load, page::Page, visits, window, wire_figures,
+    catch_up, corpus::Corpus, display, idle, laptop, links, load, page::Page, visits, window,
+    wire_figures,
 };
 
 #[tokio::main]
@@ -67,7 +69,10 @@ async fn main() -> anyhow::Result<()> {
     if wanted("window") {
         window::print(&page, &corpus)?;
     }
-    // Ten minutes in which nothing happens are for who asks for them.
+    // Minutes in which nothing happens are for who asks for them.
+    if only.split(' ').any(|name| name == "display") {
+        display::print(&page, &corpus).await?;
+    }
     if only.split(' ').any(|name| name == "idle") {
         idle::print(&page).await?;
     }

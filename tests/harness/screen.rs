@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -60,6 +61,7 @@ pub struct Screen {
     root: Window,
     keys: HashMap<u32, (u8, bool)>,
     stirs: Arc<Notify>,
+    count: Arc<AtomicU64>,
     dir: TempDir,
     _manager: Running,
     _server: Child,
@@ -109,13 +111,14 @@ impl Screen {
         let root = x.setup().roots[number].root;
         let x = Arc::new(x);
         let stirs = Arc::new(Notify::new());
-        listen(&x, root, &stirs);
+        let count = Arc::new(AtomicU64::new(0));
+        listen(&x, root, &stirs, &count);
         let mut command = program::command(&installed("openbox", "openbox"), dir.path());
         command.env("DISPLAY", &display).arg("--sm-disable");
         let manager = Running::start(command);
         let keys = keys_of(&x);
         let screen =
-            Self { display, x, root, keys, stirs, dir, _manager: manager, _server: server };
+            Self { display, x, root, keys, stirs, count, dir, _manager: manager, _server: server };
         screen
             .until("a window manager", |screen| {
                 screen.property(screen.root, "_NET_SUPPORTING_WM_CHECK").first().copied()
@@ -228,6 +231,22 @@ impl Screen {
         self.fake(MOTION, 0, x, y);
         self.fake(BUTTON_PRESS, 1, 0, 0);
         self.fake(BUTTON_RELEASE, 1, 0, 0);
+    }
+
+    /// Moves the mouse to a point of the screen.
+    pub fn point(&self, x: i16, y: i16) {
+        self.fake(MOTION, 0, x, y);
+    }
+
+    /// Turns the wheel away from the person by one notch, where the mouse is.
+    pub fn wheel_up(&self) {
+        self.fake(BUTTON_PRESS, 4, 0, 0);
+        self.fake(BUTTON_RELEASE, 4, 0, 0);
+    }
+
+    /// How often something has happened on the screen so far: windows that came or went, what was drawn.
+    pub fn stirred(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Presses a key.
@@ -351,7 +370,7 @@ impl Picture {
 }
 
 /// Tells of whatever happens, from a thread that ends with the server.
-fn listen(x: &Arc<RustConnection>, root: Window, stirs: &Arc<Notify>) {
+fn listen(x: &Arc<RustConnection>, root: Window, stirs: &Arc<Notify>, count: &Arc<AtomicU64>) {
     let wanted = EventMask::PROPERTY_CHANGE | EventMask::SUBSTRUCTURE_NOTIFY;
     let wanted = ChangeWindowAttributesAux::new().event_mask(wanted);
     x.change_window_attributes(root, &wanted).expect("the server is there");
@@ -359,9 +378,10 @@ fn listen(x: &Arc<RustConnection>, root: Window, stirs: &Arc<Notify>) {
     let damage = x.generate_id().expect("there are numbers");
     x.damage_create(damage, root, ReportLevel::RAW_RECTANGLES).expect("the server is there");
     x.sync().expect("the server is there");
-    let (x, stirs) = (Arc::clone(x), Arc::clone(stirs));
+    let (x, stirs, count) = (Arc::clone(x), Arc::clone(stirs), Arc::clone(count));
     std::thread::spawn(move || {
         while x.wait_for_event().is_ok() {
+            count.fetch_add(1, Ordering::Relaxed);
             stirs.notify_one();
         }
     });
