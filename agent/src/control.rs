@@ -20,7 +20,7 @@ pub(crate) use self::failure::chain;
 pub use self::{
     client::{AskError, Client, Events},
     departures::departures,
-    failure::{Failure, exit},
+    failure::{CODES, Failure, TROUBLES, exit},
     launch::{Attempt, Entered, Entry, EntryBy, Launcher, Started},
     line::LINE_MAX,
     order::{Event, Hello, Only, Order, VERSION},

@@ -36,6 +36,7 @@ mod prospect;
 mod proxy;
 mod queue;
 mod quota;
+mod reason;
 mod receipts;
 mod roll;
 mod rows;
@@ -84,7 +85,8 @@ pub use self::{
     page::{Answered, At, PAGE_MAX, Page, PageRow, Place, Reached},
     prospect::Prospect,
     quota::Lift,
-    roll::{LastLine, RollRow},
+    reason::{REFUSALS, Reason},
+    roll::{LastLine, MembersSince, RollRow, RollSince, Seen},
     rows::{
         Conversation, InboxRow, Member, MemberRow, OutboxRow, OutboxState, PresenceNow, Receipts,
         Sent, VisitRow, Waiting, WaitingByKind,
@@ -230,6 +232,8 @@ pub struct Reader {
     path: PathBuf,
     clock: Clock,
     zone: TimeZone,
+    /// Tells it from every other: what it gave may have been of another file.
+    number: u64,
 }
 
 impl Reader {
@@ -253,7 +257,13 @@ impl Reader {
 
     fn over(db: Connection, path: &Path, options: &Options) -> Self {
         let (clock, zone) = (options.clock.clone(), options.zone.clone());
-        Self { db: Mutex::new(db), path: path.to_owned(), clock, zone }
+        Self {
+            db: Mutex::new(db),
+            path: path.to_owned(),
+            clock,
+            zone,
+            number: roll::reader_number(),
+        }
     }
 
     /// Runs queries that belong together on one snapshot.

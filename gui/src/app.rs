@@ -5,6 +5,7 @@ mod setup;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod tray;
 
 use std::{
     collections::BTreeMap,
@@ -40,6 +41,7 @@ use crate::{
         settings::{self, Settings},
     },
     theme::{self, styles},
+    tray::{self as item, Tray},
     widget::{Element, focus, tabbed::tabbed},
     words::Words,
 };
@@ -111,6 +113,7 @@ pub(crate) struct App {
     settings: Option<Settings>,
     /// What the settings say of colours, size and language.
     look: Look,
+    tray: Tray,
 }
 
 /// Everything that happens.
@@ -138,6 +141,8 @@ pub(crate) enum Message {
     /// Somebody started the program once more.
     Started(Start),
     NoticeClosed,
+    /// Of the item in the tray.
+    Tray(item::Message),
 }
 
 /// A key that no widget took.
@@ -187,6 +192,7 @@ impl App {
             first_run: None,
             settings: None,
             look,
+            tray: Tray::default(),
         };
         app.read_drafts();
         let arrive = app.arrive(start);
@@ -208,6 +214,11 @@ impl App {
     }
 
     pub(crate) fn update(&mut self, message: Message) -> Task<Message> {
+        let follows = self.follow(message);
+        Task::batch([follows, self.tell_tray()])
+    }
+
+    fn follow(&mut self, message: Message) -> Task<Message> {
         match message {
             Message::Desk(message) => self.desk_moved(message),
             Message::Portal(message) => self.portal_heard(message),
@@ -249,6 +260,7 @@ impl App {
                 self.notice = None;
                 Task::none()
             }
+            Message::Tray(message) => self.tray_heard(message),
         }
     }
 
@@ -351,9 +363,8 @@ impl App {
             self.chats.remove(&id);
         }
         // Without a window there is nothing that anybody could do with it: the agent goes on alone.
-        if self.windows.is_empty() {
-            self.write_drafts_now();
-            return iced::exit();
+        if self.windows.is_empty() && !self.stays_in_tray() {
+            return self.end();
         }
         Task::none()
     }
@@ -383,10 +394,7 @@ impl App {
                 Some(id) => self.chat_heard(id, chat::Message::SearchToggled),
                 None => Task::none(),
             },
-            Key::Quit => {
-                self.write_drafts_now();
-                iced::exit()
-            }
+            Key::Quit => self.end(),
             Key::Settings => self.open_settings(),
         }
     }
@@ -485,9 +493,18 @@ impl App {
             self.door.news(self.looks).map(|news| Message::Desk(desk::Message::Heard(news))),
             event::listen_with(heard),
             system::theme_changes().map(Message::SystemTheme),
-            self.portal.changes_at(self.cx(0.0)).map_or_else(Subscription::none, until),
+            self.changes_at().map_or_else(Subscription::none, until),
             instance::starts(&self.door.paths().window).map(Message::Started),
+            match self.look.tray {
+                true => item::tray(self.in_tray()).map(Message::Tray),
+                false => Subscription::none(),
+            },
         ])
+    }
+
+    /// When something that somebody can see changes by itself, in seconds since 1970.
+    fn changes_at(&self) -> Option<i64> {
+        self.has_portal().then(|| self.portal.changes_at(self.cx(0.0))).flatten()
     }
 }
 

@@ -1,13 +1,13 @@
 //! What the window knows: who I am, conversations, members, and what the agent does. Screens draw from it.
 //!
-//! Everything is read from the store as a whole and put in place of what was known. While one read is under way, further
-//! news only mark that another is due: a visit that brings a thousand messages costs a handful of reads.
+//! The first read takes the lists as a whole, each further one what changed since: the store knows. While one read is
+//! under way, further news only mark that another is due: a visit that brings a thousand messages costs a handful of reads.
 
 mod roll;
 
 use std::sync::Arc;
 
-use agent::store::{ConversationId, Counters, MemberRow, Reader, RollRow, StoreError};
+use agent::store::{ConversationId, Counters, MemberRow, Reader, RollRow, Seen, StoreError};
 use iced::Task;
 
 use crate::door::{Door, DoorError, Follow, News};
@@ -24,17 +24,28 @@ pub(crate) struct Known {
     /// In which order they are listed.
     pub(crate) order: Order,
     pub(crate) counters: Option<Counters>,
+    /// How far the roll and the members were read.
+    pub(crate) seen: Option<(Seen, Seen)>,
 }
 
 impl Known {
-    fn read(reader: &Reader) -> Result<Self, StoreError> {
+    /// What is known now, made of what was known before and what changed since.
+    fn read(reader: &Reader, before: &Self) -> Result<Self, StoreError> {
         let identity = reader.identity()?;
         if identity.account == 0 {
             return Err(StoreError::NotLoggedIn);
         }
-        let (roll, members) = (reader.roll()?, reader.members()?);
-        let order = Order::of(&roll, &members, &roll::asked(reader, &roll)?);
-        Ok(Self { me: identity.name, roll, members, order, counters: Some(reader.counters()?) })
+        let roll = reader.roll_since(before.seen.map(|(roll, _)| roll))?;
+        let members = reader.members_since(before.seen.map(|(_, members)| members))?;
+        let counters = Some(reader.counters()?);
+        let seen = Some((roll.seen, members.seen));
+        let mut known = Self { me: identity.name, counters, seen, ..before.clone() };
+        let is_same = roll.is_nothing();
+        roll.onto(&mut known.roll);
+        if members.onto(&mut known.members) || !is_same {
+            known.order = Order::of(&known.roll, &known.members);
+        }
+        Ok(known)
     }
 
     /// One conversation.
@@ -50,7 +61,7 @@ pub(crate) enum Agent {
     #[default]
     Unknown,
     /// None runs; or what runs cannot be talked to, and why.
-    Absent(Option<String>),
+    Absent(Option<DoorError>),
     /// It runs; what it does, once it has told.
     There(Option<Box<Follow>>),
 }
@@ -133,8 +144,14 @@ impl Desk {
             return Task::none();
         }
         self.is_reading = true;
-        let known = door.read(|reader| Known::read(reader).map(Arc::new));
+        let before = Arc::clone(&self.known);
+        let known = door.read(move |reader| Known::read(reader, &before).map(Arc::new));
         Task::perform(known, |read| Message::Read(Box::new(read)))
+    }
+
+    /// Whether there may be an agent that can be asked for something.
+    pub(crate) fn has_agent(&self) -> bool {
+        !matches!(self.agent, Agent::Absent(_))
     }
 
     /// What the agent does, where one runs and has told.
@@ -198,5 +215,38 @@ mod tests {
         assert_eq!((desk.known.me.as_str(), desk.error.is_some()), ("ann", true));
         let _ = desk.update(read(Ok(Known::default())), &door);
         assert_eq!(desk.error, None);
+    }
+
+    #[test]
+    fn what_is_known_after_news_is_what_would_be_read_anew() {
+        use agent::store::{Identity, Options, Store};
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store.db"), Options::default()).unwrap();
+        let identity = Identity {
+            account: 1,
+            device: 10,
+            name: "ann".to_owned(),
+            domain: "relay.example".to_owned(),
+        };
+        store.log_in(&identity, None).unwrap();
+        let mut kept = Known::default();
+        let mut look = |store: &Store| {
+            kept = Known::read(store.reader(), &kept).unwrap();
+            let anew = Known::read(store.reader(), &Known::default()).unwrap();
+            assert_eq!(
+                (&kept.roll, &kept.members, &kept.order),
+                (&anew.roll, &anew.members, &anew.order)
+            );
+            assert_eq!((&kept.me, &kept.counters), (&anew.me, &anew.counters));
+            kept.roll.len()
+        };
+        assert_eq!(look(&store), 0);
+        let bob = store.request(&["bob".to_owned()], "", "Ahoy").unwrap().conversation.unwrap();
+        store.request(&["carl".to_owned(), "dora".to_owned()], "Crew", "").unwrap();
+        assert_eq!(look(&store), 2);
+        store.send(bob, "are you there?", agent::store::Compose::default()).unwrap();
+        assert_eq!(look(&store), 2);
+        store.withdraw(bob).unwrap();
+        look(&store);
     }
 }

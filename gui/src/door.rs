@@ -12,6 +12,7 @@ mod setup;
 mod tests;
 
 use std::{
+    io,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -54,14 +55,13 @@ impl Door {
         Self { launcher: Some(Arc::new(launcher)), ..self }
     }
 
-    /// Starts the agent; done when it listens. An error is in words for the person.
-    pub(crate) fn start_agent(&self) -> impl Future<Output = Result<(), String>> + use<> {
+    /// Starts the agent; done when it listens.
+    pub(crate) fn start_agent(&self) -> impl Future<Output = Result<(), DoorError>> + use<> {
         let door = self.clone();
         async move {
-            let launcher =
-                door.launcher.ok_or_else(|| "no program to start is known".to_owned())?;
-            let started = launcher.start_agent(&door.paths).await;
-            started.map(|_| ()).map_err(|failure| failure.words)
+            let launcher = door.launcher.ok_or_else(setup::no_program)?;
+            launcher.start_agent(&door.paths).await?;
+            Ok(())
         }
     }
 
@@ -122,7 +122,7 @@ impl Door {
             let is_visit = matches!(order, Order::Sync { .. } | Order::Price { ask: true, .. });
             let answer = async {
                 let connected = Client::connect(&door.paths.socket).await;
-                let found = connected.map_err(|err| DoorError::Agent(chain(&err)))?;
+                let found = connected.map_err(|err| DoorError::of_connecting(&err))?;
                 let mut client = found.ok_or(DoorError::NoAgent)?;
                 client.ask(&order).await.map_err(DoorError::from)
             };
@@ -179,6 +179,18 @@ pub(crate) enum DoorError {
         /// For the person.
         words: String,
     },
+}
+
+impl DoorError {
+    /// Why what listens where the agent should cannot be talked to.
+    fn of_connecting(err: &io::Error) -> Self {
+        let code = match err.kind() {
+            io::ErrorKind::Unsupported => "unsupported_version",
+            io::ErrorKind::InvalidData => "not_an_agent",
+            _ => return Self::Agent(chain(err)),
+        };
+        Self::Refused { code: code.to_owned(), words: chain(err) }
+    }
 }
 
 impl From<&StoreError> for DoorError {

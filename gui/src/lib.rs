@@ -18,6 +18,7 @@ mod instance;
 mod kit;
 mod screen;
 mod theme;
+mod tray;
 mod widget;
 mod words;
 

@@ -4,6 +4,7 @@
 //! test holds every other language to the same ones with the same arguments.
 
 mod amounts;
+mod causes;
 mod figures;
 mod harmless;
 #[cfg(test)]

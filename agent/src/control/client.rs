@@ -51,7 +51,8 @@ impl Client {
     /// Connects to the agent at `socket`; `None` when there is none.
     ///
     /// # Errors
-    /// Those of the system (permissions), and a peer that does not speak this protocol.
+    /// Those of the system (permissions), and a peer that does not speak this protocol: of another version
+    /// (`Unsupported`), or none at all (`InvalidData`).
     pub async fn connect(socket: &Path) -> io::Result<Option<Self>> {
         let Some(stream) = place::connect(socket).await? else {
             return Ok(None);
@@ -69,11 +70,17 @@ impl Client {
             Ok(Event::Hello(hello)) if hello.v == VERSION => {
                 Ok(Some(Self { lines, out, hello, next_id: 1 }))
             }
-            Ok(Event::Hello(Hello { v, pid })) => Err(io::Error::other(format!(
-                "the running agent (pid {pid}) speaks control version {v}, this program {VERSION}: restart the agent"
-            ))),
+            Ok(Event::Hello(Hello { v, pid })) => {
+                let words = format!(
+                    "the running agent (pid {pid}) speaks control version {v}, this program {VERSION}: restart the agent"
+                );
+                Err(io::Error::new(io::ErrorKind::Unsupported, words))
+            }
             Ok(Event::Bye) => Ok(None),
-            _ => Err(io::Error::other("what listens there is no Mailboat agent")),
+            _ => {
+                let words = "what listens there is no Mailboat agent";
+                Err(io::Error::new(io::ErrorKind::InvalidData, words))
+            }
         }
     }
 

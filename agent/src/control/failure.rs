@@ -16,6 +16,46 @@ pub mod exit {
     pub const LATER: u8 = 75;
 }
 
+/// Codes of failures that a window may meet. More may come: what is not known here stands in its own words.
+pub const CODES: &[&str] = &[
+    "account_file",
+    "agent_stopped",
+    "bad_name",
+    "bad_proxy",
+    "bad_url",
+    "busy",
+    "config",
+    "disk_full",
+    "empty",
+    "held",
+    "home",
+    "in_use",
+    "internal",
+    "later",
+    "no_program",
+    "not_a_relay",
+    "not_an_agent",
+    "not_logged_in",
+    "not_waiting",
+    "not_yours",
+    "on_its_way",
+    "other_account",
+    "program",
+    "service",
+    "stopped",
+    "store",
+    "store_version",
+    "too_long",
+    "unauthorized",
+    "unfit",
+    "unknown_conversation",
+    "unknown_id",
+    "unsupported_version",
+    "usage",
+];
+/// Kinds of what does not work, as the `follow` stream has them.
+pub const TROUBLES: [&str; 5] = ["dial", "hangup", "line", "portal", "settings"];
+
 /// A failed order. The words say what failed, on what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

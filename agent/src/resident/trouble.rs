@@ -20,25 +20,46 @@ const SETTINGS: &str = "settings";
 const RULE: &str = "rule:";
 const HANGUP: &str = "hangup:";
 const PORTAL: &str = "portal";
+/// Kinds of what does not work (`control::TROUBLES`).
+const DIAL: &str = "dial";
+const HANGUP_KIND: &str = "hangup";
+const LINE: &str = "line";
+
 /// What can be done about it.
-const DIAL_REMEDY: &str =
-    "Run the dial program by hand; the agent's log says what it printed (log = \"info\").";
-const HANGUP_REMEDY: &str =
-    "Run the hangup program by hand; the agent's log says what it printed (log = \"info\").";
-const LINE_REMEDY: &str =
-    "A rule with every = \"1m\" in place of live = true does without a line that is held.";
-const LINK_REMEDY: &str = "Open any page in a browser on this link and log in.";
-const SETTINGS_REMEDY: &str = "Correct them and reload (SIGHUP): the settings from before hold.";
+fn remedy(kind: &str) -> &'static str {
+    match kind {
+        DIAL => {
+            "Run the dial program by hand; the agent's log says what it printed (log = \"info\")."
+        }
+        HANGUP_KIND => {
+            "Run the hangup program by hand; the agent's log says what it printed (log = \"info\")."
+        }
+        LINE => {
+            "A rule with every = \"1m\" in place of live = true does without a line that is held."
+        }
+        PORTAL => "Open any page in a browser on this link and log in.",
+        SETTINGS => "Correct them and reload (SIGHUP): the settings from before hold.",
+        _ => "",
+    }
+}
 
 /// One thing that does not work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Why {
     /// What it is about: a rule's label, `this link` or `settings`.
     pub(super) about: String,
+    /// Of which kind it is, for whoever has words of his own: one of `control::TROUBLES`.
+    pub(super) kind: &'static str,
     /// What is wrong.
     pub(super) words: String,
     /// What can be done.
     pub(super) remedy: &'static str,
+}
+
+impl Why {
+    fn new(kind: &'static str, about: String, words: String) -> Self {
+        Self { about, kind, words, remedy: remedy(kind) }
+    }
 }
 
 /// What does not work, by what it is about. It is kept in the store, so that an agent that is started again knows what the
@@ -59,8 +80,8 @@ impl Trouble {
         });
         for kept in kept {
             let source = kept.source;
-            let Some((about, remedy)) = meaning(&source, rules) else { continue };
-            trouble.known.insert(source, Why { about, words: kept.words, remedy });
+            let Some((about, kind)) = meaning(&source, rules) else { continue };
+            trouble.known.insert(source, Why::new(kind, about, kept.words));
         }
         trouble
     }
@@ -70,8 +91,8 @@ impl Trouble {
         let source = format!("{RULE}{}", call.rule);
         match &report.trouble {
             Some(why) => {
-                let remedy = if call.dial.is_empty() { LINE_REMEDY } else { DIAL_REMEDY };
-                self.add(&source, &call.rule, why, remedy).then(|| why.clone())
+                let kind = if call.dial.is_empty() { LINE } else { DIAL };
+                self.add(&source, &call.rule, why, kind).then(|| why.clone())
             }
             None => {
                 let kind = report.outcome.outcome;
@@ -89,7 +110,7 @@ impl Trouble {
         match report.hangup.as_ref()? {
             Err(why) => {
                 let words = format!("{why}: the link may still be up");
-                self.add(&source, &call.rule, &words, HANGUP_REMEDY).then_some(words)
+                self.add(&source, &call.rule, &words, HANGUP_KIND).then_some(words)
             }
             Ok(()) => {
                 self.remove(&source);
@@ -100,7 +121,7 @@ impl Trouble {
 
     /// A login page stands before the relay; whether that is new.
     pub(super) fn portal(&mut self, words: &str) -> bool {
-        self.add(PORTAL, LINK, words, LINK_REMEDY)
+        self.add(PORTAL, LINK, words, PORTAL)
     }
 
     pub(super) fn portal_is_gone(&mut self) {
@@ -109,11 +130,7 @@ impl Trouble {
 
     /// The settings were read again: `wrong` says what is wrong with them. Not kept: by wrong settings no agent starts.
     pub(super) fn settings(&mut self, wrong: Option<&str>) {
-        let why = wrong.map(|words| Why {
-            about: SETTINGS.to_owned(),
-            words: words.to_owned(),
-            remedy: SETTINGS_REMEDY,
-        });
+        let why = wrong.map(|words| Why::new(SETTINGS, SETTINGS.to_owned(), words.to_owned()));
         match why {
             Some(why) => _ = self.known.insert(SETTINGS.to_owned(), why),
             None => _ = self.known.remove(SETTINGS),
@@ -138,8 +155,8 @@ impl Trouble {
     }
 
     /// Gives whether the user has to be told.
-    fn add(&mut self, source: &str, about: &str, words: &str, remedy: &'static str) -> bool {
-        let why = Why { about: about.to_owned(), words: words.to_owned(), remedy };
+    fn add(&mut self, source: &str, about: &str, words: &str, kind: &'static str) -> bool {
+        let why = Why::new(kind, about.to_owned(), words.to_owned());
         let before = self.known.insert(source.to_owned(), why.clone());
         if before.as_ref() == Some(&why) {
             return false;
@@ -160,22 +177,21 @@ impl Trouble {
     }
 }
 
-/// What a source of the store is about, and what can be done; `None` where that is over or not ours.
+/// What a source of the store is about, and of which kind; `None` where that is over or not ours.
 fn meaning(source: &str, rules: &[Rule]) -> Option<(String, &'static str)> {
     if source == PORTAL {
-        return Some((LINK.to_owned(), LINK_REMEDY));
+        return Some((LINK.to_owned(), PORTAL));
     }
     let rule = |label: &str| {
         let mut labelled = rules.iter().enumerate();
         labelled.find(|(index, rule)| rule.label(*index) == label).map(|(_, rule)| rule)
     };
     if let Some(label) = source.strip_prefix(HANGUP) {
-        return rule(label).map(|_| (label.to_owned(), HANGUP_REMEDY));
+        return rule(label).map(|_| (label.to_owned(), HANGUP_KIND));
     }
     let label = source.strip_prefix(RULE)?;
     let rule = rule(label)?;
-    let remedy = if rule.dial.is_empty() { LINE_REMEDY } else { DIAL_REMEDY };
-    Some((label.to_owned(), remedy))
+    Some((label.to_owned(), if rule.dial.is_empty() { LINE } else { DIAL }))
 }
 
 /// What the user is told where the link of a rule's call was not taken down.

@@ -4,7 +4,7 @@ use rusqlite::params;
 use wire::{Answered, Item, MemberState, Refusal, Run, Welcome, kind};
 
 use super::{
-    Change, ConversationId, MessageState, StoreError,
+    Change, ConversationId, MessageState, Reason, StoreError,
     conversations::{self, ASKING, REFUSED},
     item::{ITEM, ItemRow, hold, item_row, state},
     write::{Query, Tx},
@@ -227,9 +227,9 @@ impl Tx<'_> {
             return Ok(());
         }
         if let Some(id) = item.message {
-            let sql =
-                "UPDATE message SET state = ?2, reason = ?3 WHERE id = ?1 AND state NOT IN (5, 6)";
-            self.run(sql, params![id, MessageState::Refused.number(), words])?;
+            let sql = "UPDATE message SET state = ?2, reason = ?3, refusal = ?4 WHERE id = ?1 AND state NOT IN (5, 6)";
+            let refused = MessageState::Refused.number();
+            self.run(sql, params![id, refused, words, u8::from(reason)])?;
             self.changed(Change::Message(id));
         }
         if let Some(id) = item.amendment {
@@ -256,10 +256,10 @@ impl Tx<'_> {
                 if Item::is_content(item.kind)
                     || (item.is_fixed && !matches!(item.kind, kind::REQUEST | kind::VOID)) =>
             {
-                "the relay does not know this conversation at present: it goes again when it does"
+                Reason::ForgotConversation
             }
             Refusal::NotMember | Refusal::NobodyThere if self.was_placed(item)? => {
-                "the relay does not know at present who is in this conversation: it goes again when it does"
+                Reason::ForgotMembers
             }
             _ => return Ok(false),
         };
@@ -271,7 +271,7 @@ impl Tx<'_> {
             self.first(placed, [item.amendment], |row| row.get(0))?.unwrap_or_default();
         let again = self.again(item)?;
         self.run("UPDATE amendment SET c = ?2 WHERE id = ?1", params![again.amendment, c])?;
-        self.set_waiting(&again, state::HELD, hold::FORGOTTEN, words)?;
+        self.set_waiting(&again, state::HELD, hold::FORGOTTEN, &words.to_string())?;
         Ok(true)
     }
 
@@ -290,7 +290,7 @@ impl Tx<'_> {
         let sql =
             format!("SELECT {ITEM} FROM item WHERE conversation = ?1 AND state = 0 AND hold = 2");
         for held in self.all(&sql, [id], item_row)? {
-            let reason = format!("the request was refused: {words}");
+            let reason = Reason::RequestRefused(words.to_owned()).to_string();
             self.set_waiting(&held, state::HELD, hold::ACCEPTANCE, &reason)?;
         }
         Ok(())

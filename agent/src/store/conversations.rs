@@ -310,6 +310,19 @@ fn describe(chat: Chat, others: Vec<Other>, unread: u64, newest_at: i64) -> Conv
     }
 }
 
+/// All that [`state_words`] gives.
+pub(crate) const STATES: [&str; 9] = [
+    "invited",
+    "member",
+    "left",
+    "declined",
+    "withdrawn",
+    "expired",
+    "asking",
+    "refused",
+    "unknown",
+];
+
 pub(crate) fn state_words(state: u8) -> &'static str {
     match MemberState::from(state) {
         MemberState::Invited => "invited",

@@ -8,7 +8,7 @@ use rusqlite::params;
 use wire::Cursors;
 
 use super::{
-    Change, ConversationId, Kind, Store, StoreError,
+    Change, ConversationId, Kind, Reason, Store, StoreError,
     item::{ITEM, hold, item_row, state},
     write::{Query, Tx},
 };
@@ -74,7 +74,7 @@ impl Tx<'_> {
         if device == self.me.device {
             return Ok(());
         }
-        let reason = "perhaps this was sent already: release it to send it, or cancel it";
+        let reason = &Reason::PerhapsSent.to_string()[..];
         // Sealed, never answered: the names are gone with the old device.
         let sealed = "SELECT id FROM item WHERE state = 2";
         self.run(
@@ -166,7 +166,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         /// Ages are rounded on the wire.
         const APART_MAX_S: i64 = 120;
-        let reason = "this was sent already: cancel it, or release it to send it once more";
+        let reason = &Reason::SentAlready.to_string()[..];
         let sql = format!(
             "SELECT {ITEM} FROM item JOIN message ON message.id = item.message
             WHERE item.state = 0 AND item.hold = ?1 AND item.reason <> ?2 AND message.conversation = ?3

@@ -1,11 +1,11 @@
 //! Messages, requests and notices, as a person reads them.
 
 use rusqlite::{Connection, Row, ToSql, params};
-use wire::Lane;
+use wire::{Lane, Refusal};
 
 use super::{
     Change, ConversationId, InboxRow, Kind, MessageId, MessageState, Reader, Store, StoreError,
-    conversations,
+    conversations, reason,
     write::{Query, Tx},
 };
 
@@ -27,7 +27,9 @@ pub(crate) const ROW: &str =
     m.is_read, m.is_edited, m.is_deleted, m.lane, m.state, m.reason, coalesce(m.reply_to,
         (SELECT r.id FROM message r WHERE r.device = m.reply_device AND r.n = m.reply_n),
         (SELECT r.id FROM alias a JOIN message r ON r.id = a.message
-            WHERE a.device = m.reply_device AND a.n = m.reply_n AND r.conversation = m.conversation LIMIT 1))";
+            WHERE a.device = m.reply_device AND a.n = m.reply_n AND r.conversation = m.conversation LIMIT 1)), m.refusal";
+/// Columns of it.
+pub(crate) const ROW_LEN: usize = 16;
 /// What only keeps the place of a message that has not come is not shown, unless its edit says something.
 pub(crate) const SHOWN: &str = "(m.is_here = 1 OR (m.is_deleted = 0 AND m.text <> ''))";
 
@@ -81,6 +83,8 @@ fn select(db: &Connection, which: &Inbox) -> Result<Vec<InboxRow>, StoreError> {
 
 pub(crate) fn inbox_row(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
     let mine: bool = row.get(7)?;
+    let state = MessageState::from_number(row.get(12)?).filter(|_| mine);
+    let refusal = Refusal::from(row.get::<_, u8>(15)?);
     Ok(InboxRow {
         id: row.get(0)?,
         conversation: row.get(1)?,
@@ -96,8 +100,9 @@ pub(crate) fn inbox_row(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
         deleted: row.get(10)?,
         urgent: row.get::<_, u8>(11)? == Lane::Urgent.number(),
         reply_to: row.get(14)?,
-        state: MessageState::from_number(row.get(12)?).filter(|_| mine),
+        state,
         reason: row.get(13)?,
+        refusal: reason::refusal_code(refusal).filter(|_| state == Some(MessageState::Refused)),
     })
 }
 

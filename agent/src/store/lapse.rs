@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::{
-    Change, Kind, MessageId, MessageState, Reader, Store, StoreError,
+    Change, Kind, MessageId, MessageState, Reader, Reason, Store, StoreError,
     clock::age_s,
     item::{ITEM, ItemRow, item_row},
     write::{Query, Tx},
@@ -57,7 +57,7 @@ impl Tx<'_> {
 
     fn lapse_one(&self, item: &ItemRow) -> Result<bool, StoreError> {
         let Some(message) = item.message else { return Ok(false) };
-        let words = "its time was over before it left here";
+        let words = &Reason::TimeOver.to_string()[..];
         let sql =
             "UPDATE item SET state = 4, hold = 0, reason = ?2, answered_at = ?3 WHERE id = ?1";
         self.run(sql, params![item.id, words, self.now])?;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use wire::kind;
 
 use super::{
-    ItemId, MessageId, MessageState, OutboxId, OutboxRow, Reader, Sent, Store, StoreError,
+    ItemId, MessageId, MessageState, OutboxId, OutboxRow, Reader, Reason, Sent, Store, StoreError,
     conversations, habits,
     item::{ITEM, ItemRow, hold, item_row, state},
     prospect::deliver_before,
@@ -164,7 +164,7 @@ impl Store {
     pub fn outbox_hold(&self, id: OutboxId) -> Result<(), StoreError> {
         self.write(|tx| {
             let item = tx.changeable(id)?;
-            tx.set_waiting(&item, state::HELD, hold::USER, "held by you")
+            tx.set_waiting(&item, state::HELD, hold::USER, &Reason::Held.to_string())
         })
     }
 

@@ -1,6 +1,6 @@
 //! The roster, and who of it can be reached as far as we heard.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use wire::{Presence, PresenceRow, PresenceState};
 
 use super::{
@@ -21,30 +21,37 @@ impl Reader {
     /// What SQLite says.
     pub fn members(&self) -> Result<Vec<MemberRow>, StoreError> {
         let now = self.clock.now();
-        self.read(|db| {
-            // Who is there goes on being there in each later answer that tells nothing else.
-            let sql = "SELECT person.name, presence, seen_at, next_call_at,
-                    CASE WHEN presence = 0 OR as_of = 0 THEN as_of ELSE max(as_of, coalesce(looked_at, 0)) END, is_blocked
-                FROM person, device WHERE is_contact = 1 AND person.account <> device.account ORDER BY person.name";
-            let mut rows = db.all(sql, [], |row| {
-                let as_of: i64 = row.get(4)?;
-                let (last_seen, next_call): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
-                Ok(MemberRow {
-                    name: row.get(0)?,
-                    presence: presence_at(PresenceState::from_number(row.get(1)?), as_of, now),
-                    last_seen,
-                    next_call,
-                    overdue: next_call.is_some_and(|at| at < now && last_seen < Some(at)),
-                    as_of: (as_of != 0).then_some(as_of),
-                    blocked: row.get(5)?,
-                    conversation: None,
-                })
-            })?;
-            let mut pairs = pairs(db)?;
-            rows.iter_mut().for_each(|row| row.conversation = pairs.remove(&row.name));
-            Ok(rows)
-        })
+        self.read(|db| whole(db, now))
     }
+}
+
+/// Everybody on the roster. Who is there goes on being there in each later answer that tells nothing else.
+pub(crate) const MEMBER: &str = "SELECT person.name, presence, seen_at, next_call_at,
+        CASE WHEN presence = 0 OR as_of = 0 THEN as_of ELSE max(as_of, coalesce(looked_at, 0)) END, is_blocked
+    FROM person, device WHERE is_contact = 1 AND person.account <> device.account";
+
+pub(crate) fn whole(db: &Connection, now: i64) -> Result<Vec<MemberRow>, StoreError> {
+    let mut rows =
+        db.all(&format!("{MEMBER} ORDER BY person.name"), [], |row| member_row(row, now))?;
+    let mut pairs = pairs(db)?;
+    rows.iter_mut().for_each(|row| row.conversation = pairs.remove(&row.name));
+    Ok(rows)
+}
+
+/// A row of [`MEMBER`], without its conversation.
+pub(crate) fn member_row(row: &Row<'_>, now: i64) -> rusqlite::Result<MemberRow> {
+    let as_of: i64 = row.get(4)?;
+    let (last_seen, next_call): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+    Ok(MemberRow {
+        name: row.get(0)?,
+        presence: presence_at(PresenceState::from_number(row.get(1)?), as_of, now),
+        last_seen,
+        next_call,
+        overdue: next_call.is_some_and(|at| at < now && last_seen < Some(at)),
+        as_of: (as_of != 0).then_some(as_of),
+        blocked: row.get(5)?,
+        conversation: None,
+    })
 }
 
 fn presence_at(state: PresenceState, as_of: i64, now: i64) -> PresenceNow {

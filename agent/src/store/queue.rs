@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use wire::{Item, MemberState, kind};
 
 use super::{
-    Change, ConversationId, ItemId, MessageId, MessageState, OutboxId, Sent, StoreError,
+    Change, ConversationId, ItemId, MessageId, MessageState, OutboxId, Reason, Sent, StoreError,
     conversations::{self, ASKING, Chat},
     item::{ITEM, ItemRow, hold, item_row, state},
     write::{Query, Tx},
@@ -90,19 +90,16 @@ impl Tx<'_> {
             chat.mine == ASKING || (chat.is_over() && self.has_waiting(chat.id, kind::REQUEST)?);
         if is_asking {
             let whom = conversations::addressee(self, chat)?;
-            return Ok(Some(format!("waits until {whom} accepts")));
+            return Ok(Some(Reason::UntilAccepts(whom).to_string()));
         }
         if chat.is_invited() {
             // The acceptance goes first, in the same request if need be; asking back accepts too.
             let accepts = self.has_waiting(chat.id, kind::ACCEPT)?
                 || self.has_waiting(chat.id, kind::REQUEST)?;
-            return Ok((!accepts).then(|| "waits until you accept the request".to_owned()));
+            return Ok((!accepts).then(|| Reason::UntilYouAccept.to_string()));
         }
         if !chat.is_member() {
-            return Ok(Some(format!(
-                "you are not in this conversation: {}",
-                conversations::state_words(chat.mine)
-            )));
+            return Ok(Some(Reason::NotIn(conversations::state_words(chat.mine)).to_string()));
         }
         let others = conversations::others(self, chat.id)?;
         if others.iter().any(|(.., state)| *state == MemberState::Member) {
@@ -110,7 +107,7 @@ impl Tx<'_> {
         }
         Ok(Some(match &others[..] {
             [(_, name, state)] => alone(name, *state),
-            _ => "waits until somebody joins".to_owned(),
+            _ => Reason::UntilSomebodyJoins.to_string(),
         }))
     }
 
@@ -213,11 +210,8 @@ pub(crate) fn why_target_waits(
     while let Some(message) = next {
         next = match item_of(db, message)? {
             Some(item) if item.state == state::HELD => {
-                let of = OutboxId::Message(message);
-                return Ok(Some(match item.reason.as_str() {
-                    "" => format!("waits for {of}, which is held"),
-                    reason => format!("waits for {of}, which is held: {reason}"),
-                }));
+                let id = OutboxId::Message(message).to_string();
+                return Ok(Some(Reason::WaitsFor { id, why: item.reason }.to_string()));
             }
             // A reply answers what was there before it, so this ends.
             Some(item) if item.state == state::QUEUED => item.target,
@@ -228,12 +222,13 @@ pub(crate) fn why_target_waits(
 }
 
 fn alone(name: &str, state: MemberState) -> String {
-    match state {
-        MemberState::Invited => format!("waits until {name} accepts"),
-        MemberState::Declined => format!("{name} declined the request"),
-        MemberState::Left => format!("{name} left the conversation"),
-        MemberState::Expired => format!("{name} did not answer the request in time: ask again"),
-        MemberState::Withdrawn => format!("the request to {name} was taken back: ask again"),
-        _ => format!("waits until {name} joins"),
-    }
+    let reason = match state {
+        MemberState::Invited => Reason::UntilAccepts,
+        MemberState::Declined => Reason::Declined,
+        MemberState::Left => Reason::Left,
+        MemberState::Expired => Reason::NoAnswer,
+        MemberState::Withdrawn => Reason::TakenBack,
+        _ => Reason::UntilJoins,
+    };
+    reason(name.to_owned()).to_string()
 }

@@ -4,7 +4,7 @@ use rusqlite::params;
 use wire::{Lane, MemberState, Name};
 
 use super::{
-    Change, ConversationId, Kind, MessageId, MessageState, Reader, Receipts, StoreError,
+    Change, ConversationId, Kind, MessageId, MessageState, Reader, Reason, Receipts, StoreError,
     write::{Query, Tx},
 };
 
@@ -211,9 +211,10 @@ impl Tx<'_> {
     /// One of our messages ended before everyone had it.
     pub(crate) fn expired(&self, name: Name, missing: u16, of: u16) -> Result<(), StoreError> {
         let words = match (missing, of) {
-            (_, 1) => "it expired before it was delivered".to_owned(),
-            _ => format!("it expired before {missing} of {of} had it"),
-        };
+            (_, 1) => Reason::Expired,
+            _ => Reason::ExpiredFor { missing, of },
+        }
+        .to_string();
         let sql = "UPDATE message SET state = ?3, reason = ?4 WHERE (device = ?1 AND n = ?2
                 OR id IN (SELECT message FROM alias WHERE alias.device = ?1 AND alias.n = ?2))
             AND is_mine = 1 AND state < ?3 RETURNING id";

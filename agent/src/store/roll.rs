@@ -1,15 +1,23 @@
-//! All conversations at a glance, each with its last line, in one pass over indexes: what a window lists.
+//! All conversations at a glance, each with its last line: what a window lists. What is counted stands in the table `roll`,
+//! which triggers keep (`migrations/0009_roll.sql`), so that a list is read without a look at its messages; and what
+//! changed since it was read, without a look at the rest.
+
+mod since;
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
-use wire::kind;
+use wire::{MemberState, kind};
 
+pub(crate) use self::since::reader_number;
+#[cfg(test)]
+pub(crate) use self::since::{CHANGED, NEXT_STAMP};
+pub use self::since::{MembersSince, RollSince, Seen};
 use super::{
     ConversationId, Kind, MessageId, MessageState, Reader, StoreError,
-    conversations::{self, CHAT, CHAT_LEN, NEWEST, Other, all_others, all_unread},
-    inbox::SHOWN,
+    conversations::{self, CHAT, CHAT_LEN, Other, all_others},
+    names::is_account_name,
     write::Query,
 };
 
@@ -35,6 +43,8 @@ pub struct RollRow {
     pub inviter: String,
     /// What was written when asking.
     pub greeting: String,
+    /// Whether one whom we asked has not answered.
+    pub unanswered: bool,
     /// How many others are in it or asked.
     pub others: u32,
     /// The first of them by name, at most 4.
@@ -74,11 +84,9 @@ pub struct LastLine {
     pub sent_at: i64,
 }
 
-/// Counts of a conversation's own messages and items.
+/// What of our own items about a conversation has not gone well, or not gone.
 #[derive(Clone, Copy, Debug, Default)]
 struct Going {
-    under_way: u64,
-    held: u64,
     refused: u64,
     pending: Option<&'static str>,
 }
@@ -89,40 +97,51 @@ impl Reader {
     /// # Errors
     /// What SQLite says.
     pub fn roll(&self) -> Result<Vec<RollRow>, StoreError> {
-        self.read(|db| {
-            let (mut others, unread, going) = (all_others(db)?, all_unread(db)?, going(db)?);
-            let mut rows = db.all(&sql(), [], |row| {
-                let id: ConversationId = row.get(0)?;
-                let others = others.remove(&id).unwrap_or_default();
-                let mut found = roll_row(row, &others)?;
-                found.unread = unread.get(&id).copied().unwrap_or_default();
-                let going = going.get(&id).copied().unwrap_or_default();
-                (found.under_way, found.held) = (going.under_way, going.held);
-                (found.refused, found.pending) = (going.refused, going.pending);
-                Ok(found)
-            })?;
-            rows.sort_by_key(|row| Reverse((row.newest_at, row.id)));
-            Ok(rows)
-        })
+        self.read(whole)
     }
 }
 
-pub(crate) fn sql() -> String {
+fn whole(db: &Connection) -> Result<Vec<RollRow>, StoreError> {
+    let (mut others, going) = (all_others(db)?, all_going(db)?);
+    let mut rows = db.all(&sql(""), [], |row| {
+        let id: ConversationId = row.get(0)?;
+        let others = others.remove(&id).unwrap_or_default();
+        roll_row(row, &others, going.get(&id).copied().unwrap_or_default())
+    })?;
+    put_in_order(&mut rows);
+    Ok(rows)
+}
+
+/// One row; none where the conversation was merged into another.
+fn one(db: &Connection, id: ConversationId) -> Result<Option<RollRow>, StoreError> {
+    let (others, going) = (conversations::others(db, id)?, going(db, id)?);
+    db.first(&sql(" AND conversation.id = ?1"), [id], |row| roll_row(row, &others, going))
+}
+
+fn put_in_order(rows: &mut [RollRow]) {
+    rows.sort_by_key(|row| Reverse((row.newest_at, row.id)));
+}
+
+/// Rows of the list, but for what is asked of `item` and `member`.
+pub(crate) fn sql(which: &str) -> String {
     format!(
-        "SELECT {CHAT}, {NEWEST}, l.id, l.shown_as, l.author, l.is_mine, substr(l.text, 1, {LINE_CHARS_MAX}),
-            l.is_deleted, l.state, l.sent_at
-        FROM conversation LEFT JOIN message l ON l.id = (SELECT m.id FROM message m
-            WHERE m.conversation = conversation.id AND {SHOWN} ORDER BY m.place DESC, m.id DESC LIMIT 1)
-        WHERE merged_into IS NULL"
+        "SELECT {CHAT}, coalesce(roll.newest_at, conversation.created_at), roll.unread, roll.under_way, roll.held,
+            l.id, l.shown_as, l.author, l.is_mine, substr(l.text, 1, {LINE_CHARS_MAX}), l.is_deleted, l.state, l.sent_at
+        FROM conversation JOIN roll ON roll.conversation = conversation.id LEFT JOIN message l ON l.id = roll.last
+        WHERE merged_into IS NULL{which}"
     )
 }
 
-/// How many of our own messages have not arrived.
-pub(crate) const GOING: &str = "SELECT conversation, state, count(*) FROM message
-    WHERE is_mine = 1 AND state BETWEEN 1 AND 3 AND conversation IS NOT NULL GROUP BY conversation, state";
+/// Of [`sql`]: the columns of a chat, then the counts, then the last line.
+const COUNTS_AT: usize = CHAT_LEN;
+const LINE_AT: usize = COUNTS_AT + 4;
 
-fn roll_row(row: &Row<'_>, others: &[Other]) -> rusqlite::Result<RollRow> {
+fn roll_row(row: &Row<'_>, others: &[Other], going: Going) -> rusqlite::Result<RollRow> {
     let chat = conversations::chat(row)?;
+    let is_asked =
+        |name: &String| is_account_name(name) && others.iter().all(|(_, other, _)| other != name);
+    let unanswered = others.iter().any(|(.., state)| *state == MemberState::Invited)
+        || chat.asked.iter().any(is_asked);
     let there: Vec<&String> = others
         .iter()
         .filter(|(.., state)| conversations::is_there(*state))
@@ -135,14 +154,15 @@ fn roll_row(row: &Row<'_>, others: &[Other]) -> rusqlite::Result<RollRow> {
         title: conversations::title(&chat, others),
         pair: chat.is_pair,
         state: conversations::state_words(chat.mine),
-        pending: None,
+        pending: going.pending,
+        unanswered,
         others: u32::try_from(names.len()).unwrap_or(u32::MAX),
         names: names.into_iter().take(NAMES_MAX).cloned().collect(),
-        unread: 0,
-        under_way: 0,
-        held: 0,
-        refused: 0,
-        newest_at: row.get(CHAT_LEN)?,
+        unread: row.get(COUNTS_AT + 1)?,
+        under_way: row.get(COUNTS_AT + 2)?,
+        held: row.get(COUNTS_AT + 3)?,
+        refused: going.refused,
+        newest_at: row.get(COUNTS_AT)?,
         last: last_line(row)?,
         inviter: chat.inviter_name,
         greeting: chat.greeting,
@@ -150,7 +170,7 @@ fn roll_row(row: &Row<'_>, others: &[Other]) -> rusqlite::Result<RollRow> {
 }
 
 fn last_line(row: &Row<'_>) -> rusqlite::Result<Option<LastLine>> {
-    let at = |column: usize| CHAT_LEN + 1 + column;
+    let at = |column: usize| LINE_AT + column;
     let Some(id) = row.get(at(0))? else { return Ok(None) };
     let mine: bool = row.get(at(3))?;
     Ok(Some(LastLine {
@@ -165,17 +185,9 @@ fn last_line(row: &Row<'_>) -> rusqlite::Result<Option<LastLine>> {
     }))
 }
 
-/// What of our own has not arrived, by conversation.
-fn going(db: &Connection) -> Result<HashMap<ConversationId, Going>, StoreError> {
+/// What of our own was refused or waits to be sent, by conversation.
+fn all_going(db: &Connection) -> Result<HashMap<ConversationId, Going>, StoreError> {
     let mut all: HashMap<ConversationId, Going> = HashMap::new();
-    db.all(GOING, [], |row| {
-        let going = all.entry(row.get(0)?).or_default();
-        match MessageState::from_number(row.get(1)?) {
-            Some(MessageState::Held) => going.held += row.get::<_, u64>(2)?,
-            _ => going.under_way += row.get::<_, u64>(2)?,
-        }
-        Ok(())
-    })?;
     let sql = "SELECT conversation, count(*) FROM item
         WHERE state = 4 AND kind <> ?1 AND conversation IS NOT NULL GROUP BY conversation";
     db.all(sql, [kind::VOID], |row| {
@@ -185,14 +197,31 @@ fn going(db: &Connection) -> Result<HashMap<ConversationId, Going>, StoreError> 
     let sql = "SELECT conversation, kind FROM item
         WHERE state < 3 AND kind BETWEEN ?1 AND ?2 AND conversation IS NOT NULL ORDER BY id";
     db.all(sql, [kind::REQUEST, kind::LEAVE], |row| {
-        all.entry(row.get(0)?).or_default().pending = match row.get(1)? {
-            kind::REQUEST => Some("request"),
-            kind::ACCEPT => Some("accept"),
-            kind::DECLINE => Some("decline"),
-            kind::WITHDRAW => Some("withdraw"),
-            _ => Some("leave"),
-        };
+        all.entry(row.get(0)?).or_default().pending = Some(pending(row.get(1)?));
         Ok(())
     })?;
     Ok(all)
+}
+
+pub(crate) const REFUSED_OF: &str =
+    "SELECT count(*) FROM item WHERE conversation = ?1 AND state = 4 AND kind <> ?2";
+pub(crate) const PENDING_OF: &str = "SELECT kind FROM item
+    WHERE conversation = ?1 AND state < 3 AND kind BETWEEN ?2 AND ?3 ORDER BY id DESC LIMIT 1";
+
+/// The same of one.
+fn going(db: &Connection, id: ConversationId) -> Result<Going, StoreError> {
+    let refused = db.first(REFUSED_OF, params![id, kind::VOID], |row| row.get(0))?;
+    let of = params![id, kind::REQUEST, kind::LEAVE];
+    let pending = db.first(PENDING_OF, of, |row| Ok(pending(row.get(0)?)))?;
+    Ok(Going { refused: refused.unwrap_or_default(), pending })
+}
+
+fn pending(of: u8) -> &'static str {
+    match of {
+        kind::REQUEST => "request",
+        kind::ACCEPT => "accept",
+        kind::DECLINE => "decline",
+        kind::WITHDRAW => "withdraw",
+        _ => "leave",
+    }
 }

@@ -48,6 +48,9 @@ pub struct InboxRow {
     pub state: Option<MessageState>,
     /// Why it is held or refused, or what happened; empty for nothing.
     pub reason: String,
+    /// Of what the relay refused and said why: the code of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<&'static str>,
 }
 
 /// One row of `outbox`: something of our own that has not arrived.

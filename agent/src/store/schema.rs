@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0006_alias.sql"),
     include_str!("../../migrations/0007_proxy.sql"),
     include_str!("../../migrations/0008_window.sql"),
+    include_str!("../../migrations/0009_roll.sql"),
 ];
 
 /// How long a statement waits for a lock inside SQLite: readers and the checkpoint are quick.

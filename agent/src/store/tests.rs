@@ -9,6 +9,7 @@ mod expecting;
 mod outgoing;
 mod quotas;
 mod reading;
+mod rolling;
 mod telling;
 mod windowed;
 

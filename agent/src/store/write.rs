@@ -48,12 +48,13 @@ impl Store {
         let zone = self.0.options.zone.clone();
         let tx = Tx { db, now: self.now(), zone, me, changes: RefCell::default() };
         let value = change(&tx)?;
+        if tx.total_changes() == before {
+            // Nothing to make durable.
+            return Ok((value, tx.changes.into_inner()));
+        }
+        tx.next_stamp()?;
         let Tx { db, changes, .. } = tx;
         let changes = changes.into_inner();
-        if db.total_changes() == before {
-            // Nothing to make durable.
-            return Ok((value, changes));
-        }
         self.stop_if_due(true)?;
         db.commit()?;
         self.0.commits.fetch_add(1, Relaxed);

@@ -16,6 +16,10 @@ pub struct Window {
     pub language: String,
     /// Where a conversation opens.
     pub chats: Chats,
+    /// Whether there is an item in the desktop's tray, where it has one.
+    pub tray: bool,
+    /// Whether the program stays there when its last window is closed.
+    pub close_to_tray: bool,
 }
 
 impl Default for Window {
@@ -25,6 +29,8 @@ impl Default for Window {
             scale_percent: 100,
             language: String::new(),
             chats: Chats::Tabs,
+            tray: true,
+            close_to_tray: false,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         first_run::{self, FirstRun},
         settings::{self, Settings},
     },
+    tray::Tray,
     widget::focus,
     words::Words,
 };
@@ -68,6 +69,9 @@ impl App {
             settings::Action::Look(window) => {
                 if window.language != self.look.language {
                     self.words = Words::of_settings(&window.language);
+                }
+                if !window.tray {
+                    self.tray = Tray::default();
                 }
                 self.look = window;
                 Task::none()

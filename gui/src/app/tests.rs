@@ -217,3 +217,61 @@ fn a_conversation_opens_in_a_window_of_its_own_where_the_settings_say_so() {
     assert_eq!(places, [Place::Portal, Place::Chat("c1".parse().unwrap())]);
     assert_eq!(app.beside, None);
 }
+
+#[test]
+fn the_tray_shows_what_is_unread_and_the_next_call_and_leads_to_them() {
+    use crate::tray::Message as Said;
+    let mut app = app(&Start::default());
+    let nobody_yet = app.in_tray();
+    assert!(!nobody_yet.has_news && !nobody_yet.can_call && nobody_yet.next.is_empty());
+    let mut known = known();
+    known.roll[1].unread = 1;
+    (known.roll[1].state, known.roll[1].inviter) = ("invited", "chandra".to_owned());
+    known.order = crate::desk::Order::of(&known.roll, &known.members);
+    read(&mut app, known);
+    let does = Scene::calm().desk.does().unwrap().clone();
+    let told = |news| Message::Desk(desk::Message::Heard(news));
+    let _ = app.update(told(News::Doing(Box::new(does))));
+    let shown = app.in_tray();
+    assert_eq!(shown.news, "2 messages not read, One request to chat");
+    assert_eq!(
+        (&shown.next[..], shown.has_news, shown.can_call),
+        ("Next call today, 18:30", true, true)
+    );
+    // The words hold until something happens: nothing in them counts minutes.
+    app.clock = || NOW + 1_200;
+    assert_eq!(app.in_tray(), shown);
+    app.windows.clear();
+    let _ = app.update(Message::Tray(Said::OpenPressed));
+    assert!(app.has_portal());
+    let _ = app.update(Message::Tray(Said::CallPressed));
+    assert!(!app.in_tray().can_call, "a call was asked for");
+    let _ = app.update(told(News::Absent(None)));
+    assert_eq!(
+        (app.in_tray().can_call, app.in_tray().next),
+        (false, "agent not running".to_owned())
+    );
+}
+
+#[test]
+fn without_a_window_nothing_is_counted_by_the_minute() {
+    let mut app = app(&Start::default());
+    read(&mut app, known());
+    let does = Scene::calm().desk.does().unwrap().clone();
+    let _ = app.update(Message::Desk(desk::Message::Heard(News::Doing(Box::new(does)))));
+    assert!(app.changes_at().is_some());
+    app.windows.clear();
+    assert_eq!(app.changes_at(), None);
+}
+
+#[test]
+fn the_program_stays_in_a_tray_that_shows_it_where_the_settings_say_so() {
+    let mut app = app(&Start::default());
+    app.look.close_to_tray = true;
+    assert!(!app.stays_in_tray(), "there is no tray");
+    let _ = app.update(Message::Tray(crate::tray::Message::Hosted(true)));
+    assert!(!app.stays_in_tray(), "a tray, and no item in it");
+    let window = *app.windows.keys().next().unwrap();
+    assert_eq!(app.update(Message::WindowClosed(window)).units(), 1, "it ends");
+    assert_eq!(app.update(Message::Tray(crate::tray::Message::QuitPressed)).units(), 1);
+}

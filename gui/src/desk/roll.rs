@@ -3,10 +3,7 @@
 
 use std::collections::HashMap;
 
-use agent::store::{ConversationId, MemberRow, PresenceNow, Reader, RollRow, StoreError};
-
-/// So many of one's own requests are looked at for whether they were answered.
-const ASKED_MAX: usize = 100;
+use agent::store::{MemberRow, PresenceNow, RollRow};
 
 /// Where a row stands in what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,15 +28,15 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// Puts these in order. `asked` are conversations whose other one has not answered.
-    pub(crate) fn of(roll: &[RollRow], members: &[MemberRow], asked: &[ConversationId]) -> Self {
+    /// Puts these in order.
+    pub(crate) fn of(roll: &[RollRow], members: &[MemberRow]) -> Self {
         let by_name: HashMap<&str, usize> =
             members.iter().enumerate().map(|(at, member)| (member.name.as_str(), at)).collect();
         let mut order = Self::default();
         let mut is_listed = vec![false; members.len()];
         for (at, row) in roll.iter().enumerate() {
             let member = row.pair.then(|| by_name.get(row.title.as_str()).copied()).flatten();
-            match part_of(row, asked) {
+            match part_of(row) {
                 Part::Request => order.requests.push(at),
                 Part::Asked => order.asked.push(at),
                 Part::Entry => order.entries.push(Entry::Conversation { at, member }),
@@ -77,13 +74,15 @@ enum Part {
     Over,
 }
 
-fn part_of(row: &RollRow, asked: &[ConversationId]) -> Part {
+fn part_of(row: &RollRow) -> Part {
+    // A conversation of two in which the other one has not answered our request.
+    let is_asked = row.pair && row.unanswered && row.inviter.is_empty() && row.last.is_none();
     match (row.state, row.pending) {
         (_, Some("decline" | "withdraw")) => Part::Over,
         ("invited", Some("accept")) => Part::Entry,
         ("invited", _) => Part::Request,
         ("asking" | "refused", _) => Part::Asked,
-        ("member", _) if asked.contains(&row.id) => Part::Asked,
+        ("member", _) if is_asked => Part::Asked,
         ("declined" | "withdrawn" | "expired", _) if row.last.is_none() => Part::Over,
         _ => Part::Entry,
     }
@@ -98,21 +97,6 @@ fn searched(entry: Entry, roll: &[RollRow], members: &[MemberRow]) -> String {
             format!("{} {names}", row.title).to_lowercase()
         }
     }
-}
-
-/// Conversations of two in which the other one has not answered our request.
-pub(super) fn asked(reader: &Reader, roll: &[RollRow]) -> Result<Vec<ConversationId>, StoreError> {
-    let may_wait = |row: &&RollRow| {
-        row.pair && row.state == "member" && row.inviter.is_empty() && row.last.is_none()
-    };
-    let mut asked = Vec::new();
-    for row in roll.iter().filter(may_wait).take(ASKED_MAX) {
-        let conversation = reader.conversation(row.id)?;
-        if conversation.members.iter().any(|member| matches!(member.state, "invited" | "asking")) {
-            asked.push(row.id);
-        }
-    }
-    Ok(asked)
 }
 
 #[cfg(test)]
@@ -137,7 +121,8 @@ mod tests {
         let mut there = member("zoe");
         there.presence = PresenceNow::Reachable;
         let members = [member("adam"), member("bob"), member("ella"), member("gus"), there];
-        let order = Order::of(&roll, &members, &["c5".parse().unwrap()]);
+        roll[4].unanswered = true;
+        let order = Order::of(&roll, &members);
         assert_eq!(order.requests, [1]);
         assert_eq!(order.asked, [3, 4]);
         let listed = [
@@ -155,8 +140,8 @@ mod tests {
     fn what_was_accepted_here_is_a_conversation_before_the_relay_knows() {
         let mut roll = vec![roll_row("c1", "mika", 0)];
         (roll[0].state, roll[0].pending) = ("invited", Some("accept"));
-        assert_eq!(Order::of(&roll, &[], &[]).entries.len(), 1);
+        assert_eq!(Order::of(&roll, &[]).entries.len(), 1);
         roll[0].pending = Some("decline");
-        assert_eq!(Order::of(&roll, &[], &[]), Order::default());
+        assert_eq!(Order::of(&roll, &[]), Order::default());
     }
 }

@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Follow, chain};
+use super::{DoorError, Follow};
 
 /// Between two reads of the store while commands write it.
 const GAP: Duration = Duration::from_millis(250);
@@ -32,7 +32,7 @@ pub(crate) enum News {
     /// An agent runs.
     There,
     /// None runs; where one seems to and cannot be talked to, why.
-    Absent(Option<String>),
+    Absent(Option<DoorError>),
     /// What the agent does now.
     Doing(Box<Follow>),
     /// The store changed, or may have.
@@ -88,7 +88,7 @@ async fn listen(place: &Place, told: &mut Option<News>, out: &mut Sender<News>) 
         }
         Ok(Ok(None)) => None,
         Ok(Err(why)) => Some(why),
-        Err(_) => Some("it does not answer".to_owned()),
+        Err(_) => Some(DoorError::Stalled),
     };
     let absent = News::Absent(why);
     if told.as_ref() != Some(&absent) {
@@ -101,13 +101,13 @@ async fn listen(place: &Place, told: &mut Option<News>, out: &mut Sender<News>) 
     Some(false)
 }
 
-async fn connect(socket: &Path) -> Result<Option<(Events, Events)>, String> {
-    let open = async || Client::connect(socket).await.map_err(|err| chain(&err));
+async fn connect(socket: &Path) -> Result<Option<(Events, Events)>, DoorError> {
+    let open = async || Client::connect(socket).await.map_err(|err| DoorError::of_connecting(&err));
     let (Some(one), Some(other)) = (open().await?, open().await?) else { return Ok(None) };
     let events = match (one.watch().await, other.follow().await) {
         (Ok(happens), Ok(does)) => Some((happens, does)),
         (Err(AskError::Failed(failure)), _) | (_, Err(AskError::Failed(failure))) => {
-            return Err(failure.words);
+            return Err(failure.into());
         }
         _ => None,
     };

@@ -108,6 +108,7 @@ pub(crate) struct Money {
 #[serde(default)]
 pub(crate) struct Trouble {
     pub(crate) about: String,
+    pub(crate) kind: String,
     pub(crate) words: String,
     pub(crate) remedy: String,
 }

@@ -96,7 +96,7 @@ impl Door {
     }
 }
 
-fn no_program() -> DoorError {
+pub(super) fn no_program() -> DoorError {
     DoorError::Refused { code: "no_program".to_owned(), words: "no program is known".to_owned() }
 }
 

@@ -76,7 +76,7 @@ fn door(home: &Path) -> Door {
 async fn an_agent_that_accepts_and_says_nothing_is_given_up() {
     let agent = False::saying(&[None]);
     assert_eq!(agent.door().ask(Order::Status).await, Err(DoorError::Stalled));
-    let why = Some("it does not answer".to_owned());
+    let why = Some(DoorError::Stalled);
     assert_eq!(agent.news().await, News::Absent(why));
 }
 
@@ -90,16 +90,21 @@ async fn an_agent_that_takes_an_order_and_says_nothing_is_given_up() {
 async fn what_speaks_something_else_is_no_agent() {
     for words in [&[Some("SSH-2.0-OpenSSH_9.2\n")], &[Some("\u{1}\u{fffd}[]\n")], &[Some("{}\n")]] {
         let agent = False::saying(words);
-        let err = DoorError::Agent("what listens there is no Mailboat agent".to_owned());
+        let err = DoorError::Refused {
+            code: "not_an_agent".to_owned(),
+            words: "what listens there is no Mailboat agent".to_owned(),
+        };
         assert_eq!(agent.door().ask(Order::Status).await, Err(err.clone()), "{words:?}");
-        assert_eq!(agent.news().await, News::Absent(Some(err.to_string())), "{words:?}");
+        assert_eq!(agent.news().await, News::Absent(Some(err)), "{words:?}");
     }
 }
 
 #[tokio::test]
 async fn a_later_agent_is_told_with_the_remedy() {
     let agent = False::saying(&[Some("{\"event\":\"hello\",\"v\":9,\"pid\":7}\n")]);
-    let Err(DoorError::Agent(words)) = agent.door().ask(Order::Status).await else { panic!() };
+    let refused = agent.door().ask(Order::Status).await;
+    let Err(DoorError::Refused { code, words }) = refused else { panic!("{refused:?}") };
+    assert_eq!(code, "unsupported_version");
     assert!(words.ends_with("restart the agent"), "{words}");
 }
 

@@ -50,7 +50,7 @@ impl Scene {
             members,
             ..Known::default()
         };
-        known.order = Order::of(&known.roll, &known.members, &[]);
+        known.order = Order::of(&known.roll, &known.members);
         let does = Follow {
             link: Link { state: "down".to_owned(), network: "down".to_owned(), ..Link::default() },
             next: Some(Next {
@@ -123,7 +123,7 @@ impl Scene {
     pub(crate) fn know(&mut self, change: impl FnOnce(&mut Known)) {
         let mut known = (*self.desk.known).clone();
         change(&mut known);
-        known.order = Order::of(&known.roll, &known.members, &[]);
+        known.order = Order::of(&known.roll, &known.members);
         self.desk.known = Arc::new(known);
     }
 }
@@ -136,6 +136,7 @@ pub(crate) fn roll_row(id: &str, title: &str, unread: u64) -> RollRow {
         pair: true,
         state: "member",
         pending: None,
+        unanswered: false,
         inviter: String::new(),
         greeting: String::new(),
         others: 1,
@@ -204,6 +205,7 @@ pub(crate) fn message(
         reply_to: None,
         state,
         reason: String::new(),
+        refusal: None,
     }
 }
 

@@ -205,7 +205,12 @@ impl Ask {
         if let Some(err) = &self.error {
             form = form.push(notice(body(super::portal::failed(cx, err))));
         }
-        let can_ask = !self.is_asking && (!self.names.is_empty() || !self.typed.trim().is_empty());
+        if !cx.desk.has_agent() {
+            form = form.push(notice(body(words.say("ask-no-agent"))));
+        }
+        let can_ask = cx.desk.has_agent()
+            && !self.is_asking
+            && (!self.names.is_empty() || !self.typed.trim().is_empty());
         let ask = press(body(words.say("ask-ask")))
             .id("ask")
             .style(styles::primary)

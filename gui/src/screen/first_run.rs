@@ -109,7 +109,7 @@ pub(crate) enum Message {
     ThriftPressed,
     PlanPressed,
     Planned(Result<Saved, DoorError>),
-    Started(Result<(), String>),
+    Started(Result<(), DoorError>),
     WhomTyped(String),
     GreetingTyped(String),
     AskPressed,

@@ -39,7 +39,7 @@ pub(crate) struct Portal {
     link: link::Panel,
     requests: requests::Requests,
     is_starting: bool,
-    start_error: Option<String>,
+    start_error: Option<DoorError>,
 }
 
 /// What happens in it.
@@ -72,7 +72,7 @@ pub(crate) enum Message {
     /// A block is to be ended.
     UnblockPressed(String),
     /// It was, or why not.
-    Started(Result<(), String>),
+    Started(Result<(), DoorError>),
     /// The agent answered.
     Answered(Wanted, Result<Value, DoorError>),
     /// What is known changed.
@@ -172,6 +172,11 @@ impl Portal {
         self.chosen = id;
     }
 
+    /// Whether a call can be asked for.
+    pub(crate) fn can_call(&self, desk: &Desk) -> bool {
+        desk.does().is_some() && self.link.hindrance(desk).is_none()
+    }
+
     /// Goes to the conversation below or above the one that is open.
     fn step(&mut self, down: bool, desk: &Desk) -> Vec<Action> {
         let known = &desk.known;
@@ -255,13 +260,18 @@ pub(crate) fn blank(cx: Cx<'_>) -> Element<'_, Message> {
         .into()
 }
 
-/// What the agent would not do, in its words where it has some.
+/// Why something did not come about, in the reader's language where there are words for it.
 pub(crate) fn failed(cx: Cx<'_>, err: &DoorError) -> String {
     match err {
+        DoorError::NoStore => cx.words.say("error-no-store"),
+        DoorError::TooNew(_) => cx.words.say("error-too-new"),
         DoorError::NoAgent => cx.words.say("error-no-agent"),
         DoorError::Stalled => cx.words.say("error-stalled"),
         DoorError::Lost => cx.words.say("error-lost"),
-        err => crate::words::harmless(&err.to_string()).into_owned(),
+        DoorError::Refused { code, words } => cx.words.failure(code, words),
+        DoorError::Store(words) | DoorError::Agent(words) => {
+            crate::words::harmless(words).into_owned()
+        }
     }
 }
 

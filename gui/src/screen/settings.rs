@@ -21,7 +21,7 @@ use iced::{
 };
 
 use self::{link::LinkForm, rule::RuleForm, way::WayForm};
-use super::Cx;
+use super::{Cx, portal::failed};
 use crate::{
     door::{Door, DoorError, Saved},
     theme::{space as gap, styles},
@@ -252,12 +252,11 @@ fn is_changed(err: &DoorError) -> bool {
 }
 
 fn error_words(cx: Cx<'_>, err: &DoorError) -> String {
-    let DoorError::Refused { code, words } = err else { return err.to_string() };
+    let DoorError::Refused { code, words } = err else { return failed(cx, err) };
     match code.as_str() {
         "changed" => cx.words.say("settings-changed"),
-        "config" => cx.words.tell("settings-wrong", &[("words", words.into())]),
         "unwritable" => cx.words.tell("settings-unwritable", &[("words", words.into())]),
-        _ => words.clone(),
+        _ => failed(cx, err),
     }
 }
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 use super::{
     super::{
         ConversationId, InboxRow, MessageId, StoreError,
-        inbox::{ROW, SHOWN, inbox_row},
+        inbox::{ROW, ROW_LEN, SHOWN, inbox_row},
         write::Query,
     },
     Place,
@@ -23,8 +23,8 @@ pub(super) struct Raw {
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     let inbox = inbox_row(row)?;
-    let place = Place { c: row.get(15)?, id: inbox.id.0 };
-    Ok(Raw { row: inbox, place, version: row.get(16)?, answers: row.get(17)? })
+    let place = Place { c: row.get(ROW_LEN)?, id: inbox.id.0 };
+    Ok(Raw { row: inbox, place, version: row.get(ROW_LEN + 1)?, answers: row.get(ROW_LEN + 2)? })
 }
 
 /// Which way from a place.

@@ -385,12 +385,7 @@ fn plan(bench: &Bench, sql: &str) -> String {
 #[test]
 fn no_query_of_every_day_looks_at_all_of_a_long_conversation() {
     let (bench, _) = Bench::with_bob();
-    for sql in [
-        paging::sql(Direction::Back),
-        paging::sql(Direction::Forth),
-        paging::unread_sql(),
-        roll::sql(),
-    ] {
+    for sql in [paging::sql(Direction::Back), paging::sql(Direction::Forth), paging::unread_sql()] {
         let plan = plan(&bench, &sql);
         assert!(!plan.contains("SCAN m") && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
         assert!(
@@ -398,9 +393,40 @@ fn no_query_of_every_day_looks_at_all_of_a_long_conversation() {
             "{plan}"
         );
     }
-    for sql in [conversations::ALL_UNREAD, roll::GOING] {
+    let unread = plan(&bench, conversations::ALL_UNREAD);
+    assert!(unread.contains("COVERING INDEX message_") && !unread.contains("TEMP"), "{unread}");
+    for (sql, looks) in [
+        (
+            roll::sql(""),
+            [
+                "SCAN conversation",
+                "SEARCH roll USING INTEGER PRIMARY KEY",
+                "SEARCH l USING INTEGER PRIMARY KEY",
+            ],
+        ),
+        (
+            roll::sql(" AND conversation.id = ?1"),
+            [
+                "SEARCH conversation USING INTEGER",
+                "SEARCH roll USING INTEGER",
+                "SEARCH l USING INTEGER",
+            ],
+        ),
+    ] {
+        let plan = plan(&bench, &sql);
+        assert!(
+            looks.iter().all(|look| plan.contains(look)) && plan.lines().count() == 3,
+            "{sql}\n{plan}"
+        );
+    }
+    for (sql, index) in [
+        (roll::CHANGED, "COVERING INDEX roll_stamp (stamp>?)"),
+        (roll::NEXT_STAMP, "COVERING INDEX roll_stamp (stamp=?)"),
+        (roll::REFUSED_OF, "item_refused (conversation=?)"),
+        (roll::PENDING_OF, "item_conversation (conversation=?)"),
+    ] {
         let plan = plan(&bench, sql);
-        assert!(plan.contains("COVERING INDEX message_") && !plan.contains("TEMP"), "{plan}");
+        assert!(plan.contains(index), "{sql}\n{plan}");
     }
     let pair = plan(&bench, conversations::PAIR_WITH);
     assert!(pair.starts_with("SEARCH conversation USING INDEX conversation_peer"), "{pair}");

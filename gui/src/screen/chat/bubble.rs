@@ -224,7 +224,7 @@ fn trouble<'a>(cx: Cx<'a>, message: &'a PageRow) -> Option<Element<'a, Message>>
     if !row.reason.is_empty() {
         words = cx
             .words
-            .tell("chat-because", &[("what", words.into()), ("why", row.reason.as_str().into())]);
+            .tell("chat-because", &[("what", words.into()), ("why", cx.words.why(row).into())]);
     }
     let id = row.id;
     let act = |name: &str, key: &str, message: Message| {
@@ -266,7 +266,9 @@ pub(super) fn prospect(cx: Cx<'_>, message: &PageRow, reliability: &Reliability)
     let prospect = message.prospect.as_ref()?;
     let at = |moment: i64| cx.words.moment(moment, cx.now);
     let mut said = match (message.row.state?, prospect.leaves, prospect.arrives_to) {
-        (MessageState::Queued, ..) if prospect.waits.is_some() => prospect.waits.clone()?,
+        (MessageState::Queued, ..) if prospect.waits.is_some() => {
+            cx.words.why_said(prospect.waits.as_deref()?)
+        }
         (MessageState::Queued, None, _) => cx.words.say("chat-goes-next"),
         (MessageState::Queued, Some(leaves), None) => {
             cx.words.tell("chat-leaves", &[("at", at(leaves).into())])

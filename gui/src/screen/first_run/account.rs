@@ -10,7 +10,7 @@ use iced::{
 use super::{By, FirstRun, Message};
 use crate::{
     door::DoorError,
-    screen::Cx,
+    screen::{Cx, portal::failed},
     theme::{size, space as gap, styles},
     widget::{Element, body, form, hint, strong, title},
 };
@@ -95,7 +95,7 @@ impl FirstRun {
     fn wrong(&self, cx: Cx<'_>, about: About) -> Option<String> {
         let err = self.error.as_ref()?;
         let (is_about, key) = fault(code(err));
-        let words = || key.map_or_else(|| err.to_string(), |key| cx.words.say(key));
+        let words = || key.map_or_else(|| failed(cx, err), |key| cx.words.say(key));
         (is_about == about).then(words)
     }
 

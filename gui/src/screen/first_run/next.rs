@@ -65,12 +65,10 @@ impl FirstRun {
         }
     }
 
-    pub(super) fn started(&mut self, started: Result<(), String>) {
+    pub(super) fn started(&mut self, started: Result<(), DoorError>) {
         match started {
             Ok(()) => self.step = Step::Who { is_asking: false },
-            Err(words) => {
-                (self.step, self.error) = (Step::Timetable, Some(DoorError::Agent(words)));
-            }
+            Err(err) => (self.step, self.error) = (Step::Timetable, Some(err)),
         }
     }
 

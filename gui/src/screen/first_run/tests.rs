@@ -117,7 +117,8 @@ fn what_went_wrong_is_told_where_the_eye_is_and_a_missing_way_asks_for_a_proxy()
         assert_eq!(run.has_proxy_field, asks, "{code}");
         assert!(shows(&run, &scene.words.say(key)), "{code}");
     }
-    assert!(shows(&failed("other_account"), "the words of other_account"));
+    assert!(shows(&failed("other_account"), &scene.words.say("failure-other-account")));
+    assert!(shows(&failed("too_blue"), "the words of too_blue"), "of a later program");
 }
 
 #[test]
@@ -166,10 +167,9 @@ fn a_plan_becomes_rules_that_the_file_does_not_have_yet() {
 
 #[test]
 fn a_failed_step_stays_where_it_is_with_its_words() {
-    for message in [
-        Message::Planned(Err(refused("unwritable"))),
-        Message::Started(Err("the words of unwritable".to_owned())),
-    ] {
+    for message in
+        [Message::Planned(Err(refused("unwritable"))), Message::Started(Err(refused("unwritable")))]
+    {
         let mut run = entered();
         let _ = run.update(Message::PlanPressed, &door());
         assert!(matches!(run.update(message, &door()), Action::None));

@@ -6,7 +6,7 @@ use iced::{
     widget::{column, container, row, rule, text_input},
 };
 
-use super::{Message, Portal};
+use super::{Message, Portal, failed};
 use crate::{
     desk::Agent,
     door::DoorError,
@@ -55,14 +55,12 @@ impl Portal {
     /// What stands where the link would be, while there is no agent, or no store that can be read.
     fn stand_in<'a>(&'a self, cx: Cx<'a>) -> Option<Element<'a, Message>> {
         let words = cx.words;
-        if let Some(DoorError::TooNew(why)) = &cx.desk.error {
-            let told =
-                column![body(words.say("error-too-new")), body(why.clone()).style(styles::muted)];
-            return Some(notice(told.spacing(gap::TIGHT)));
+        if let Some(DoorError::TooNew(_)) = &cx.desk.error {
+            return Some(notice(body(words.say("error-too-new"))));
         }
         if let Some(err) = cx.desk.error.as_ref().filter(|err| **err != DoorError::NoStore) {
             let told =
-                column![body(words.say("error-store")), body(err.to_string()).style(styles::muted)];
+                column![body(words.say("error-store")), body(failed(cx, err)).style(styles::muted)];
             return Some(notice(told.spacing(gap::TIGHT)));
         }
         let Agent::Absent(why) = &cx.desk.agent else { return None };
@@ -70,12 +68,12 @@ impl Portal {
             None => column![body(words.say("portal-no-agent"))],
             Some(why) => column![
                 body(words.say("portal-agent-odd")),
-                body(crate::words::harmless(why)).style(styles::muted)
+                body(failed(cx, why)).style(styles::muted)
             ],
         };
         let mut told = told.spacing(gap::TIGHT);
         if let Some(why) = &self.start_error {
-            told = told.push(body(crate::words::harmless(why)).style(styles::bad));
+            told = told.push(body(failed(cx, why)).style(styles::bad));
         }
         if why.is_some() {
             let again = press(body(words.say("portal-again")));

@@ -64,12 +64,38 @@ pub(crate) enum Message {
     LedgerRead(Result<Arc<Ledger>, DoorError>),
 }
 
+/// Why no call can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hindrance {
+    /// One is under way.
+    Calling,
+    /// The month's quota of the link of now is used up. How it is lifted stands beside it.
+    Quota,
+}
+
 impl Panel {
+    /// What stands in the way of a call; none where nobody knows of anything.
+    pub(crate) fn hindrance(&self, desk: &Desk) -> Option<Hindrance> {
+        let does = desk.does();
+        if self.is_calling
+            || does.is_some_and(|does| does.visit.as_ref().is_some_and(|visit| !visit.is_line))
+        {
+            return Some(Hindrance::Calling);
+        }
+        let quota = self.ledger.as_ref().and_then(|ledger| ledger.quota.as_ref());
+        // The ledger may be of the link of the last visit: over another one the way is free.
+        let profile = does.and_then(|does| does.link.profile.as_ref());
+        let is_used_up = quota.is_some_and(|quota| quota.stopped && profile == Some(&quota.link));
+        is_used_up.then_some(Hindrance::Quota)
+    }
+
     pub(crate) fn update(&mut self, message: Message, desk: &Desk) -> Vec<Action> {
         match message {
             Message::Toggled => self.is_open = !self.is_open,
             Message::OnlyChosen(only) => self.only = only,
             Message::BudgetTyped(budget) => (self.budget, self.is_budget_wrong) = (budget, false),
+            // By the keyboard, or from the tray.
+            Message::CallPressed if self.hindrance(desk).is_some() => {}
             Message::CallPressed => return self.call(),
             Message::StopPressed => {
                 self.is_stopping = true;

@@ -144,7 +144,7 @@ impl Requests {
         if !row.greeting.trim().is_empty() {
             lines = lines.push(self.greeting(cx, row));
         }
-        let is_free = !self.answering.contains(&row.id);
+        let is_free = cx.desk.has_agent() && !self.answering.contains(&row.id);
         let answer = |id: &str, key: &str, message: Message| {
             press(body(cx.words.say(key)))
                 .id(format!("{id}-{}", row.id))
@@ -191,7 +191,7 @@ impl Requests {
             _ => (sign(Sign::Relayed).style(styles::muted), "request-waits"),
         };
         let lines = column![elided(row.title.as_str()).strong(), elided(cx.words.say(key)).hint()];
-        let is_free = !self.answering.contains(&row.id);
+        let is_free = cx.desk.has_agent() && !self.answering.contains(&row.id);
         let withdraw = press(body(cx.words.say("request-withdraw")))
             .id(format!("withdraw-{}", row.id))
             .style(styles::quiet)

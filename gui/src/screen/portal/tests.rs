@@ -67,13 +67,32 @@ fn without_an_agent_it_can_be_started() {
     let said = pressed(&scene, &portal, "start");
     assert_eq!(portal.update(said[0].clone(), &scene.desk), [Action::Start]);
     assert_eq!(pressed(&scene, &portal, "start"), []);
-    let _ = portal
-        .update(Message::Started(Err("there is no mailboat program here".to_owned())), &scene.desk);
+    let no_program = DoorError::Refused { code: "no_program".to_owned(), words: String::new() };
+    let _ = portal.update(Message::Started(Err(no_program)), &scene.desk);
     shows("portal-start-failed", &scene, &portal);
-    scene.desk.agent = Agent::Absent(Some("it does not answer".to_owned()));
+    scene.desk.agent = Agent::Absent(Some(DoorError::Stalled));
     shows("portal-agent-stalled", &scene, &Portal::default());
     let said = pressed(&scene, &Portal::default(), "again");
     assert_eq!(portal.update(said[0].clone(), &scene.desk), [Action::LookAgain]);
+}
+
+#[test]
+fn what_cannot_be_asked_for_without_an_agent_cannot_be_pressed() {
+    let mut scene = Scene::calm();
+    scene.know(|known| {
+        (known.roll[0].state, known.roll[0].inviter) = ("invited", "bob".to_owned());
+        known.roll[1].state = "asking";
+    });
+    let portal = Portal::default();
+    let presses = ["accept-c1", "decline-c1", "withdraw-c2"];
+    for id in presses {
+        assert_eq!(pressed(&scene, &portal, id).len(), 1, "{id}");
+    }
+    scene.desk.agent = Agent::Absent(None);
+    for id in presses {
+        assert_eq!(pressed(&scene, &portal, id), [], "{id}");
+    }
+    shows("portal-requests-no-agent", &scene, &portal);
 }
 
 #[test]

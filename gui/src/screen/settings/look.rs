@@ -25,6 +25,8 @@ pub(crate) enum Message {
     Scale(u32),
     Language(&'static str),
     Chats(Chats),
+    Tray,
+    CloseToTray,
 }
 
 fn said(message: Message) -> super::Message {
@@ -40,6 +42,8 @@ impl Settings {
             Message::Scale(percent) => window.scale_percent = percent,
             Message::Language(tag) => window.language = tag.to_owned(),
             Message::Chats(chats) => window.chats = chats,
+            Message::Tray => window.tray = !window.tray,
+            Message::CloseToTray => window.close_to_tray = !window.close_to_tray,
         }
         self.save(vec![Change::Window(window)], door)
     }
@@ -65,11 +69,22 @@ pub(super) fn view<'a>(cx: Cx<'a>, window: &'a Window) -> Element<'a, super::Mes
     });
     let chats = [(Chats::Tabs, say("look-tabs")), (Chats::Windows, say("look-windows"))];
     let chats = form::choice("chats", chats, window.chats, |chats| said(Message::Chats(chats)));
+    let switch = |id, name: &str, help: &str, is_on, message| {
+        form::switch(id, say(name), Some(say(help)), is_on, said(message))
+    };
+    let item = switch("tray", "look-tray", "look-tray-help", window.tray, Message::Tray);
+    let mut tray = vec![item];
+    if window.tray {
+        let is_on = window.close_to_tray;
+        let stays = ("look-close-to-tray", "look-close-to-tray-help");
+        tray.push(switch("close-to-tray", stays.0, stays.1, is_on, Message::CloseToTray));
+    }
     Column::new()
         .spacing(gap::AROUND * 1.5)
         .push(form::group(say("look-theme"), [themes]))
         .push(form::group(say("look-scale"), [scales]))
         .push(form::group(say("look-language"), [languages]))
         .push(form::group(say("look-chats"), [chats]))
+        .push(form::group(say("look-desktop"), tray))
         .into()
 }

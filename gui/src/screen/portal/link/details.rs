@@ -26,7 +26,7 @@ impl Panel {
             parts = parts.push(month::view(cx, ledger));
         }
         if let Some(why) = last_words(cx) {
-            parts = parts.push(notice(body(crate::words::harmless(why))));
+            parts = parts.push(notice(why));
         }
         if let Some(why) = &does.not_now {
             let why = crate::words::harmless(why).into_owned();
@@ -34,7 +34,7 @@ impl Panel {
             parts = parts.push(notice(body(said)));
         }
         for trouble in &does.trouble {
-            parts = parts.push(trouble_card(trouble));
+            parts = parts.push(trouble_card(cx, trouble));
         }
         let page = container(parts)
             .padding([gap::BETWEEN, gap::AROUND])
@@ -108,10 +108,20 @@ impl Panel {
     }
 }
 
-/// Why the last visit came to less than was wanted.
-fn last_words<'a>(cx: Cx<'a>) -> Option<&'a str> {
+/// Why the last visit came to less than was wanted: in the reader's language, and as the agent said it.
+fn last_words<'a>(cx: Cx<'a>) -> Option<Element<'a, Message>> {
     let last = cx.desk.known.counters.as_ref()?.last_visit.as_ref()?;
-    Some(last.words.as_str()).filter(|words| !words.is_empty())
+    if last.words.is_empty() {
+        return None;
+    }
+    let what = cx.words.say(match last.outcome.as_str() {
+        "no_link" => "link-last-no_link",
+        "refused" => "link-last-refused",
+        "partial" => "link-last-partial",
+        _ => "link-last-other",
+    });
+    let said = body(crate::words::harmless(&last.words)).style(styles::muted);
+    Some(column![body(what), said].spacing(gap::TIGHT).into())
 }
 
 /// A name and what it is, right-aligned so that figures stand under each other.
@@ -120,12 +130,15 @@ fn fact<'a>(name: String, is: String) -> Element<'a, Message> {
     row![body(name).style(styles::muted), space::horizontal().width(gap::INSIDE), is].into()
 }
 
-fn trouble_card(trouble: &Trouble) -> Element<'_, Message> {
-    let about = elided(trouble.about.as_str()).strong();
-    let words = body(crate::words::harmless(&trouble.words));
-    let mut card = column![about, words].spacing(gap::TIGHT);
-    if !trouble.remedy.is_empty() {
-        card = card.push(hint(trouble.remedy.as_str()));
+/// What does not work: what it is about, what that means, what the agent says of it, and what can be done.
+fn trouble_card<'a>(cx: Cx<'a>, trouble: &'a Trouble) -> Element<'a, Message> {
+    let known = cx.words.trouble(&trouble.kind);
+    let mut card = column![elided(says::trouble(cx, trouble)).strong()].spacing(gap::TIGHT);
+    let said = crate::words::harmless(&trouble.words);
+    card = card.push(body(said));
+    let remedy = known.map_or_else(|| trouble.remedy.clone(), |(_, remedy)| remedy);
+    if !remedy.is_empty() {
+        card = card.push(hint(remedy));
     }
     notice(card)
 }

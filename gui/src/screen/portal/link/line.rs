@@ -93,7 +93,7 @@ impl Panel {
             return Some(cx.words.say("link-portal-remedy"));
         }
         if let Some(trouble) = does.trouble.first() {
-            return Some(format!("{}: {}", trouble.about, trouble.words));
+            return Some(says::trouble(cx, trouble));
         }
         if let Some(why) = &does.not_now {
             return Some(cx.words.tell("link-not-now-why", &[("why", why.into())]));
@@ -130,7 +130,7 @@ impl Panel {
         press(body(cx.words.say("link-call")))
             .id("call")
             .style(styles::primary)
-            .on_press_maybe((!self.is_calling).then_some(Message::CallPressed))
+            .on_press_maybe(self.hindrance(cx.desk).is_none().then_some(Message::CallPressed))
             .into()
     }
 }

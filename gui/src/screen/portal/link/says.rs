@@ -3,7 +3,7 @@
 use agent::store::VisitRow;
 
 use crate::{
-    door::{Follow, Link, Next, Visit},
+    door::{Follow, Link, Next, Trouble, Visit},
     screen::Cx,
     widget::Sign,
 };
@@ -168,5 +168,18 @@ pub(super) fn sign(does: &Follow) -> Sign {
         Some(_) => Sign::Moving,
         None if is_warning(does) => Sign::Warning,
         None => Sign::Link,
+    }
+}
+
+/// What does not work, in a line: `evening: its call did not come about`.
+pub(super) fn trouble(cx: Cx<'_>, trouble: &Trouble) -> String {
+    let Some((what, _)) = cx.words.trouble(&trouble.kind) else {
+        return crate::words::harmless(&format!("{}: {}", trouble.about, trouble.words))
+            .into_owned();
+    };
+    match trouble.kind.as_str() {
+        // What these are about has no name of the user's.
+        "portal" | "settings" => what,
+        _ => format!("{}: {what}", crate::words::harmless(&trouble.about)),
     }
 }

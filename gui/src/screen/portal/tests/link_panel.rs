@@ -78,13 +78,14 @@ fn a_call_carries_what_was_chosen_within_the_budget_that_was_typed() {
     let _ = portal.update(Message::Answered(Wanted::Call, Err(busy)), &scene.desk);
     assert_eq!(pressed(&scene, &portal, "call").len(), 1);
     shows("portal-call-refused", &scene, &portal);
+    let busy = scene.words.say("failure-busy");
+    let sees = |portal: &Portal| {
+        Ui::new(PORTAL, 1.0, portal.view(scene.cx())).find(busy.as_str()).is_some()
+    };
+    assert!(sees(&portal));
     let said = pressed(&scene, &portal, "close-error");
     let _ = portal.update(said[0].clone(), &scene.desk);
-    assert!(
-        Ui::new(PORTAL, 1.0, portal.view(scene.cx()))
-            .find("a visit is under way already")
-            .is_none()
-    );
+    assert!(!sees(&portal));
 }
 
 #[test]
@@ -120,6 +121,7 @@ fn what_does_not_work_says_so_with_its_remedy() {
     let mut scene = Scene::calm();
     scene.does(|does| {
         does.trouble = vec![crate::door::Trouble {
+            kind: "dial".to_owned(),
             about: "evening".to_owned(),
             words: "the dial program ended with 1: no modem at /dev/ttyUSB0".to_owned(),
             remedy: "Run the dial program by hand; the agent's log says what it printed."
@@ -203,6 +205,13 @@ fn a_quota_that_is_used_up_can_be_lifted() {
     };
     let _ = portal.update(read(&days, Some(50_000_000)), &scene.desk);
     shows("portal-quota", &scene, &portal);
+    // No call would come about: not by its button, by the keyboard or from the tray. Over another link one does.
+    assert_eq!(pressed(&scene, &portal, "call"), []);
+    assert!(!portal.can_call(&scene.desk));
+    assert_eq!(portal.update(Message::Link(link::Message::CallPressed), &scene.desk), []);
+    let mut ashore = Scene::waiting();
+    ashore.does(|does| does.link.profile = Some("harbour".to_owned()));
+    assert!(portal.can_call(&ashore.desk));
     for (id, bytes) in [("lift", None), ("lift-some", Some(5_000_000))] {
         let said = pressed(&scene, &portal, id);
         let order = Order::LiftQuota { link: "satellite".to_owned(), bytes };
