@@ -5,6 +5,7 @@ pub use self::harness::*;
 // The files lie in `harness/`, where a crate's root would not look for them by itself.
 mod harness {
     pub mod agent;
+    pub mod coming;
     pub mod desktop;
     pub mod inside;
     pub mod link;

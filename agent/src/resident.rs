@@ -7,14 +7,17 @@
 //! by looking). What the link monitor tells wakes it as well.
 
 mod departures;
+mod end;
 mod events;
 mod follow;
 mod hooks;
 mod log;
+mod orders;
 mod prices;
 mod reload;
 mod service;
 mod signals;
+mod start;
 mod status;
 mod trouble;
 mod urgent;
@@ -23,14 +26,14 @@ mod way_out;
 
 use std::{sync::Arc, time::Duration};
 
-use config::{AgentPaths, AgentSettings, Env, Size};
-use serde_json::{Value, json};
+use config::{AgentPaths, AgentSettings, Env};
+use serde_json::Value;
 use tokio::{
-    sync::{broadcast, mpsc, oneshot, watch},
+    sync::{broadcast, mpsc, oneshot},
     time::{Interval, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tracing::{info, warn};
+use tracing::warn;
 
 use self::{
     events::Arrived,
@@ -45,30 +48,21 @@ use self::{
 pub use self::{
     log::Log,
     signals::{Signal, listen as listen_to_signals},
+    start::run,
 };
 pub use crate::visit::{Carry, Wish};
 use crate::{
-    cli::ask,
-    control::{self, Event, Failure, Handed, Order},
+    control::{Event, Failure, Handed},
     link::{monitor::Sources, state::LinkState},
     notify::Notifier,
-    orders::carry_out,
-    schedule::{Clocks, Line, Moment, Schedule, last_began},
-    store::{Options, Store, StoreError},
+    schedule::{Clocks, Line, Moment, Schedule},
+    store::Store,
     sync::Outcome,
     visit::{Call, Report, Visitor},
 };
 
 /// Longest sleep while a call is due later: afterwards the clock is looked at again.
 const NAP_MAX: Duration = Duration::from_secs(15 * 60);
-/// How long to wait for a command that has the store for a moment.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// Events that a watcher may lag behind before it is told to read the store again.
-const EVENTS_MAX: usize = 256;
-/// How long programs of `[hooks]` that are due may take when the agent ends …
-const HOOKS_END: Duration = Duration::from_secs(5);
-/// … and after a single visit.
-const HOOKS_RUN: Duration = Duration::from_secs(60);
 /// Who waits for the end of one visit.
 const WAITERS_MAX: usize = 64;
 
@@ -102,122 +96,6 @@ pub struct Setup {
     pub log: Log,
     /// What time it is.
     pub clocks: Clocks,
-}
-
-/// Runs until `stop` (or, with [`Mode::Once`], until the visit is over, whose outcome it gives).
-/// `ready` is called once the socket is bound.
-///
-/// # Errors
-/// When nobody is logged in, another agent has the store, or the socket cannot be made.
-pub async fn run(
-    setup: Setup,
-    stop: CancellationToken,
-    ready: impl FnOnce(),
-) -> Result<Option<Outcome>, Failure> {
-    let Setup { paths, settings, sources, env, mode, link, signals, log, clocks } = setup;
-    let account = crate::cli::account::load(&paths)?;
-    let client = crate::cli::account::client(&account, &settings, &env)?;
-    let (store, link) = match mode {
-        Mode::Stay => tokio::join!(open(&paths, &account, &clocks), LinkWatch::start(link)),
-        Mode::Once(_) => tokio::join!(open(&paths, &account, &clocks), LinkWatch::look(link)),
-    };
-    let store = store?;
-    let listener = control::bind(&paths.socket).map_err(|err| {
-        Failure::new(
-            "socket",
-            format!("{} could not be listened on: {err}", paths.socket.display()),
-        )
-    })?;
-    let (orders_in, orders) = mpsc::channel(control::ORDERS_MAX);
-    let (events, _) = broadcast::channel(EVENTS_MAX);
-    let stop_serving = CancellationToken::new();
-    let states = watch::Sender::new(control::State::default());
-    let told = control::Told { events: events.clone(), states: states.clone() };
-    let serving = control::serve(listener, orders_in, told, stop_serving.clone());
-    let serving = AbortOnDropHandle::new(tokio::spawn(serving));
-    let arrived = Arrived::default();
-    let telling = events::tell(store.clone(), events.clone(), arrived.clone());
-    let telling = AbortOnDropHandle::new(tokio::spawn(telling));
-    let settings = Arc::new(settings);
-    let stays = mode == Mode::Stay;
-    let hooks = Hooks::start(&store, settings.clone());
-    let notifier = stays.then(|| Notifier::start(&store, settings.clone(), paths.home()));
-    let rules = if stays { &settings.connect[..] } else { &[] };
-    let seed = getrandom::u64().unwrap_or(0);
-    let now = clocks.now();
-    let mut schedule = Schedule::new(rules, settings.sync.budget, now, &clocks.zone(), seed);
-    if let Some(began) = last_began(store.reader(), now.wall) {
-        schedule.began_before(began, now);
-    }
-    let visitor = Visitor::new(
-        paths.clone(),
-        settings.clone(),
-        account,
-        client,
-        store.clone(),
-        link.state.clone(),
-    );
-    let trouble = Trouble::of(&store, rules);
-    let service = Service::new(stays);
-    service.ready();
-    let resident = Resident {
-        urgent: Urgent::of(&store, schedule.wants_urgent()),
-        schedule,
-        clocks,
-        visitor: Arc::new(visitor),
-        settings,
-        sources,
-        env,
-        store,
-        events,
-        follow: Follow::new(states),
-        arrived,
-        orders,
-        signals,
-        log,
-        mode,
-        stop,
-        visit: None,
-        waiters: Vec::new(),
-        quotes: Vec::new(),
-        reached: Reached::Unknown,
-        link_was: LinkState::default(),
-        link,
-        comes_up: false,
-        portal: None,
-        veto: None,
-        trouble,
-        service,
-        notifier,
-        hooks: Some(hooks),
-    };
-    ready();
-    let outcome = resident.run(stop_serving, serving).await;
-    drop(telling);
-    Ok(outcome)
-}
-
-async fn open(
-    paths: &AgentPaths,
-    account: &config::Account,
-    clocks: &Clocks,
-) -> Result<Store, Failure> {
-    let clock = clocks.wall.clone();
-    let (at, options) =
-        (paths.store.clone(), Options { patience: PATIENCE, clock, ..Options::default() });
-    let opened = tokio::task::spawn_blocking(move || Store::open(&at, options)).await;
-    let store = match opened.map_err(|err| Failure::chain("internal", &err))? {
-        Err(err @ StoreError::InUse { .. }) => {
-            let words = match control::Client::connect(&paths.socket).await {
-                Ok(Some(client)) => format!("another agent (pid {}) has this store", client.pid()),
-                _ => err.to_string(),
-            };
-            return Err(Failure { words, ..Failure::from(err) });
-        }
-        opened => opened?,
-    };
-    store.log_in(&ask::identity(account), None)?;
-    Ok(store)
 }
 
 /// Whether the relay was reached.
@@ -375,121 +253,9 @@ impl Resident {
         Some(at.saturating_sub(self.clocks.wall.now()).max(0))
     }
 
-    fn signalled(&mut self, signal: Signal) {
-        match signal {
-            Signal::Sync => {
-                info!("a visit was asked for by a signal");
-                self.want_visit(Wish::default());
-            }
-            // What is wrong is in the log and the status.
-            Signal::Reload => _ = self.reload(),
-        }
-    }
-
-    async fn take(&mut self, Handed { order, reply }: Handed) {
-        match order {
-            Order::Sync { budget, only, pick } => {
-                match Carry::of(self.store.reader(), only, &pick) {
-                    Ok(carry) => {
-                        let budget = budget.map(Size::from_bytes);
-                        self.ask_visit(Wish { budget, carry }, reply);
-                    }
-                    Err(failure) => drop(reply.send(Err(failure))),
-                }
-            }
-            Order::Price { ask, only, pick } => match Carry::of(self.store.reader(), only, &pick) {
-                Ok(carry) => self.ask_price(carry, ask, reply),
-                Err(failure) => drop(reply.send(Err(failure))),
-            },
-            Order::Status => {
-                let mut status = self.status();
-                status["departures"] = json!(self.departures());
-                let _ = reply.send(Ok(status));
-            }
-            Order::Follow => {
-                self.show_newcomer();
-                let _ = reply.send(Ok(json!({})));
-            }
-            Order::Reload => {
-                let _ = reply.send(self.reload());
-            }
-            Order::Stop => {
-                let _ = reply.send(Ok(json!({ "stopped": self.stop_visit() })));
-            }
-            order => {
-                let (store, settings) = (self.store.clone(), self.settings.clone());
-                let work = tokio::task::spawn_blocking(move || carry_out(&store, &settings, order));
-                let result = work.await.unwrap_or_else(|err| Err(Failure::chain("internal", &err)));
-                let _ = reply.send(result);
-            }
-        }
-    }
-
     fn tell(&self, event: Event) {
         // Nobody may be watching.
         let _ = self.events.send(event);
-    }
-
-    /// Ends the visit at the edge of its packet.
-    async fn end_visit(&mut self) {
-        if let Some(running) = self.visit.take() {
-            running.end.cancel();
-            match running.task.await {
-                Ok(report) => {
-                    self.tell_hooks(&running.call, &report);
-                    self.note_hangup(&running.call, &report);
-                }
-                Err(err) => warn!(error = %err, "the visit failed"),
-            }
-        }
-        let quotes = self.quotes.drain(..).map(|(_, reply)| reply);
-        for waiter in self.waiters.drain(..).chain(quotes) {
-            let _ = waiter.send(Err(Failure::later(
-                "agent_stopped",
-                "the agent was stopped before the visit was over",
-            )));
-        }
-    }
-
-    /// Lets programs of `[hooks]` run that are due. Others may use the store meanwhile.
-    async fn end_hooks(&mut self) {
-        let Some(hooks) = self.hooks.take() else { return };
-        let patience = if self.mode == Mode::Stay { HOOKS_END } else { HOOKS_RUN };
-        let mut ending = std::pin::pin!(hooks.end(patience));
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut ending => return,
-                Some(handed) = self.orders.recv() => self.take_last(handed).await,
-            }
-        }
-    }
-
-    /// Answers what was taken, says goodbye.
-    async fn shut_down(
-        &mut self,
-        stop_serving: &CancellationToken,
-        serving: &mut AbortOnDropHandle<()>,
-    ) {
-        stop_serving.cancel();
-        loop {
-            tokio::select! {
-                biased;
-                Some(handed) = self.orders.recv() => self.take_last(handed).await,
-                _ = &mut *serving => break,
-            }
-        }
-    }
-
-    /// As [`Resident::take`], but nothing begins any more.
-    async fn take_last(&mut self, handed: Handed) {
-        match handed.order {
-            Order::Sync { .. } | Order::Price { ask: true, .. } => {
-                let failure = Failure::later("agent_stopped", "the agent is stopping");
-                let _ = handed.reply.send(Err(failure));
-            }
-            _ => self.take(handed).await,
-        }
     }
 }
 

@@ -10,10 +10,13 @@ use std::{
 use agent::{
     link::LinkError,
     store::NewDevice,
-    sync::{Answer, SyncError, Transport},
+    sync::{SyncError, Transport},
 };
 use bytes::Bytes;
-use harness::rng::Rng;
+use harness::{
+    coming::{Coming, cut, packets_of},
+    rng::Rng,
+};
 use relay::{
     exchange::{self, Exchange, ExchangeError, Visit},
     store::{self, AccountOrder, AccountOutcome, Login, SecretHash, Store},
@@ -82,36 +85,6 @@ pub(crate) struct Line<'w> {
     pub(crate) wake: &'w mut Wake,
 }
 
-/// What comes down the line.
-#[derive(Debug)]
-pub(crate) struct Coming {
-    status: u16,
-    chunks: VecDeque<Bytes>,
-    is_cut: bool,
-}
-
-impl Answer for Coming {
-    fn status(&self) -> u16 {
-        self.status
-    }
-
-    fn retry_after_s(&self) -> Option<u32> {
-        None
-    }
-
-    async fn chunk(&mut self) -> Result<Option<Bytes>, LinkError> {
-        match self.chunks.pop_front() {
-            Some(chunk) => Ok(Some(chunk)),
-            None if self.is_cut => Err(cut()),
-            None => Ok(None),
-        }
-    }
-}
-
-fn cut() -> LinkError {
-    LinkError::Cut { received: 0, source: "the test cut it".into() }
-}
-
 /// What HTTP makes of an exchange that has no answer.
 fn status(err: &ExchangeError) -> u16 {
     match err {
@@ -172,16 +145,8 @@ impl Relay {
 }
 
 async fn read(answer: Result<exchange::Answer, ExchangeError>) -> Result<Vec<u8>, u16> {
-    match answer.map_err(|err| status(&err))? {
-        exchange::Answer::Whole(packets) => Ok(packets.concat()),
-        exchange::Answer::Streamed(mut packets) => {
-            let mut all = Vec::new();
-            while let Some(packet) = packets.next().await {
-                all.extend_from_slice(&packet);
-            }
-            Ok(all)
-        }
-    }
+    let packets = packets_of(answer, || true).await.map_err(|err| status(&err))?;
+    Ok(packets.iter().flatten().copied().collect())
 }
 
 impl Line<'_> {

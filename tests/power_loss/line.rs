@@ -1,18 +1,16 @@
 //! The way between an agent and the relay while the power of either may go: what the relay says with its power off is
 //! heard by nobody.
 
-use std::{collections::VecDeque, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use agent::{
     link::LinkError,
     store::NewDevice,
-    sync::{Answer, SyncError, Transport},
+    sync::{SyncError, Transport},
 };
 use bytes::Bytes;
-use relay::{
-    exchange::{self, Exchange},
-    store::Login,
-};
+use harness::coming::{Coming, cut, packets_of};
+use relay::{exchange::Exchange, store::Login};
 use tokio_util::sync::CancellationToken;
 use wire::{BodyReader, Cursors, Frame};
 
@@ -33,36 +31,6 @@ pub(crate) struct Line<'w> {
     /// Where the relay's disk is.
     pub(crate) relay: PathBuf,
     pub(crate) claim: &'w mut Claim,
-}
-
-/// What comes down.
-#[derive(Debug)]
-pub(crate) struct Coming {
-    status: u16,
-    packets: VecDeque<Bytes>,
-    is_cut: bool,
-}
-
-impl Answer for Coming {
-    fn status(&self) -> u16 {
-        self.status
-    }
-
-    fn retry_after_s(&self) -> Option<u32> {
-        None
-    }
-
-    async fn chunk(&mut self) -> Result<Option<Bytes>, LinkError> {
-        match self.packets.pop_front() {
-            Some(packet) => Ok(Some(packet)),
-            None if self.is_cut => Err(cut()),
-            None => Ok(None),
-        }
-    }
-}
-
-fn cut() -> LinkError {
-    LinkError::Cut { received: 0, source: "the power went".into() }
 }
 
 impl Line<'_> {
@@ -97,19 +65,8 @@ impl Transport for Line<'_> {
         if self.is_dark() {
             return Err(cut());
         }
-        let mut packets = VecDeque::new();
-        match answer.expect("a good request") {
-            exchange::Answer::Whole(whole) => packets.extend(whole),
-            exchange::Answer::Streamed(mut stream) => {
-                while let Some(packet) = stream.next().await {
-                    if self.is_dark() {
-                        break;
-                    }
-                    packets.push_back(packet);
-                }
-            }
-        }
-        Ok(Coming { status: 200, packets, is_cut: self.is_dark() })
+        let chunks = packets_of(answer, || !self.is_dark()).await.expect("a good request");
+        Ok(Coming { status: 200, chunks, is_cut: self.is_dark() })
     }
 
     fn left(&self) -> Option<u64> {
