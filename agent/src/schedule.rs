@@ -88,6 +88,8 @@ pub struct Cost {
     pub spent: u64,
     /// What went to attempts that came to nothing, the first that cost anything aside.
     pub wasted: u64,
+    /// There was such a first one, in this visit or before it in the same window.
+    pub has_failed: bool,
 }
 
 /// The rules of one agent and what each has to do.
@@ -272,7 +274,7 @@ impl Schedule {
             rule: index,
             budget: window.budget_left(rule.budget).map(Size::from_bytes),
             waste: window.waste_left(base(rule, line)),
-            has_failed_at_a_cost: 0 < window.spent,
+            has_failed_at_a_cost: window.has_failed,
             is_retry: rule.pending.is_some_and(|pending| !pending.is_fresh),
         })
     }
@@ -332,6 +334,7 @@ impl Schedule {
         if let Some(rule) = origin.and_then(|origin| self.rules.get_mut(origin)) {
             rule.window.spent = rule.window.spent.saturating_add(cost.spent);
             rule.window.wasted = rule.window.wasted.saturating_add(cost.wasted);
+            rule.window.has_failed |= cost.has_failed;
         }
         let wait_s = match ending {
             Ending::Failed { wait_s } => Some(self.wait_s(origin, wait_s)),

@@ -42,14 +42,16 @@ pub(crate) struct Window {
     pub(crate) began: i64,
     /// Bytes of all visits in it.
     pub(crate) spent: u64,
-    /// Of these, what came to nothing.
+    /// Of these, what came to nothing, the first attempt that did aside.
     pub(crate) wasted: u64,
+    /// There was such an attempt, and it cost something.
+    pub(crate) has_failed: bool,
 }
 
 impl Default for Window {
     /// One that is over.
     fn default() -> Self {
-        Self { began: i64::MIN, spent: 0, wasted: 0 }
+        Self { began: i64::MIN, spent: 0, wasted: 0, has_failed: false }
     }
 }
 
@@ -57,10 +59,11 @@ impl Window {
     /// After a line that was held, all or nothing of whose cost was wasted. As with visits, the first that cost anything
     /// does not count.
     pub(crate) fn after(self, cost: Cost) -> Self {
-        let wasted = if self.spent == 0 { 0 } else { cost.wasted };
+        let wasted = if self.has_failed { cost.wasted } else { 0 };
         Self {
             spent: self.spent.saturating_add(cost.spent),
             wasted: self.wasted.saturating_add(wasted),
+            has_failed: self.has_failed || cost.has_failed,
             ..self
         }
     }
@@ -75,14 +78,15 @@ impl Window {
         base.map(|base| (base / WASTE_SHARE).saturating_sub(self.wasted))
     }
 
-    /// Whether there may be another attempt.
+    /// Whether there may be another attempt. What visits cost that went well leaves less of the budget, and no less for
+    /// failures.
     pub(crate) fn allows(&self, budget: Option<u64>, base: Option<u64>) -> bool {
         if self.spent == 0 {
             return true;
         }
         let least = config::agent::BUDGET_LEAST.bytes();
         self.budget_left(budget).is_none_or(|left| least <= left)
-            && self.waste_left(base).is_none_or(|left| TRY_LEAST <= left)
+            && (!self.has_failed || self.waste_left(base).is_none_or(|left| TRY_LEAST <= left))
     }
 }
 
@@ -104,7 +108,7 @@ mod tests {
 
     #[test]
     fn of_lines_that_come_to_nothing_the_first_that_costs_anything_does_not_count() {
-        let cost = Cost { spent: 3_000, wasted: 3_000 };
+        let cost = Cost { spent: 3_000, wasted: 3_000, has_failed: true };
         let first = Window { began: 0, ..Window::default() }.after(cost);
         assert_eq!((first.spent, first.wasted), (3_000, 0));
         let second = first.after(cost);
@@ -115,7 +119,7 @@ mod tests {
     fn failures_that_cost_nothing_are_no_matter_of_bytes() {
         let window = Window::default();
         assert!(window.allows(Some(12 << 10), Some(12 << 10)));
-        let spent = Window { spent: 100, wasted: 100, began: 0 };
+        let spent = Window { spent: 100, wasted: 100, began: 0, has_failed: true };
         assert!(!spent.allows(Some(12 << 10), Some(12 << 10)), "5 % is less than a handshake");
         assert!(spent.allows(Some(1 << 20), Some(1 << 20)) && spent.allows(None, None));
         assert_eq!(spent.waste_left(Some(1 << 20)), Some((1 << 20) / 20 - 100));

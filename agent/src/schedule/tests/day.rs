@@ -65,7 +65,8 @@ impl World {
             let tried = if was_up { 3_000 } else { 0 };
             let wasted =
                 if due.has_failed_at_a_cost { due.waste.unwrap_or(tried).min(tried) } else { 0 };
-            cost = Cost { spent: if due.has_failed_at_a_cost { wasted } else { tried }, wasted };
+            let spent = if due.has_failed_at_a_cost { wasted } else { tried };
+            cost = Cost { spent, wasted, has_failed: due.has_failed_at_a_cost || 0 < tried };
         }
         self.bench.schedule.ended(self.bench.now, &self.bench.line.clone(), ending, cost);
         let Due { rule, is_retry, .. } = due;
@@ -211,7 +212,8 @@ proptest! {
                     let spent = cost.min(due.budget.map_or(u64::MAX, Size::bytes));
                     let wasted = if due.has_failed_at_a_cost { spent.min(due.waste.unwrap_or(0)) } else { 0 };
                     let ending = [Ending::Done, Ending::Bounded, FAILED][usize::from(ending)];
-                    bench.schedule.ended(bench.now, &bench.line.clone(), ending, Cost { spent, wasted });
+                    let has_failed = due.has_failed_at_a_cost || (ending == FAILED && 0 < spent);
+                    bench.schedule.ended(bench.now, &bench.line.clone(), ending, Cost { spent, wasted, has_failed });
                 }
             }
             // What is due is due now; what is not has a time within a day of what its rule says.

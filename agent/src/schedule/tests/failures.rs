@@ -146,6 +146,27 @@ fn an_event_whose_bytes_are_used_up_is_tried_again_the_next_day() {
 }
 
 #[test]
+fn visits_that_went_well_are_no_failures_however_small_the_budget() {
+    let budget = Some(Size::from_kib(20));
+    let rule = Rule { when: Some(When::UrgentQueued), budget, ..Rule::default() };
+    let mut bench = Bench::new(&[rule]);
+    let mut calls = 0;
+    loop {
+        bench.schedule.urgent_queued(bench.now);
+        let Some(due) = bench.due() else { break };
+        assert!(!due.has_failed_at_a_cost && !due.is_retry, "after {calls} calls: {due:?}");
+        assert_eq!(due.budget, Some(Size::from_bytes((20 << 10) - 1_000 * calls)));
+        bench.began(due);
+        let cost = Cost { spent: 1_000, ..Cost::default() };
+        bench.schedule.ended(bench.now, &Line::default(), Ending::Done, cost);
+        bench.pass(100);
+        calls += 1;
+    }
+    assert_eq!(calls, 9, "until what is left of the day's budget is too little for a visit");
+    assert_eq!(bench.next_in(), Some(24 * 60 * 60 - 900));
+}
+
+#[test]
 fn a_link_that_comes_up_ends_the_wait() {
     let mut bench = Bench::new(&[every(100_000)]);
     for _ in 0..8 {
@@ -188,7 +209,7 @@ fn after_a_link_came_up_its_relay_is_waited_for_and_then_called_once() {
 #[test]
 fn lines_that_do_not_stand_are_dialled_ever_more_seldom_and_no_more_once_their_bytes_are_spent() {
     let line = Line { quota: Some(30 << 20), ..Line::default() };
-    let lost = Cost { spent: 8 << 10, wasted: 8 << 10 };
+    let lost = Cost { spent: 8 << 10, wasted: 8 << 10, has_failed: true };
     let mut bench = Bench::new(&[Rule::live()]);
     let (mut waits, mut wasted) = (Vec::new(), 0);
     for _ in 0..100 {
@@ -224,12 +245,14 @@ fn lines_that_do_not_stand_are_dialled_ever_more_seldom_and_no_more_once_their_b
 
 #[test]
 fn a_line_that_stood_is_dialled_again_soon_however_often() {
-    let (line, stood) = (Line::default(), Cost { spent: 8 << 10, wasted: 0 });
-    let mut bench = Bench::new(&[Rule::live()]);
-    for _ in 0..20 {
-        bench.schedule.line_lost(bench.now, &line, true, None, stood);
-        let wait = bench.schedule.next(bench.now, &line).unwrap().wait_s;
-        assert!((5..=10).contains(&wait), "{wait}");
-        bench.pass(wait);
+    let stood = Cost { spent: 8 << 10, ..Cost::default() };
+    for quota in [None, Some(512 << 10)] {
+        let (line, mut bench) = (Line { quota, ..Line::default() }, Bench::new(&[Rule::live()]));
+        for _ in 0..20 {
+            bench.schedule.line_lost(bench.now, &line, true, None, stood);
+            let wait = bench.schedule.next(bench.now, &line).unwrap().wait_s;
+            assert!((5..=10).contains(&wait), "{wait}");
+            bench.pass(wait);
+        }
     }
 }

@@ -84,7 +84,8 @@ impl Bench {
     }
 
     pub(super) fn failed_at(&mut self, spent: u64, wasted: u64) {
-        self.schedule.ended(self.now, &self.line, FAILED, Cost { spent, wasted });
+        let cost = Cost { spent, wasted, has_failed: 0 < spent };
+        self.schedule.ended(self.now, &self.line, FAILED, cost);
     }
 
     /// Makes the visit that is due, which ends well at once; gives its rule.
