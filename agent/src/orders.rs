@@ -26,6 +26,7 @@ pub fn carry_out(store: &Store, settings: &AgentSettings, order: Order) -> Resul
         Order::Accept { target } => sent(&store.accept(asked(&target)?)?),
         Order::Decline { target } => sent(&store.decline(asked(&target)?)?),
         Order::Withdraw { target } => maybe_sent(store.withdraw(asked(&target)?)?.as_ref()),
+        Order::AskAgain { target } => sent(&store.ask_again(asked(&target)?)?),
         Order::Leave { conversation } => sent(&store.leave(chat(&conversation)?)?),
         Order::Add { conversation, names, greeting } => {
             sent(&store.add(chat(&conversation)?, &names, &greeting)?)

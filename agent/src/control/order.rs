@@ -39,6 +39,11 @@ pub enum Order {
         /// The conversation, or the request's message.
         target: String,
     },
+    /// Asks once more: what the relay refused, or somebody who declined, left or did not answer in time.
+    AskAgain {
+        /// The conversation, or the request's message.
+        target: String,
+    },
     /// Leaves a conversation.
     Leave {
         /// Which.

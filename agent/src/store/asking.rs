@@ -7,15 +7,49 @@ use wire::{
 };
 
 use super::{
-    Change, ConversationId, MessageState, Sent, StoreError,
+    Change, ConversationId, MessageState, Sent, Store, StoreError,
     chat::settled,
     conversations::{self, names_json, pair_with},
+    item::{ITEM, item_row, state},
     names::{account_name, check_chars},
     queue::NewItem,
-    write::Tx,
+    write::{Query, Tx},
 };
 
+impl Store {
+    /// Asks once more in a conversation that one is not in, or that the other one is not in: what the relay refused is sent
+    /// again as it was; between two the other one is asked anew.
+    ///
+    /// # Errors
+    /// [`StoreError::Unfit`] for a group that somebody else has to ask us into, [`StoreError::NoSuchId`], or what SQLite
+    /// and the disk say.
+    pub fn ask_again(&self, id: ConversationId) -> Result<Sent, StoreError> {
+        self.write(|tx| tx.ask_again(id))
+    }
+}
+
 impl Tx<'_> {
+    fn ask_again(&self, id: ConversationId) -> Result<Sent, StoreError> {
+        self.logged_in()?;
+        let chat = conversations::load(self, id)?;
+        let sql = format!(
+            "SELECT {ITEM} FROM item WHERE conversation = ?1 AND kind = ?2 AND state = ?3 ORDER BY id DESC LIMIT 1"
+        );
+        let refused =
+            self.first(&sql, params![chat.id, kind::REQUEST, state::REFUSED], item_row)?;
+        if let Some(request) = refused {
+            let request = self.again(&request)?;
+            self.changed(Change::Conversation(chat.id));
+            return self.release(&request);
+        }
+        if !chat.is_pair {
+            let words = format!("{id} is a group: somebody in it can ask you");
+            return Err(StoreError::Unfit(words));
+        }
+        let others = conversations::others(self, chat.id)?;
+        self.ask_one(&conversations::title(&chat, &others), "")
+    }
+
     /// The names of those who are asked, each once, if all that is asked with is in its bounds.
     pub(crate) fn check_asked(
         &self,

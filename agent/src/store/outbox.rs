@@ -270,7 +270,7 @@ impl Tx<'_> {
         item.target.map_or(Ok(()), |target| self.show_amended(target))
     }
 
-    fn release(&self, item: &ItemRow) -> Result<Sent, StoreError> {
+    pub(crate) fn release(&self, item: &ItemRow) -> Result<Sent, StoreError> {
         let mut sent = Sent {
             id: Some(item.outbox_id()),
             conversation: item.conversation,

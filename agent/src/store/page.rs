@@ -12,7 +12,7 @@ use serde::Serialize;
 pub use self::reached::Reached;
 use self::seek::{Raw, Way, back, first_unread, forth, place_of, unread};
 #[cfg(test)]
-pub(crate) use self::seek::{Way as Direction, sql, unread_sql};
+pub(crate) use self::seek::{Way as Direction, span_sql, sql, unread_sql};
 use super::{
     ConversationId, InboxRow, MessageId, Prospect, Reader, StoreError, conversations, inbox::SHOWN,
     prospect::Forecast, write::Query,
@@ -37,6 +37,12 @@ impl Place {
     pub const START: Self = Self { c: i64::MIN, id: i64::MIN };
     /// Behind everything.
     pub const END: Self = Self { c: i64::MAX, id: i64::MAX };
+
+    /// Just before what the relay gave this place ([`Self::c`]).
+    #[must_use]
+    pub fn near(c: u64) -> Self {
+        Self { c: i64::try_from(c).unwrap_or(i64::MAX), id: i64::MIN }
+    }
 
     fn next(self) -> Self {
         Self { id: self.id.saturating_add(1), ..self }
@@ -64,6 +70,8 @@ pub enum At {
     After(Place),
     /// Half of them before a message, then itself and those behind it.
     Around(MessageId),
+    /// Half of them before a place of the relay's count ([`Place::c`]), then those from there on.
+    Near(u64),
     /// A third of them before the first that was not read, then itself and those behind it; the last ones where all were.
     Unread,
 }
@@ -83,6 +91,9 @@ pub struct Page {
     pub first_unread: Option<(MessageId, Place)>,
     /// How many were not read.
     pub unread: u64,
+    /// The first and the last place that the relay gave in the whole conversation ([`Place::c`]): what a scroll bar
+    /// is drawn by. `None` while it gave none.
+    pub span: Option<(u64, u64)>,
 }
 
 /// A row of a conversation.
@@ -156,6 +167,7 @@ impl Reader {
                 rows: Vec::with_capacity(rows.len()),
                 first_unread,
                 unread: unread(db, id)?,
+                span: seek::span(db, id)?,
             };
             let mut forecast = Forecast::new(db, &self.zone, self.clock.now(), departures);
             let mut reach = reached::Reach::new(db, id);
@@ -199,6 +211,7 @@ fn stretch(
         (At::Before(place), _) => return Ok((back(db, id, place, limit)?, place)),
         (At::After(place), _) => return Ok((forth(db, id, place, limit)?, place)),
         (At::Around(message), _) => (place_of(db, id, message)?, limit / 2),
+        (At::Near(c), _) => (Place::near(c), limit / 2),
         (At::Unread, Some((_, place))) => (place, limit / 3),
     };
     let rows = |count: u32, of: &[Raw]| count - u32::try_from(of.len()).unwrap_or(count).min(count);

@@ -89,6 +89,29 @@ pub(super) fn is_any(
     Ok(db.first(&sql(way), params![id, place.c, place.id, 1], |_| Ok(()))?.is_some())
 }
 
+/// The first and the last place that the relay gave in a conversation.
+pub(super) fn span(db: &Connection, id: ConversationId) -> Result<Option<(u64, u64)>, StoreError> {
+    let end = |way: Way, from: Place| -> Result<Option<i64>, StoreError> {
+        db.first(&span_sql(way), params![id, from.c, from.id], |row| row.get(0))
+    };
+    let first = end(Way::Forth, Place::START)?;
+    let last = end(Way::Back, Place { c: i64::MAX, id: i64::MIN })?;
+    let given = |c: Option<i64>| Place { c: c?, id: 0 }.c();
+    Ok(given(first).zip(given(last)))
+}
+
+/// The place next to a place, whatever row stands there.
+pub(crate) fn span_sql(way: Way) -> String {
+    let (is, order) = match way {
+        Way::Back => ("<", "m.place DESC, m.id DESC"),
+        Way::Forth => (">", "m.place, m.id"),
+    };
+    format!(
+        "SELECT m.place FROM message m WHERE m.conversation = ?1 AND (m.place, m.id) {is} (?2, ?3) AND {SHOWN}
+        ORDER BY {order} LIMIT 1"
+    )
+}
+
 pub(super) fn place_of(
     db: &Connection,
     id: ConversationId,

@@ -62,6 +62,33 @@ fn asking_again_is_one_request_until_it_is_over() {
 }
 
 #[test]
+fn what_was_refused_is_asked_again_as_it_was_and_who_declined_is_asked_anew() {
+    let mut bench = Bench::new();
+    let bob = bench.store.request(&["bob".into()], "", "Ahoy").unwrap().conversation.unwrap();
+    bench.attempt();
+    let words = "not today".to_owned();
+    let refused = Run::Refused { reason: wire::Refusal::NoSuchAccount, words };
+    bench.answer(1, 1, 1, vec![refused]);
+    let state = |bench: &Bench| bench.store.reader().conversation(bob).unwrap().state;
+    assert_eq!(state(&bench), "refused");
+    let again = bench.store.ask_again(bob).unwrap();
+    assert_eq!((again.conversation, again.state), (Some(bob), MessageState::Queued));
+    assert_eq!(state(&bench), "asking");
+    let outbox = bench.store.reader().outbox().unwrap();
+    assert_eq!(outbox.iter().map(|row| row.action).collect::<Vec<_>>(), ["request"]);
+    assert_eq!(bench.store.reader().roll().unwrap()[0].refused, 0);
+    bench.attempt();
+    bench.answer(2, 2, 2, vec![Run::Founded { conversation: 50 }]);
+    bench.latest(pair_with_bob(MemberState::Member, MemberState::Declined));
+    let anew = bench.store.ask_again(bob).unwrap();
+    assert_eq!((anew.conversation, anew.state), (Some(bob), MessageState::Queued));
+    assert_eq!(bench.store.ask_again(bob).unwrap().id, anew.id, "one request at a time");
+    let group = bench.store.request(&["carl".into(), "dora".into()], "Choir", "").unwrap();
+    let alone = bench.store.ask_again(group.conversation.unwrap());
+    assert!(matches!(alone, Err(StoreError::Unfit(_))), "{alone:?}");
+}
+
+#[test]
 fn an_answer_can_be_changed_until_it_leaves() {
     let mut bench = Bench::new();
     bench.latest(pair_with_bob(MemberState::Invited, MemberState::Member));

@@ -372,6 +372,27 @@ fn the_days_of_a_month_add_up_to_what_the_quota_counts() {
     assert_eq!(all.days[9].bytes, 1_500, "on the same day as before, and what was on the ninth");
 }
 
+#[test]
+fn a_place_of_the_relays_count_is_found_wherever_it_is_and_the_ends_are_known() {
+    let (bench, bob) = mixed();
+    let all = page(&bench, bob, At::After(Place::START), 1_000);
+    assert_eq!(all.span, Some((40, 59)), "without the edit at 70 and what waits");
+    let places: Vec<Option<u64>> = all.rows.iter().map(|row| row.place.c()).collect();
+    for c in [0, 1, 40, 41, 45, 50, 59, 60, 71, u64::MAX] {
+        let found = page(&bench, bob, At::Near(c), 7);
+        assert_eq!((found.rows.len(), found.span), (7, all.span), "{c}");
+        // Half of it is before that place, where there is so much.
+        let first = places.iter().position(|place| place.is_none_or(|place| c <= place));
+        let from = first.unwrap_or(all.rows.len()).saturating_sub(3).min(all.rows.len() - 7);
+        assert_eq!(ids(&found), ids(&all)[from..from + 7], "{c}");
+        assert_eq!((found.earlier, found.later), (0 < from, from + 7 < all.rows.len()), "{c}");
+    }
+    let (bench, bob) = Bench::with_bob();
+    assert_eq!(page(&bench, bob, At::Near(7), 10).span, None);
+    bench.send(bob, "waits");
+    assert_eq!(page(&bench, bob, At::Near(7), 10).rows.len(), 1);
+}
+
 /// How SQLite goes about a query.
 fn plan(bench: &Bench, sql: &str) -> String {
     let db = rusqlite::Connection::open(bench.dir.path().join("store.db")).unwrap();
@@ -385,7 +406,13 @@ fn plan(bench: &Bench, sql: &str) -> String {
 #[test]
 fn no_query_of_every_day_looks_at_all_of_a_long_conversation() {
     let (bench, _) = Bench::with_bob();
-    for sql in [paging::sql(Direction::Back), paging::sql(Direction::Forth), paging::unread_sql()] {
+    for sql in [
+        paging::sql(Direction::Back),
+        paging::sql(Direction::Forth),
+        paging::unread_sql(),
+        paging::span_sql(Direction::Back),
+        paging::span_sql(Direction::Forth),
+    ] {
         let plan = plan(&bench, &sql);
         assert!(!plan.contains("SCAN m") && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
         assert!(
