@@ -17,7 +17,7 @@ use x11rb::connection::Connection;
 use x11rb::protocol::damage::{ConnectionExt as _, ReportLevel};
 use x11rb::protocol::xproto::{
     AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConnectionExt as _, EventMask,
-    ImageFormat, Window,
+    ImageFormat, KeyButMask, Window,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
@@ -226,11 +226,26 @@ impl Screen {
         path
     }
 
-    /// Clicks at a point of the screen.
+    /// Clicks at a point of the screen. When this returns the window there has been sent the click.
+    ///
+    /// A window manager stops the pointer at a click until it has raised the window, and no key waits for it: typed right
+    /// away, faster than any hand, keys come to the window before the click does, and go where the keyboard was before.
+    /// Until the pointer goes on the server says that the button is down.
     pub fn click(&self, x: i16, y: i16) {
         self.fake(MOTION, 0, x, y);
         self.fake(BUTTON_PRESS, 1, 0, 0);
         self.fake(BUTTON_RELEASE, 1, 0, 0);
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while self.is_pressed() {
+            assert!(std::time::Instant::now() < deadline, "the click did not arrive");
+            std::thread::yield_now();
+        }
+    }
+
+    fn is_pressed(&self) -> bool {
+        let asked = self.x.query_pointer(self.root).expect("the server is there");
+        let pointer = asked.reply().expect("there is a pointer");
+        pointer.mask.contains(KeyButMask::BUTTON1)
     }
 
     /// Moves the mouse to a point of the screen.
@@ -356,11 +371,6 @@ impl Picture {
             }
         }
         None
-    }
-
-    /// Whether there are words in the darkest colour, which is none of a hint's.
-    pub fn has_words(&self) -> bool {
-        self.rgb.iter().any(|[red, ..]| *red < 0x40)
     }
 
     /// How many colours there are.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use x11rb::protocol::xproto::Window;
 
-use super::{ACCENT, has_frame, start};
+use super::{ACCENT, start};
 
 /// After this long an agent tells no more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -82,7 +82,7 @@ impl<'a> Seat<'a> {
         self.screen.control('n');
         // The field for the name, where the list was.
         let found = self.see("the question", 60, 200, |page| page.block(RAISED, 300, 16)).await;
-        self.enter(found).await;
+        self.click(found);
         self.screen.write(name);
         self.press_primary().await;
     }
@@ -112,7 +112,7 @@ impl<'a> Seat<'a> {
     async fn write(&mut self, words: &str) {
         self.screen.activate(self.window).await;
         let field = self.field().await;
-        self.enter(field).await;
+        self.click(field);
         self.screen.write(words);
         self.screen.press(Key::Enter);
         self.told(|row| row["text"] == words && row["mine"] == true).await;
@@ -124,19 +124,6 @@ impl<'a> Seat<'a> {
             (bubbles.count() == written).then(|| page.block(OWN, 40, 12)).flatten()
         };
         self.see("one's own words", 0, 700, is_shown).await;
-        // It is taken: a field that is still full takes no keys.
-        self.see("the empty field", 630, 700, |foot| {
-            let field = foot.block(RAISED, 200, 22)?;
-            (!foot.part(field).has_words()).then_some(field)
-        })
-        .await;
-    }
-
-    /// Clicks into a field, and waits until it shows that it has the keyboard.
-    async fn enter(&self, field: Area) {
-        self.click(field);
-        let shows = |screen: &Screen| has_frame(screen, screen.area(self.window)?).then_some(());
-        self.screen.until("the field with the keyboard", shows).await;
     }
 
     fn click(&self, area: Area) {
