@@ -170,6 +170,27 @@ help-previous = das davor
 help-close = schließt das Fenster
 help-quit = beendet das Programm
 help-help = zeigt diese Liste
+help-everywhere = Überall
+help-in-field = Wo du schreibst
+help-in-messages = In den Nachrichten
+help-shift = Umsch
+help-page-up = Bild auf
+help-page-down = Bild ab
+help-home = Pos 1
+help-end = Ende
+help-del = Entf
+help-find = sucht im Gespräch
+help-send = sendet
+help-break = bricht die Zeile um
+help-edit-last = im leeren Feld: ändert, was du zuletzt gesagt hast
+help-pages = eine Seite hinauf, eine hinunter
+help-choose = wählen eine Nachricht
+help-details = was von ihr bekannt ist und was man tun kann
+help-reply = antwortet auf sie
+help-edit = ändert sie, wenn sie deine ist
+help-delete = löscht sie, wenn sie deine ist
+help-copy = kopiert sie
+help-ends = zur ersten Nachricht, zur neuesten
 
 # Ein Gespräch
 chat-field = Nachricht schreiben
@@ -278,6 +299,15 @@ chat-mute = Stummschalten
 chat-unmute = Nicht mehr stumm
 chat-detach = In eigenem Fenster öffnen
 chat-drafts-lost = Die Entwürfe waren nicht lesbar und beginnen neu: { $why }
+chat-drafts-unwritten = Was du schreibst, ließ sich nicht sichern: { $why }
+chat-ask-again = Noch einmal fragen
+chat-start = Agent starten
+chat-starting = Startet …
+chat-other-declined = { $name } hat deine Anfrage abgelehnt. Was du schreibst, wartet hier.
+chat-other-left = { $name } ist gegangen. Was du schreibst, wartet hier.
+chat-other-late = { $name } hat nicht rechtzeitig geantwortet. Was du schreibst, wartet hier.
+chat-other-withdrawn = Du hast deine Anfrage zurückgenommen. Was du schreibst, wartet hier.
+chat-muted = stumm
 
 # Ein Start, der nirgends hinführte
 open-too-long = Dieser Link führt nirgends hin: Er ist länger, als ein Link von Mailboat sein kann.

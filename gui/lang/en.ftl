@@ -170,6 +170,27 @@ help-previous = the one before
 help-close = closes the window
 help-quit = ends the program
 help-help = shows this list
+help-everywhere = Everywhere
+help-in-field = Where you write
+help-in-messages = Among the messages
+help-shift = Shift
+help-page-up = PgUp
+help-page-down = PgDn
+help-home = Home
+help-end = End
+help-del = Del
+help-find = searches the conversation
+help-send = sends
+help-break = breaks the line
+help-edit-last = in the empty field: changes what you said last
+help-pages = a page up, a page down
+help-choose = choose a message
+help-details = its details, and what can be done with it
+help-reply = answers it
+help-edit = changes it, where it is yours
+help-delete = deletes it, where it is yours
+help-copy = copies it
+help-ends = to the first message, to the newest
 
 # A conversation
 chat-field = Write a message
@@ -278,6 +299,15 @@ chat-mute = Mute
 chat-unmute = Unmute
 chat-detach = Open in a window of its own
 chat-drafts-lost = The drafts could not be read and begin anew: { $why }
+chat-drafts-unwritten = What you are writing could not be saved: { $why }
+chat-ask-again = Ask again
+chat-start = Start the agent
+chat-starting = Starting …
+chat-other-declined = { $name } declined your request. What you write waits here.
+chat-other-left = { $name } has left. What you write waits here.
+chat-other-late = { $name } did not answer in time. What you write waits here.
+chat-other-withdrawn = You took your request back. What you write waits here.
+chat-muted = muted
 
 # A start that led nowhere
 open-too-long = This link leads nowhere: it is longer than a link of Mailboat can be.

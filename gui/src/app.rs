@@ -102,8 +102,10 @@ pub(crate) struct App {
     looks: u32,
     /// What is being written.
     drafts: Drafts,
-    /// Some of it is not on the disk.
+    /// Some of it is to be written soon.
     drafts_due: bool,
+    /// Some of it could not be written.
+    drafts_unwritten: bool,
     /// Where a start wants to go, while the store is not read yet.
     wanted: Option<Goal>,
     /// What has to be said of a start that led nowhere.
@@ -133,7 +135,7 @@ pub(crate) enum Message {
     /// Drafts are to be written.
     DraftsDue,
     /// They were, or could not be.
-    DraftsWritten(bool),
+    DraftsWritten(Result<(), String>),
     SystemTheme(Mode),
     /// Something that is shown is not true any more.
     TimePassed,
@@ -187,6 +189,7 @@ impl App {
             looks: 0,
             drafts: Drafts::default(),
             drafts_due: false,
+            drafts_unwritten: false,
             wanted: None,
             notice: None,
             first_run: None,
@@ -243,9 +246,8 @@ impl App {
                 self.tell_focus()
             }
             Message::DraftsDue => self.write_drafts(),
-            Message::DraftsWritten(is_written) => {
-                // The next change tries again, or the end of the program.
-                self.drafts_due |= !is_written;
+            Message::DraftsWritten(written) => {
+                self.drafts_written(written);
                 Task::none()
             }
             Message::WindowClosed(id) => self.closed(id),
@@ -406,7 +408,12 @@ impl App {
     pub(crate) fn view(&self, id: window::Id) -> Element<'_, Message> {
         let Some(window) = self.windows.get(&id) else { return container("").into() };
         let mut shown = self.place(window.place, window.size.width);
-        if let (Place::Portal, Some(notice)) = (window.place, &self.notice) {
+        let is_here = |notice: &&Notice| match notice {
+            // Whoever writes has to know, wherever that is.
+            Notice::Unwritten(_) => window.place != Place::Settings,
+            _ => window.place == Place::Portal,
+        };
+        if let Some(notice) = self.notice.as_ref().filter(is_here) {
             let notice = notice.view(self.cx(window.size.width));
             shown = column![notice.map(|notice::Closed| Message::NoticeClosed), shown].into();
         }

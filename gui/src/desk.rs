@@ -5,9 +5,10 @@
 
 mod roll;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use agent::store::{ConversationId, Counters, MemberRow, Reader, RollRow, Seen, StoreError};
+use config::{AgentSettings, agent::MinPriority};
 use iced::Task;
 
 use crate::door::{Door, DoorError, Follow, News};
@@ -26,6 +27,8 @@ pub(crate) struct Known {
     pub(crate) counters: Option<Counters>,
     /// How far the roll and the members were read.
     pub(crate) seen: Option<(Seen, Seen)>,
+    /// Conversations whose notifications are off, as the settings say; none where they cannot be read.
+    pub(crate) muted: BTreeSet<ConversationId>,
 }
 
 impl Known {
@@ -145,8 +148,19 @@ impl Desk {
         }
         self.is_reading = true;
         let before = Arc::clone(&self.known);
-        let known = door.read(move |reader| Known::read(reader, &before).map(Arc::new));
-        Task::perform(known, |read| Message::Read(Box::new(read)))
+        let known = door.read(move |reader| Known::read(reader, &before));
+        let settings = door.settings();
+        let both = async {
+            let mut known = known.await?;
+            known.muted = settings.await.map(|settings| muted(&settings)).unwrap_or_default();
+            Ok(Arc::new(known))
+        };
+        Task::perform(both, |read| Message::Read(Box::new(read)))
+    }
+
+    /// Reads once more: the settings are others now.
+    pub(crate) fn settled(&mut self, door: &Door) -> Task<Message> {
+        self.read(door)
     }
 
     /// Whether there may be an agent that can be asked for something.
@@ -161,6 +175,13 @@ impl Desk {
             _ => None,
         }
     }
+}
+
+/// Conversations of which nothing is to be notified.
+fn muted(settings: &AgentSettings) -> BTreeSet<ConversationId> {
+    let sources = settings.notify.source.iter();
+    let never = sources.filter(|source| source.min_priority == MinPriority::Never);
+    never.filter_map(|source| source.conversation.parse().ok()).collect()
 }
 
 #[cfg(test)]

@@ -42,12 +42,21 @@ pub(crate) struct Door {
     paths: Arc<AgentPaths>,
     reader: Arc<Mutex<Option<Arc<Reader>>>>,
     launcher: Option<Arc<Launcher>>,
+    /// What the agent was asked, for tests without one.
+    #[cfg(test)]
+    asked: Arc<Mutex<Vec<Order>>>,
 }
 
 impl Door {
     /// To the store and the socket that lie there.
     pub(crate) fn new(paths: AgentPaths) -> Self {
-        Self { paths: Arc::new(paths), reader: Arc::default(), launcher: None }
+        Self {
+            paths: Arc::new(paths),
+            reader: Arc::default(),
+            launcher: None,
+            #[cfg(test)]
+            asked: Arc::default(),
+        }
     }
 
     /// With the program that an agent is started with.
@@ -117,6 +126,8 @@ impl Door {
         &self,
         order: Order,
     ) -> impl Future<Output = Result<Value, DoorError>> + use<> {
+        #[cfg(test)]
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(order.clone());
         let door = self.clone();
         async move {
             let is_visit = matches!(order, Order::Sync { .. } | Order::Price { ask: true, .. });
@@ -133,6 +144,14 @@ impl Door {
                 }
             }
         }
+    }
+
+    /// What the agent was asked since this was looked at, but for its plans.
+    #[cfg(test)]
+    pub(crate) fn asked(&self) -> Vec<Order> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = std::mem::take(&mut *asked);
+        all.into_iter().filter(|order| *order != Order::Status).collect()
     }
 
     /// What happens there, from now on. With another number of `looks` it is looked for anew: what listens and does not

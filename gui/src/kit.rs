@@ -10,7 +10,7 @@ use std::{fs, io::BufWriter, path::PathBuf, time::Instant};
 use iced::{
     Element, Event, Length, Pixels, Point, Settings, Size, Theme,
     advanced::{clipboard, mouse, renderer::Headless, widget::Operation},
-    keyboard,
+    event, keyboard,
     widget::container,
     window,
 };
@@ -51,9 +51,16 @@ pub(crate) fn simulator<'a, Message: 'a>(view: impl Into<Element<'a, Message>>) 
     Ui::new(PORTAL, 1.0, view)
 }
 
-impl<'a, Message: 'a> Ui<'a, Message> {
-    /// A view in a window of `size` logical pixels.
-    pub(crate) fn new(size: Size, scale: f32, view: impl Into<Element<'a, Message>>) -> Self {
+/// What is left of a view when another takes its place: where the pointer is, and what the widgets remember.
+pub(crate) struct Kept {
+    cache: Cache,
+    renderer: iced::Renderer,
+    cursor: mouse::Cursor,
+}
+
+impl Kept {
+    /// A window in which nothing was shown yet.
+    pub(crate) fn nothing() -> Self {
         let settings = Settings {
             default_font: theme::BODY,
             default_text_size: Pixels(theme::size::BODY),
@@ -66,23 +73,34 @@ impl<'a, Message: 'a> Ui<'a, Message> {
                 settings.default_text_size,
                 Some("tiny-skia"),
             ));
-        let mut renderer = made.unwrap();
+        let cursor = mouse::Cursor::Unavailable;
+        Self { cache: Cache::default(), renderer: made.unwrap(), cursor }
+    }
+
+    /// The view that comes next in the same window, as after an `update`.
+    pub(crate) fn show<'a, Message: 'a>(
+        self,
+        size: Size,
+        scale: f32,
+        view: impl Into<Element<'a, Message>>,
+    ) -> Ui<'a, Message> {
+        let Self { cache, mut renderer, cursor } = self;
         let root = container(view)
             .id(scope())
             .width(Length::Fill)
             .height(Length::Fill)
             .style(theme::styles::ground);
-        let raw = UserInterface::build(root, size, Cache::default(), &mut renderer);
-        let mut ui = Self {
-            raw,
-            renderer,
-            cursor: mouse::Cursor::Unavailable,
-            size,
-            scale,
-            messages: Vec::new(),
-        };
+        let raw = UserInterface::build(root, size, cache, &mut renderer);
+        let mut ui = Ui { raw, renderer, cursor, size, scale, messages: Vec::new() };
         ui.redraw();
         ui
+    }
+}
+
+impl<'a, Message: 'a> Ui<'a, Message> {
+    /// A view in a window of `size` logical pixels.
+    pub(crate) fn new(size: Size, scale: f32, view: impl Into<Element<'a, Message>>) -> Self {
+        Kept::nothing().show(size, scale, view)
     }
 
     /// Finds what is named, or says this text.
@@ -134,13 +152,35 @@ impl<'a, Message: 'a> Ui<'a, Message> {
         let _ = raw.update(&events, *cursor, renderer, &mut clipboard::Null, messages);
     }
 
-    fn redraw(&mut self) {
+    /// Whether somebody takes this event for theirs.
+    pub(crate) fn takes(&mut self, event: Event) -> bool {
+        let Self { raw, renderer, messages, cursor, .. } = self;
+        let (_, statuses) = raw.update(&[event], *cursor, renderer, &mut clipboard::Null, messages);
+        statuses == [event::Status::Captured]
+    }
+
+    /// Moves the pointer there.
+    pub(crate) fn point_at(&mut self, at: Point) {
+        self.cursor = mouse::Cursor::Available(at);
+        self.simulate([Event::Mouse(mouse::Event::CursorMoved { position: at })]);
+    }
+
+    pub(crate) fn redraw(&mut self) {
         self.simulate([Event::Window(window::Event::RedrawRequested(Instant::now()))]);
     }
 
     /// Moves the keyboard on, as Tab does.
     pub(crate) fn tab(&mut self, way: focus::Way) {
-        let mut operation: Option<Box<dyn Operation>> = Some(Box::new(focus::step(scope(), way)));
+        self.operate(Box::new(focus::step(scope(), way)));
+    }
+
+    /// Moves the keyboard to what has this name.
+    pub(crate) fn focus(&mut self, name: &'static str) {
+        self.operate(Box::new(focus::onto(scope(), name.into())));
+    }
+
+    fn operate(&mut self, operation: Box<dyn Operation>) {
+        let mut operation = Some(operation);
         while let Some(mut now) = operation.take() {
             self.raw.operate(&self.renderer, now.as_mut());
             if let Outcome::Chain(next) = now.finish() {
@@ -152,6 +192,12 @@ impl<'a, Message: 'a> Ui<'a, Message> {
     /// What was said so far.
     pub(crate) fn into_messages(self) -> Vec<Message> {
         self.messages
+    }
+
+    /// What was said so far, and what the next view takes over.
+    pub(crate) fn leave(self) -> (Vec<Message>, Kept) {
+        let cache = self.raw.into_cache();
+        (self.messages, Kept { cache, renderer: self.renderer, cursor: self.cursor })
     }
 
     /// Draws it: width, height and RGBA.

@@ -82,6 +82,7 @@ pub(crate) enum Sign {
     Away,
     Group,
     Below,
+    Muted,
 }
 
 impl Sign {
@@ -113,6 +114,8 @@ impl Sign {
             Self::Away => "◐",
             Self::Group => "◎",
             Self::Below => "↓",
+            // A bell struck out, drawn for this font: the one that Unicode has is an emoji.
+            Self::Muted => "\u{e000}",
         }
     }
 }

@@ -74,7 +74,7 @@ impl App {
                     self.tray = Tray::default();
                 }
                 self.look = window;
-                Task::none()
+                self.desk.settled(&self.door).map(Message::Desk)
             }
         }
     }

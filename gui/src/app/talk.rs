@@ -90,6 +90,7 @@ impl App {
                 None => Task::none(),
             },
             Action::Drafted => self.drafted(id),
+            Action::Settled => self.desk.settled(&self.door).map(Message::Desk),
             Action::Detach => self.detach(id),
             Action::Back if self.beside == Some(id) => {
                 self.beside = None;
@@ -105,7 +106,7 @@ impl App {
         if !self.drafts.set(id, draft) || std::mem::replace(&mut self.drafts_due, true) {
             return Task::none();
         }
-        Task::perform(tokio::time::sleep(LULL), |()| Message::DraftsDue)
+        Task::perform(async { tokio::time::sleep(LULL).await }, |()| Message::DraftsDue)
     }
 
     /// Writes what changed, on a thread where that may take its time.
@@ -114,14 +115,30 @@ impl App {
             return Task::none();
         }
         let (drafts, file) = (self.drafts.clone(), Drafts::file(&self.door.paths().store));
-        let written = tokio::task::spawn_blocking(move || drafts.write(&file));
-        let written = async { written.await.is_ok_and(|written| written.is_ok()) };
+        let written = async {
+            let written = tokio::task::spawn_blocking(move || {
+                drafts.write(&file).map_err(|err| format!("{}: {err}", file.display()))
+            });
+            written.await.unwrap_or_else(|err| Err(err.to_string()))
+        };
         Task::perform(written, Message::DraftsWritten)
+    }
+
+    /// They were written, or it is said why not: what is only here would be lost with the power. The next change tries
+    /// again, and so does the end of the program.
+    pub(super) fn drafts_written(&mut self, written: Result<(), String>) {
+        self.drafts_unwritten = written.is_err();
+        match written {
+            Err(why) => self.notice = Some(Notice::Unwritten(why)),
+            Ok(()) if matches!(self.notice, Some(Notice::Unwritten(_))) => self.notice = None,
+            Ok(()) => {}
+        }
     }
 
     /// The same before the program ends.
     pub(super) fn write_drafts_now(&mut self) {
-        if std::mem::take(&mut self.drafts_due) {
+        let is_due = std::mem::take(&mut self.drafts_due);
+        if std::mem::take(&mut self.drafts_unwritten) || is_due {
             let _ = self.drafts.write(&Drafts::file(&self.door.paths().store));
         }
     }

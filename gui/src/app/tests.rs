@@ -183,6 +183,22 @@ fn keys_mean_what_the_list_of_them_says() {
     let typed =
         shortcut(&Pressed::Character("?".into()), Modifiers::SHIFT, event::Status::Captured);
     assert_eq!(typed, None, "in a field it is a question mark");
+    let named = |cap: &str| match cap {
+        "Esc" => Pressed::Named(Named::Escape),
+        "↓" => Pressed::Named(Named::ArrowDown),
+        "↑" => Pressed::Named(Named::ArrowUp),
+        character => Pressed::Character(character.to_lowercase().into()),
+    };
+    // The first two are every widget's.
+    for (caps, does) in help::KEYS.into_iter().skip(2).chain([help::FIELD[0]]) {
+        let key = match caps {
+            ["Ctrl", cap] => shortcut(&named(cap), Modifiers::COMMAND, free),
+            ["Alt", cap] => shortcut(&named(cap), Modifiers::ALT, free),
+            [cap] => shortcut(&named(cap), Modifiers::empty(), free),
+            caps => panic!("{caps:?}"),
+        };
+        assert!(key.is_some(), "{caps:?}: {does}");
+    }
     let down = Pressed::Named(Named::ArrowDown);
     assert_eq!(shortcut(&down, Modifiers::ALT, free), Some(Key::Step { down: true }));
     assert_eq!(shortcut(&down, Modifiers::empty(), free), None);
@@ -274,4 +290,43 @@ fn the_program_stays_in_a_tray_that_shows_it_where_the_settings_say_so() {
     let window = *app.windows.keys().next().unwrap();
     assert_eq!(app.update(Message::WindowClosed(window)).units(), 1, "it ends");
     assert_eq!(app.update(Message::Tray(crate::tray::Message::QuitPressed)).units(), 1);
+}
+
+#[tokio::test]
+async fn drafts_that_cannot_be_written_are_told_of_and_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let door = Door::new(AgentPaths::new(Some(folder.path()), &Env::default()).unwrap());
+    let file = Drafts::file(&door.paths().store);
+    let words = Words::of("en", TimeZone::UTC);
+    let mut app = App::new(door, words, Look::default(), || NOW, &Start::default()).0;
+    read(&mut app, known());
+    let id: ConversationId = "c1".parse().unwrap();
+    let _ = app.update(Message::Portal(portal::Message::RowPressed(id)));
+    let write = |app: &mut App, letter| {
+        use iced::widget::text_editor::{Action, Edit};
+        let typed = chat::Message::Typed(Action::Edit(Edit::Insert(letter)));
+        app.update(Message::Chat(id, typed)).units()
+    };
+    // There is a folder where the file is to be.
+    std::fs::create_dir_all(&file).unwrap();
+    assert_eq!((write(&mut app, 'a'), write(&mut app, 'b')), (1, 0), "once for many letters");
+    let written = |app: &App| app.drafts.write(&file).map_err(|err| err.to_string());
+    assert_eq!(app.update(Message::DraftsDue).units(), 1);
+    let failed = written(&app);
+    let _ = app.update(Message::DraftsWritten(failed.clone()));
+    assert_eq!(app.notice, Some(Notice::Unwritten(failed.unwrap_err())));
+    assert_eq!(write(&mut app, 'c'), 1, "the next letter tries again");
+    let _ = app.update(Message::DraftsDue);
+    std::fs::remove_dir(&file).unwrap();
+    let done = written(&app);
+    let _ = app.update(Message::DraftsWritten(done));
+    assert_eq!(app.notice, None, "it is kept now");
+    assert_eq!(Drafts::read(&file).0.draft(id).unwrap().text, "abc");
+    // And what was not written is, before the program ends.
+    let _ = write(&mut app, 'd');
+    let _ = app.update(Message::DraftsDue);
+    let _ = app.update(Message::DraftsWritten(Err("the disk is full".to_owned())));
+    let window = *app.windows.keys().next().unwrap();
+    let _ = app.update(Message::Key(window, Key::Quit));
+    assert_eq!(Drafts::read(&file).0.draft(id).unwrap().text, "abcd");
 }

@@ -58,8 +58,13 @@ pub(crate) struct Chat {
     is_stale: bool,
     /// The agent's status, for when things leave.
     status: Arc<Value>,
+    /// Where the list is to go, counted.
     aim: (u64, Aim),
+    /// What is in view, and which aim had been followed then.
     seen: Option<Seen>,
+    followed: u64,
+    /// Where the bar was dragged to while the store was being read.
+    dragged: Option<f32>,
     is_focused: bool,
     /// The first message that had not been read when one came.
     line: Option<MessageId>,
@@ -74,6 +79,7 @@ pub(crate) struct Chat {
     people: Option<People>,
     settings: Option<Arc<AgentSettings>>,
     is_answering: bool,
+    is_starting: bool,
     error: Option<DoorError>,
 }
 
@@ -88,9 +94,15 @@ pub(crate) enum Message {
     Focused(bool),
     /// This is in view.
     Scrolled(Seen),
+    /// The bar was dragged there: 0 is the conversation's beginning, 1 its end.
+    Dragged(f32),
     /// The agent marked these as read, or did not.
     Marked(Vec<MessageId>, Result<(), DoorError>),
     ListKey(ListKey),
+    /// A window up or down, from the editor.
+    PagePressed {
+        up: bool,
+    },
     Touched(MessageId),
     ReceiptsRead(MessageId, Result<Arc<Receipts>, DoorError>),
     Unfolded(MessageId),
@@ -133,7 +145,12 @@ pub(crate) enum Message {
     SettingsRead(Result<Arc<AgentSettings>, DoorError>),
     AcceptPressed,
     DeclinePressed,
+    /// The request is to be made once more.
+    AskAgainPressed,
     Answered(Result<(), DoorError>),
+    StartPressed,
+    /// An agent runs, or why not.
+    Started(Result<(), DoorError>),
     BackPressed,
 }
 
@@ -146,6 +163,8 @@ pub(crate) enum Action {
     Focus(&'static str),
     /// The draft is another.
     Drafted,
+    /// The settings are others now.
+    Settled,
     /// Show it in a window of its own.
     Detach,
     /// Show the list again.
@@ -179,6 +198,8 @@ impl Chat {
             status: Arc::default(),
             aim: (0, Aim::End),
             seen: None,
+            followed: 0,
+            dragged: None,
             is_focused: false,
             line: None,
             marking: BTreeSet::new(),
@@ -191,6 +212,7 @@ impl Chat {
             people: None,
             settings: None,
             is_answering: false,
+            is_starting: false,
             error: None,
         }
     }
@@ -219,31 +241,26 @@ impl Chat {
         self.aim = (self.aim.0 + 1, aim);
     }
 
+    /// What comes and goes beside the messages has a place of its own in the tree even while it is not there: else what
+    /// one is in the middle of would move to another, and lose the keyboard and where it is scrolled to.
     pub(crate) fn view<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
         let hairline = || rule::horizontal(1).style(styles::hairline);
         let is_wide = WIDE <= cx.width;
         let room = if is_wide && self.people.is_some() { cx.width - PEOPLE } else { cx.width };
         let inner = Cx { width: room, ..cx };
-        let mut page = column![head::head(cx, self), hairline()];
-        match &self.people {
-            Some(people) if !is_wide => {
-                return page.push(people::view(cx, self, people)).into();
-            }
-            _ => {}
-        }
-        if let Some(search) = &self.search {
-            page = page.push(search.view(inner)).push(hairline());
-        }
-        let said = column![self.list(inner), hairline(), foot::foot(inner, self)];
-        page.push(match &self.people {
+        let search = self.search.as_ref();
+        let search = search.map_or_else(|| column![], |it| column![it.view(inner), hairline()]);
+        let said = || column![self.list(inner), hairline(), foot::foot(inner, self)];
+        let people = self.people.as_ref().map(|people| people::view(cx, self, people));
+        let shown = match people {
+            Some(people) if !is_wide => row![people],
             Some(people) => {
-                let people = container(people::view(cx, self, people)).width(PEOPLE);
-                row![said.width(Length::Fill), rule::vertical(1).style(styles::hairline), people]
-                    .into()
+                let line = rule::vertical(1).style(styles::hairline);
+                row![said().width(Length::Fill), line, container(people).width(PEOPLE)]
             }
-            None => Element::from(said),
-        })
-        .into()
+            None => row![said().width(Length::Fill)],
+        };
+        column![head::head(cx, self), hairline(), search, shown].into()
     }
 
     fn list<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
@@ -252,14 +269,32 @@ impl Chat {
         }
         let build = move |at| line::line(cx, self, at);
         let (number, aim) = self.aim;
-        let list = Reel::new(self.thread.keys(), build, Message::Scrolled, Message::ListKey)
+        let list = Reel::new(self.id, self.thread.keys(), build, Message::Scrolled)
+            .on_key(Message::ListKey)
+            .on_drag(Message::Dragged)
             .aim(number, aim)
+            .begins(self.place())
             .ends_here(!self.thread.later)
             .share(|at| self.thread.share(at));
+        let mut layers = stack![list];
         let is_end = self.seen.is_none_or(|seen| seen.is_end) && !self.thread.later;
-        if is_end {
-            return list.into();
+        if !is_end {
+            layers = layers.push(self.newest(cx));
         }
+        layers.into()
+    }
+
+    /// Where a list begins that was not there before: where one was, unless it is to go elsewhere.
+    fn place(&self) -> Aim {
+        let (number, aim) = self.aim;
+        match self.seen.filter(|_| self.followed == number) {
+            Some(seen) if seen.is_end => Aim::End,
+            Some(seen) => Aim::Top(seen.first, 0.0),
+            None => aim,
+        }
+    }
+
+    fn newest<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
         let words = match self.thread.unread {
             0 => cx.words.say("chat-newest"),
             n => cx.words.tell("chat-newest-unread", &[("n", n.into())]),
@@ -268,10 +303,10 @@ impl Chat {
             .id("newest")
             .style(styles::floating)
             .on_press(Message::NewestPressed);
-        let corner = container(newest)
+        container(newest)
             .padding(Padding { right: gap::AROUND, bottom: gap::BETWEEN, ..Padding::ZERO })
             .align_right(Length::Fill)
-            .align_bottom(Length::Fill);
-        stack![list, corner].into()
+            .align_bottom(Length::Fill)
+            .into()
     }
 }

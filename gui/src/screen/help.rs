@@ -8,11 +8,14 @@ use iced::{
 use super::Cx;
 use crate::{
     theme::{space as gap, styles},
-    widget::{Element, Sign, body, press, sign, strong, title},
+    widget::{Element, Sign, body, hint, press, scroll_bar, sign, strong, title},
 };
 
-/// Keys, and the text that says what they do. `app.rs` and the screens act on them.
-const KEYS: [(&[&str], &str); 12] = [
+/// Keys, and the text that says what they do.
+pub(crate) type Entry = (&'static [&'static str], &'static str);
+
+/// Keys that hold everywhere. `app.rs` and every button act on them.
+pub(crate) const KEYS: [Entry; 12] = [
     (&["Tab"], "help-tab"),
     (&["Enter"], "help-enter"),
     (&["Esc"], "help-escape"),
@@ -27,6 +30,27 @@ const KEYS: [(&[&str], &str); 12] = [
     (&["?"], "help-help"),
 ];
 
+/// Keys in the field that one writes in. `screen/chat/foot.rs` acts on them, on the first `app.rs`.
+pub(crate) const FIELD: [Entry; 5] = [
+    (&["Ctrl", "F"], "help-find"),
+    (&["Enter"], "help-send"),
+    (&["Shift", "Enter"], "help-break"),
+    (&["↑"], "help-edit-last"),
+    (&["PgUp", "PgDn"], "help-pages"),
+];
+
+/// Keys among the messages. `screen/chat/reel/` acts on them.
+pub(crate) const MESSAGES: [Entry; 8] = [
+    (&["↑", "↓"], "help-choose"),
+    (&["Enter"], "help-details"),
+    (&["R"], "help-reply"),
+    (&["E"], "help-edit"),
+    (&["Del"], "help-delete"),
+    (&["Ctrl", "C"], "help-copy"),
+    (&["Home", "End"], "help-ends"),
+    (&["PgUp", "PgDn"], "help-pages"),
+];
+
 /// What happens there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
@@ -36,15 +60,25 @@ pub(crate) enum Message {
 
 /// The list.
 pub(crate) fn view(cx: Cx<'_>) -> Element<'_, Message> {
-    let rows = KEYS.into_iter().map(|(keys, does)| {
-        let caps = row(keys.iter().map(|key| cap(cx, key))).spacing(gap::TIGHT);
-        row![container(caps).width(120), body(cx.words.say(does)).width(Length::Fill)]
-            .spacing(gap::BETWEEN)
-            .align_y(Alignment::Center)
-            .into()
-    });
-    let list =
-        scrollable(column(rows).spacing(gap::INSIDE).padding(gap::AROUND)).style(styles::scroll);
+    let part = |name: &str, keys: &'static [Entry]| {
+        let rows = keys.iter().map(|(keys, does)| {
+            let caps = row(keys.iter().map(|key| cap(cx, key))).spacing(gap::TIGHT);
+            row![container(caps).width(120), body(cx.words.say(does)).width(Length::Fill)]
+                .spacing(gap::BETWEEN)
+                .align_y(Alignment::Center)
+                .into()
+        });
+        let name = container(hint(cx.words.say(name))).padding([gap::TIGHT, 0.0]);
+        column![name, column(rows).spacing(gap::INSIDE)].spacing(gap::TIGHT)
+    };
+    let parts = column![
+        part("help-everywhere", &KEYS),
+        part("help-in-field", &FIELD),
+        part("help-in-messages", &MESSAGES),
+    ];
+    let list = scrollable(parts.spacing(gap::AROUND).padding(gap::AROUND))
+        .direction(scroll_bar())
+        .style(styles::scroll);
     let back = press(sign(Sign::Back)).id("back").style(styles::quiet).on_press(Message::Closed);
     let head = row![back, title(cx.words.say("help-title"))]
         .spacing(gap::INSIDE)
@@ -63,6 +97,12 @@ fn cap<'a>(cx: Cx<'_>, key: &str) -> Element<'a, Message> {
         "Ctrl" if cfg!(target_os = "macos") => "⌘".to_owned(),
         "Ctrl" => cx.words.say("help-ctrl"),
         "Enter" => cx.words.say("help-enter-key"),
+        "Shift" => cx.words.say("help-shift"),
+        "PgUp" => cx.words.say("help-page-up"),
+        "PgDn" => cx.words.say("help-page-down"),
+        "Home" => cx.words.say("help-home"),
+        "End" => cx.words.say("help-end"),
+        "Del" => cx.words.say("help-del"),
         "↑" | "↓" => {
             return container(sign(if key == "↑" { Sign::Relayed } else { Sign::Below }))
                 .padding([2.0, gap::INSIDE])

@@ -26,6 +26,8 @@ pub(crate) enum Notice {
     },
     /// What was being written could not be read again.
     Drafts(String),
+    /// What is being written cannot be kept.
+    Unwritten(String),
 }
 
 /// It was closed.
@@ -54,6 +56,7 @@ impl Notice {
             Self::Link(fault) => cx.words.say(key(*fault)),
             Self::NoConversation(id) => cx.words.tell("open-no-conversation", &[("id", id.into())]),
             Self::Drafts(why) => cx.words.tell("chat-drafts-lost", &[("why", why.into())]),
+            Self::Unwritten(why) => cx.words.tell("chat-drafts-unwritten", &[("why", why.into())]),
             Self::LoggedIn { relay } => {
                 let me = cx.desk.known.me.as_str();
                 cx.words.tell("open-logged-in", &[("relay", relay.into()), ("me", me.into())])
@@ -81,11 +84,12 @@ mod tests {
     use super::*;
     use crate::kit::{PORTAL, Ui, scene::Scene, snapshot};
 
-    fn all() -> [Notice; 3] {
+    fn all() -> [Notice; 4] {
         [
             Notice::Link(Fault::UnknownPlace),
             Notice::NoConversation("c99".to_owned()),
             Notice::LoggedIn { relay: "https://other.example".to_owned() },
+            Notice::Unwritten("/home/ann/window.json: No space left on device".to_owned()),
         ]
     }
 

@@ -32,8 +32,12 @@ pub(crate) enum Way {
 
 /// Moves the keyboard to the widget of this name.
 pub(crate) fn to<T: Send + 'static>(window: window::Id, target: impl Into<Id>) -> Task<T> {
-    let target = target.into();
-    operate(Within::new(scope(window), Move::to(Pick::Named(target))))
+    operate(onto(scope(window), target.into()))
+}
+
+/// The same, as what is done in the window.
+pub(crate) fn onto<T: Send + 'static>(scope: Id, target: Id) -> impl Operation<T> {
+    Within::new(scope, Move::to(Pick::Named(target)))
 }
 
 /// Moves the keyboard on by one.

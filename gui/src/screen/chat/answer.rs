@@ -29,7 +29,10 @@ fn run(task: Task<Message>) -> Actions {
 
 impl Chat {
     pub(super) fn fetch(&mut self, part: Part, door: &Door) -> Task<Message> {
-        let is_jump = matches!(part, Part::Opening | Part::Newest | Part::Around(_));
+        let is_jump = matches!(
+            part,
+            Part::Opening | Part::Newest | Part::Oldest | Part::Around(_) | Part::Near(_)
+        );
         if self.reading.is_some() && !is_jump {
             self.is_stale |= matches!(part, Part::Anew { .. });
             return Task::none();
@@ -81,10 +84,15 @@ impl Chat {
                 self.mark(door)
             }
             Message::Scrolled(seen) => {
-                self.seen = Some(seen);
+                (self.seen, self.followed) = (Some(seen), self.aim.0);
                 let mut actions = self.mark(door);
                 actions.extend(self.load_near(door));
                 actions
+            }
+            Message::Dragged(share) => self.drag(share, door),
+            Message::PagePressed { up } => {
+                self.go(Aim::Page { up });
+                Vec::new()
             }
             Message::Marked(ids, done) => {
                 // What could not be marked is marked when it is seen again.
@@ -147,12 +155,31 @@ impl Chat {
             | Message::SettingsRead(_) => self.with_people(message, door),
             Message::AcceptPressed => self.answer(door, |target| Order::Accept { target }),
             Message::DeclinePressed => self.answer(door, |target| Order::Decline { target }),
+            Message::AskAgainPressed => self.answer(door, |target| Order::AskAgain { target }),
             Message::Answered(done) => {
                 self.is_answering = false;
                 self.error = done.err();
                 Vec::new()
             }
+            Message::StartPressed if !std::mem::replace(&mut self.is_starting, true) => {
+                run(Task::perform(door.start_agent(), Message::Started))
+            }
+            Message::StartPressed => Vec::new(),
+            Message::Started(started) => self.was_started(started, door),
             Message::BackPressed => vec![Action::Back],
+        }
+    }
+
+    /// What could not be sent for want of an agent goes now that one runs.
+    fn was_started(&mut self, started: Result<(), DoorError>, door: &Door) -> Actions {
+        self.is_starting = false;
+        match started {
+            Ok(()) if self.compose.wants_agent() => self.update(Message::SendPressed, door),
+            Ok(()) => Vec::new(),
+            Err(err) => {
+                self.error = Some(err);
+                Vec::new()
+            }
         }
     }
 
@@ -170,7 +197,7 @@ impl Chat {
         let read = match read {
             Ok(read) => Arc::unwrap_or_clone(read),
             Err(err) => {
-                self.error = Some(err);
+                (self.error, self.dragged) = (Some(err), None);
                 return Vec::new();
             }
         };
@@ -185,11 +212,18 @@ impl Chat {
                 self.go(self.line.map_or(Aim::End, Aim::Row));
             }
             Part::Opening | Part::Newest => self.go(Aim::End),
+            Part::Oldest => self.go(Aim::Start),
             Part::Around(id) => self.go(Aim::Row(id)),
+            Part::Near(c) => {
+                let row = self.thread.first_behind(c);
+                self.go(row.map_or(Aim::End, |row| Aim::Top(row, 0.0)));
+            }
             Part::Earlier(_) | Part::Later(_) | Part::Anew { .. } => {}
         }
         let mut actions = self.mark(door);
-        if std::mem::take(&mut self.is_stale) {
+        if let Some(share) = self.dragged.take() {
+            actions.extend(self.drag(share, door));
+        } else if std::mem::take(&mut self.is_stale) {
             let anew = self.thread.anew();
             actions.push(Action::Run(self.fetch(anew, door)));
         } else {
@@ -246,6 +280,35 @@ impl Chat {
         Vec::new()
     }
 
+    /// To the very first message, wherever that is.
+    fn go_to_start(&mut self, door: &Door) -> Actions {
+        self.cursor = None;
+        if self.thread.earlier {
+            return run(self.fetch(Part::Oldest, door));
+        }
+        self.go(Aim::Start);
+        Vec::new()
+    }
+
+    /// Goes where the bar was dragged to. One read at a time: the pointer moves faster than a disk reads.
+    fn drag(&mut self, share: f32, door: &Door) -> Actions {
+        if matches!(self.reading, Some(Part::Near(_) | Part::Newest)) {
+            self.dragged = Some(share);
+            return Vec::new();
+        }
+        if 1.0 <= share {
+            return self.go_to_end(door);
+        }
+        match self.thread.at_share(share) {
+            Some(Ok((row, part))) => {
+                self.go(Aim::Top(row, part));
+                Vec::new()
+            }
+            Some(Err(c)) => run(self.fetch(Part::Near(c), door)),
+            None => Vec::new(),
+        }
+    }
+
     fn list_key(&mut self, key: ListKey, door: &Door) -> Actions {
         let last = self.thread.rows.len().checked_sub(1);
         let Some(last) = last else { return Vec::new() };
@@ -263,6 +326,8 @@ impl Chat {
                 self.go(Aim::Reveal(id));
                 return Vec::new();
             }
+            ListKey::Home => return self.go_to_start(door),
+            ListKey::End => return self.go_to_end(door),
             ListKey::Escape => {
                 self.escape();
                 return Vec::new();
@@ -276,7 +341,9 @@ impl Chat {
             ListKey::Edit => self.update(Message::EditPressed(id), door),
             ListKey::Delete => self.update(Message::DeletePressed(id), door),
             ListKey::Copy => self.update(Message::CopyPressed(id), door),
-            ListKey::Up | ListKey::Down | ListKey::Escape => Vec::new(),
+            ListKey::Up | ListKey::Down | ListKey::Home | ListKey::End | ListKey::Escape => {
+                Vec::new()
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is being written: the text stays here until the agent has made it durable, and nothing is sent twice.
 
+use std::collections::VecDeque;
+
 use agent::{
     control::Order,
     store::{At, ConversationId, MessageId, Reader, StoreError},
@@ -13,7 +15,7 @@ use crate::door::{Door, DoorError};
 /// Rows that are looked through for a message that may have been taken.
 const LOOKED_AT: u32 = 50;
 
-/// Keys that are kept while the agent answers; it does within ten seconds, or is known to be stuck.
+/// What is done that is kept while the agent answers; it does within ten seconds, or is known to be stuck.
 const AHEAD_MAX: usize = 4096;
 
 /// The highest message before it was sent; none where there was none, nothing where that is not known.
@@ -45,6 +47,20 @@ pub(super) enum Going {
     Failed(DoorError),
 }
 
+/// What was done since a message was sent.
+#[derive(Debug)]
+enum Ahead {
+    Typed(text_editor::Action),
+    /// What was typed until here is to go too.
+    Send,
+}
+
+impl Ahead {
+    fn is_edit(&self) -> bool {
+        matches!(self, Self::Typed(action) if action.is_edit())
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Compose {
@@ -52,8 +68,8 @@ pub(super) struct Compose {
     pub(super) mode: Mode,
     pub(super) is_urgent: bool,
     pub(super) going: Going,
-    /// What was typed since it was sent: it belongs to what comes next.
-    ahead: Vec<text_editor::Action>,
+    /// What was done since it was sent: it belongs to what comes next.
+    ahead: VecDeque<Ahead>,
 }
 
 impl Compose {
@@ -66,11 +82,21 @@ impl Compose {
         self.content.perform(text_editor::Action::Move(text_editor::Motion::DocumentEnd));
     }
 
-    /// Begins anew, with what was typed ahead.
+    /// Begins anew.
     pub(super) fn clear(&mut self) {
         let ahead = std::mem::take(&mut self.ahead);
-        *self = Self::default();
-        ahead.into_iter().for_each(|action| self.content.perform(action));
+        *self = Self { ahead, ..Self::default() };
+    }
+
+    /// Does what was done ahead, up to where it was sent; whether it was.
+    pub(super) fn catch_up(&mut self) -> bool {
+        while let Some(step) = self.ahead.pop_front() {
+            match step {
+                Ahead::Typed(action) => self.content.perform(action),
+                Ahead::Send => return true,
+            }
+        }
+        false
     }
 
     /// Whether what is in it can be changed and sent.
@@ -85,7 +111,9 @@ impl Compose {
 
     pub(super) fn typed(&mut self, action: text_editor::Action) {
         match self.going {
-            Going::Asked(_) if self.ahead.len() < AHEAD_MAX => self.ahead.push(action),
+            Going::Asked(_) if self.ahead.len() < AHEAD_MAX => {
+                self.ahead.push_back(Ahead::Typed(action));
+            }
             Going::Asked(_) | Going::Unsure { .. } => {}
             Going::Idle | Going::Failed(_) => {
                 if action.is_edit() {
@@ -100,11 +128,27 @@ impl Compose {
     fn type_on(&mut self) {
         use text_editor::{Action, Edit, Motion};
         let ahead = std::mem::take(&mut self.ahead);
-        if ahead.iter().any(Action::is_edit) {
+        if ahead.iter().any(Ahead::is_edit) {
             self.content.perform(Action::Move(Motion::DocumentEnd));
             self.content.perform(Action::Edit(Edit::Enter));
         }
-        ahead.into_iter().for_each(|action| self.content.perform(action));
+        for step in ahead {
+            self.content.perform(match step {
+                Ahead::Typed(action) => action,
+                Ahead::Send => Action::Edit(Edit::Enter),
+            });
+        }
+    }
+
+    /// Whether it was not taken because no agent runs.
+    pub(super) fn wants_agent(&self) -> bool {
+        matches!(self.going, Going::Failed(DoorError::NoAgent))
+    }
+
+    /// Whether anything was typed since what was sent last, that would go by itself.
+    fn has_more(&self) -> bool {
+        let since = self.ahead.iter().rev().take_while(|step| !matches!(step, Ahead::Send));
+        since.into_iter().any(Ahead::is_edit)
     }
 
     /// By how many bytes it is too long.
@@ -120,6 +164,9 @@ impl Compose {
         door: &Door,
     ) -> Option<Task<Message>> {
         let text = self.text();
+        if matches!(self.going, Going::Asked(_)) && self.has_more() {
+            self.ahead.push_back(Ahead::Send);
+        }
         if !self.is_open() || text.is_empty() || self.over(limit).is_some() {
             return None;
         }

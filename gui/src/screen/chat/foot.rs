@@ -2,9 +2,9 @@
 
 use agent::store::RollRow;
 use iced::{
-    Alignment, Length,
+    Alignment, Length, Padding,
     keyboard::{self, key::Named},
-    widget::{column, container, row, text, text_editor},
+    widget::{column, container, row, space, text, text_editor},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     door::DoorError,
-    screen::Cx,
+    screen::{Cx, portal::failed},
     theme::{self, space as gap, styles},
     widget::{Element, Sign, body, elided, hint, notice, press, sign, strong},
     words::harmless,
@@ -26,39 +26,41 @@ const EDITOR_MAX: f32 = 160.0;
 /// What failed, for a person.
 pub(super) fn error_words(cx: Cx<'_>, err: &DoorError) -> String {
     match err {
-        DoorError::NoStore => cx.words.say("error-no-store"),
         DoorError::NoAgent => cx.words.say("chat-no-agent"),
         DoorError::Stalled => cx.words.say("chat-stalled"),
         DoorError::Lost => cx.words.say("chat-lost"),
-        err => err.to_string(),
+        err => failed(cx, err),
     }
 }
 
+/// Each part has a place of its own even while it is not there, so that the editor stays where it is, with the keyboard.
 pub(super) fn foot<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
     let conversation = cx.desk.known.conversation(chat.id);
-    let inside = match conversation.map(|conversation| (conversation.state, conversation)) {
-        Some(("invited", conversation)) if conversation.pending.is_none() => {
-            invited(cx, chat, conversation)
-        }
-        Some(("left" | "declined" | "withdrawn" | "expired" | "refused", conversation)) => {
-            over(cx, conversation)
-        }
-        Some(("asking", _)) => column![
-            hint(cx.words.say("chat-asking")).wrapping(text::Wrapping::Word),
-            editor(cx, chat)
-        ]
-        .spacing(gap::INSIDE)
-        .into(),
+    let state = conversation.map_or("", |conversation| conversation.state);
+    let waits = hint(cx.words.say("chat-asking")).wrapping(text::Wrapping::Word);
+    let above = column![
+        slot(chat.link.as_ref().map(|link| leads_to(cx, link))),
+        slot(chat.error.as_ref().map(|err| notice(body(error_words(cx, err))))),
+        slot((state == "asking").then(|| waits.into())),
+        slot(conversation.filter(|_| state == "member").and_then(|it| alone(cx, chat, it))),
+    ];
+    let inside = match conversation {
+        Some(asked) if state == "invited" && asked.pending.is_none() => invited(cx, chat, asked),
+        Some(ended) if is_over(state) => over(cx, chat, ended),
         _ => editor(cx, chat),
     };
-    let mut foot = column![].spacing(gap::INSIDE);
-    if let Some(link) = &chat.link {
-        foot = foot.push(leads_to(cx, link));
-    }
-    if let Some(err) = &chat.error {
-        foot = foot.push(notice(body(error_words(cx, err))));
-    }
-    container(foot.push(inside)).padding(gap::BETWEEN).style(styles::bar).width(Length::Fill).into()
+    let foot = column![above, inside];
+    container(foot).padding(gap::BETWEEN).style(styles::bar).width(Length::Fill).into()
+}
+
+/// A part above another that may not be there.
+fn slot(part: Option<Element<'_, Message>>) -> Element<'_, Message> {
+    let below = Padding { bottom: gap::INSIDE, ..Padding::ZERO };
+    part.map_or_else(|| space().into(), |part| container(part).padding(below).into())
+}
+
+fn is_over(state: &str) -> bool {
+    matches!(state, "left" | "declined" | "withdrawn" | "expired" | "refused")
 }
 
 fn act<'a>(
@@ -91,7 +93,8 @@ fn invited<'a>(cx: Cx<'a>, chat: &'a Chat, asked: &'a RollRow) -> Element<'a, Me
         .into()
 }
 
-fn over<'a>(cx: Cx<'a>, conversation: &'a RollRow) -> Element<'a, Message> {
+/// Why there is nothing to write, and how that may be changed.
+fn over<'a>(cx: Cx<'a>, chat: &'a Chat, conversation: &'a RollRow) -> Element<'a, Message> {
     let key = match conversation.state {
         "left" => "chat-over-left",
         "declined" => "chat-over-declined",
@@ -99,18 +102,46 @@ fn over<'a>(cx: Cx<'a>, conversation: &'a RollRow) -> Element<'a, Message> {
         "expired" => "chat-over-expired",
         _ => "chat-over-refused",
     };
-    container(body(cx.words.say(key)).style(styles::muted)).center_x(Length::Fill).into()
+    let words = body(cx.words.say(key)).style(styles::muted).wrapping(text::Wrapping::Word);
+    // Into a group others have to ask us, unless it never came to be.
+    let may_ask = conversation.pair || conversation.state == "refused";
+    asking_again(cx, chat, words.into(), may_ask)
+}
+
+/// That the other one is not here, and a way to ask once more.
+fn alone<'a>(cx: Cx<'a>, chat: &'a Chat, pair: &'a RollRow) -> Option<Element<'a, Message>> {
+    let key = match chat.thread.other? {
+        "declined" => "chat-other-declined",
+        "left" => "chat-other-left",
+        "expired" => "chat-other-late",
+        "withdrawn" => "chat-other-withdrawn",
+        _ => return None,
+    };
+    let who = harmless(&pair.title).into_owned();
+    let words = hint(cx.words.tell(key, &[("name", who.into())])).wrapping(text::Wrapping::Word);
+    // While it waits to be sent it is asked already.
+    Some(asking_again(cx, chat, words.into(), pair.pending != Some("request")))
+}
+
+fn asking_again<'a>(
+    cx: Cx<'a>,
+    chat: &'a Chat,
+    words: Element<'a, Message>,
+    may_ask: bool,
+) -> Element<'a, Message> {
+    let again = press::press(body(cx.words.say("chat-ask-again")))
+        .id("ask-again")
+        .style(styles::secondary)
+        .on_press_maybe((!chat.is_answering).then_some(Message::AskAgainPressed));
+    let mut line = row![container(words).width(Length::Fill)].spacing(gap::INSIDE);
+    if may_ask {
+        line = line.push(again);
+    }
+    line.align_y(Alignment::Center).into()
 }
 
 fn editor<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
     let compose = &chat.compose;
-    let mut parts = column![].spacing(gap::INSIDE);
-    if let Some(mode) = mode(cx, chat) {
-        parts = parts.push(mode);
-    }
-    if let Some(going) = going(cx, &compose.going) {
-        parts = parts.push(going);
-    }
     let is_open = compose.is_open();
     let mut field = text_editor(&compose.content)
         .id("draft")
@@ -135,9 +166,14 @@ fn editor<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
         .padding([7.0, gap::BETWEEN])
         .style(styles::primary)
         .on_press_maybe(can_send.then_some(Message::SendPressed));
-    parts = parts.push(row![field, send].spacing(gap::INSIDE).align_y(Alignment::End));
+    let mut parts = column![
+        slot(mode(cx, chat)),
+        slot(going(cx, chat)),
+        row![field, send].spacing(gap::INSIDE).align_y(Alignment::End),
+    ];
     if let Some(below) = below(cx, chat, over) {
-        parts = parts.push(below);
+        let above = Padding { top: gap::INSIDE, ..Padding::ZERO };
+        parts = parts.push(container(below).padding(above));
     }
     parts.into()
 }
@@ -194,6 +230,10 @@ fn binding(key: text_editor::KeyPress) -> Option<text_editor::Binding<Message>> 
                 Binding::Move(text_editor::Motion::Up),
             ]))
         }
+        // What is written seldom fills a page: these are for what was said.
+        keyboard::Key::Named(page @ (Named::PageUp | Named::PageDown)) if is_here => {
+            Some(Binding::Custom(Message::PagePressed { up: page == Named::PageUp }))
+        }
         // Tab is for going on.
         keyboard::Key::Named(Named::Tab) => None,
         _ => Binding::from_key_press(key),
@@ -218,13 +258,17 @@ fn mode<'a>(cx: Cx<'a>, chat: &'a Chat) -> Option<Element<'a, Message>> {
 }
 
 /// Where the message is that was sent just now.
-fn going<'a>(cx: Cx<'a>, going: &'a Going) -> Option<Element<'a, Message>> {
-    let (words, acts) = match going {
+fn going<'a>(cx: Cx<'a>, chat: &'a Chat) -> Option<Element<'a, Message>> {
+    let (words, acts) = match &chat.compose.going {
         Going::Idle | Going::Asked(_) => return None,
         Going::Failed(err) => {
             let again =
                 act("retry", cx.words.say("chat-retry"), styles::secondary, Message::SendPressed);
-            (cx.words.tell("chat-kept", &[("why", error_words(cx, err).into())]), row![again])
+            let acts = match err {
+                DoorError::NoAgent => row![start(cx, chat), again],
+                _ => row![again],
+            };
+            (cx.words.tell("chat-kept", &[("why", error_words(cx, err).into())]), acts)
         }
         Going::Unsure { .. } => {
             let look =
@@ -236,6 +280,14 @@ fn going<'a>(cx: Cx<'a>, going: &'a Going) -> Option<Element<'a, Message>> {
     };
     let words = body(words).wrapping(text::Wrapping::Word);
     Some(notice(column![words, acts.spacing(gap::INSIDE)].spacing(gap::INSIDE)))
+}
+
+fn start<'a>(cx: Cx<'a>, chat: &'a Chat) -> press::Press<'a, Message> {
+    let key = if chat.is_starting { "chat-starting" } else { "chat-start" };
+    press::press(body(cx.words.say(key)))
+        .id("start")
+        .style(styles::primary)
+        .on_press_maybe((!chat.is_starting).then_some(Message::StartPressed))
 }
 
 /// Where a link leads, before it is opened.

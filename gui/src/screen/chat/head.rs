@@ -9,7 +9,7 @@ use iced::{
 use super::{Chat, Message};
 use crate::{
     screen::Cx,
-    theme::{space as gap, styles},
+    theme::{size, space as gap, styles},
     widget::{Element, Sign, elided, hint, press, sign},
 };
 
@@ -26,7 +26,13 @@ pub(super) fn head<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
         line = line.push(icon("back", Sign::Back, Message::BackPressed));
     }
     let title = conversation.map_or("", |conversation| conversation.title.as_str());
-    let mut names = column![elided(title).strong()].width(Length::Fill);
+    let mut name = row![elided(title).strong().shrink()];
+    if cx.desk.known.muted.contains(&chat.id) {
+        name = name.push(sign(Sign::Muted).size(size::BODY).style(styles::muted));
+        name = name.push(hint(cx.words.say("chat-muted")));
+    }
+    let name = name.spacing(gap::TIGHT).align_y(Alignment::Center);
+    let mut names = column![name].width(Length::Fill);
     if let Some(conversation) = conversation {
         names = names.extend(about(cx, conversation));
     }

@@ -4,10 +4,11 @@
 //! rows whose height nobody knows yet, move nothing that one looks at. At the end of the conversation the list stays
 //! at the end. Rows are built when they come into view and keep their state by their key.
 
+mod bar;
 mod lay;
 mod widget;
 
-use agent::store::MessageId;
+use agent::store::{ConversationId, MessageId};
 use iced::{Point, Size, advanced::widget::Id};
 
 use crate::widget::Element;
@@ -16,14 +17,18 @@ use crate::widget::Element;
 const LINE: f32 = 60.0;
 /// Below the newest row.
 const FOOT: f32 = 12.0;
-/// Width of the bar that says where one is, and the least height of it.
-const BAR: (f32, f32) = (4.0, 24.0);
 
 /// Where the list is to go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Aim {
     /// To the newest row, and to stay there.
     End,
+    /// To the first row.
+    Start,
+    /// A window up or down from where one is.
+    Page { up: bool },
+    /// To this row, with this share of it above the window's top.
+    Top(MessageId, f32),
     /// To this row, a third of the window below its top.
     Row(MessageId),
     /// No further than it takes to see all of this row.
@@ -46,6 +51,8 @@ pub(crate) struct Seen {
 pub(crate) enum ListKey {
     Up,
     Down,
+    Home,
+    End,
     Enter,
     Reply,
     Edit,
@@ -59,44 +66,70 @@ type Build<'a, Message> = Box<dyn Fn(usize) -> Element<'a, Message> + 'a>;
 /// See the module.
 pub(crate) struct Reel<'a, Message> {
     id: Id,
+    /// Whose rows these are: of another list nothing is taken over.
+    of: ConversationId,
     keys: Vec<MessageId>,
     build: Build<'a, Message>,
     /// Where a row lies between the conversation's first and last: 0 to 1.
     share: Box<dyn Fn(usize) -> f32 + 'a>,
     /// Where to go; it is followed once for each number.
     aim: (u64, Aim),
+    /// Where a list begins that was not there before.
+    begin: Aim,
     /// There is nothing behind the last row.
     is_tail: bool,
     on_seen: fn(Seen) -> Message,
-    on_key: fn(ListKey) -> Message,
+    on_key: Option<fn(ListKey) -> Message>,
+    on_drag: Option<fn(f32) -> Message>,
     /// What was laid out last, in order.
     shown: Vec<(usize, Element<'a, Message>)>,
 }
 
 impl<'a, Message> Reel<'a, Message> {
     pub(crate) fn new(
+        of: ConversationId,
         keys: Vec<MessageId>,
         build: impl Fn(usize) -> Element<'a, Message> + 'a,
         on_seen: fn(Seen) -> Message,
-        on_key: fn(ListKey) -> Message,
     ) -> Self {
         let count = keys.len().max(1) as f32;
         Self {
             id: Id::new("messages"),
+            of,
             keys,
             build: Box::new(build),
             share: Box::new(move |row| row as f32 / count),
             aim: (0, Aim::End),
+            begin: Aim::End,
             is_tail: true,
             on_seen,
-            on_key,
+            on_key: None,
+            on_drag: None,
             shown: Vec::new(),
         }
     }
 
+    /// What a key means that is not for scrolling.
+    pub(crate) fn on_key(mut self, on_key: fn(ListKey) -> Message) -> Self {
+        self.on_key = Some(on_key);
+        self
+    }
+
+    /// Lets the bar be dragged: to which share of the conversation.
+    pub(crate) fn on_drag(mut self, on_drag: fn(f32) -> Message) -> Self {
+        self.on_drag = Some(on_drag);
+        self
+    }
+
     /// Where to go: once for each `number`.
     pub(crate) fn aim(mut self, number: u64, aim: Aim) -> Self {
-        self.aim = (number, aim);
+        (self.aim, self.begin) = ((number, aim), aim);
+        self
+    }
+
+    /// Where a list begins that was not there before, if not where it is to go.
+    pub(crate) fn begins(mut self, begin: Aim) -> Self {
+        self.begin = begin;
         self
     }
 
@@ -125,6 +158,7 @@ enum Anchor {
 /// What it remembers from one frame to the next. Its children's state is in the tree, in the order of `keys`.
 #[derive(Debug)]
 struct State {
+    of: Option<ConversationId>,
     anchor: Anchor,
     /// Where it was asked to go, until it was laid out there; and the number of that wish.
     wish: Option<Aim>,
@@ -134,6 +168,7 @@ struct State {
     size: Size,
     told: Option<Seen>,
     finger: Option<Point>,
+    bar: bar::Hold,
     is_focused: bool,
     is_ringed: bool,
 }
@@ -141,6 +176,7 @@ struct State {
 impl Default for State {
     fn default() -> Self {
         Self {
+            of: None,
             anchor: Anchor::End,
             wish: None,
             wished: None,
@@ -148,6 +184,7 @@ impl Default for State {
             size: Size::ZERO,
             told: None,
             finger: None,
+            bar: bar::Hold::default(),
             is_focused: false,
             is_ringed: false,
         }
@@ -161,6 +198,12 @@ impl State {
         if let Some((key, top, _)) = first {
             self.anchor = Anchor::Row(*key, top + by);
         }
+    }
+
+    /// Moves on by a window, less a line that one has read.
+    fn page(&mut self, up: bool) {
+        let page = (self.size.height - LINE).max(LINE);
+        self.shift(if up { page } else { -page });
     }
 
     fn seen(&self) -> Option<Seen> {

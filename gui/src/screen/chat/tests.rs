@@ -1,7 +1,11 @@
 //! What a conversation looks like in each state, and what each message does.
 
+mod all;
+mod keys;
+mod live;
 mod looks;
 mod moves;
+mod orders;
 
 use std::sync::Arc;
 
@@ -48,6 +52,7 @@ fn page(rows: Vec<PageRow>) -> Page {
         later: false,
         first_unread: None,
         unread: 0,
+        span: None,
     }
 }
 
@@ -56,6 +61,7 @@ fn stretch(page: Page) -> Result<Arc<Stretch>, DoorError> {
         page,
         reliability: agent::store::Reliability::default(),
         limit: Some(8_000),
+        other: Some("member"),
     }))
 }
 
@@ -65,7 +71,11 @@ fn chat(rows: Vec<PageRow>) -> Chat {
 }
 
 fn chat_of(page: Page) -> Chat {
-    let (mut chat, _) = Chat::new("c1".parse().unwrap(), None, &door());
+    chat_in("c1", page)
+}
+
+fn chat_in(id: &str, page: Page) -> Chat {
+    let (mut chat, _) = Chat::new(id.parse().unwrap(), None, &door());
     let _ = chat.update(Message::Read(chat.epoch, Part::Opening, stretch(page)), &door());
     chat
 }

@@ -22,8 +22,12 @@ pub(crate) enum Part {
     Opening,
     /// Its end.
     Newest,
+    /// Its beginning.
+    Oldest,
     /// Around a message.
     Around(MessageId),
+    /// Around a place, by the relay's count.
+    Near(u64),
     /// What is before a place.
     Earlier(Place),
     /// What is behind a place.
@@ -39,6 +43,8 @@ pub(crate) struct Stretch {
     pub(crate) reliability: Reliability,
     /// Bytes that a text may have; none while the relay has not said.
     pub(crate) limit: Option<usize>,
+    /// Between two: what the other one is in it.
+    pub(crate) other: Option<&'static str>,
 }
 
 impl Stretch {
@@ -53,6 +59,8 @@ impl Stretch {
         let page = match part {
             Part::Opening => page(At::Unread, PAGE)?,
             Part::Newest => page(At::Newest, PAGE)?,
+            Part::Oldest => page(At::After(Place::START), PAGE)?,
+            Part::Near(c) => page(At::Near(c), PAGE)?,
             Part::Around(message) => page(At::Around(message), PAGE)?,
             Part::Earlier(place) => page(At::Before(place), PAGE)?,
             Part::Later(place) => page(At::After(place), PAGE)?,
@@ -68,7 +76,10 @@ impl Stretch {
             }
         };
         let limit = reader.position()?.limits.envelope_max as usize;
+        let who = reader.conversation(id)?;
+        let other = who.members.first().filter(|_| who.pair).map(|member| member.state);
         Ok(Self {
+            other,
             page,
             reliability: reader.reliability(id)?,
             limit: limit.checked_sub(HEADER_MAX).filter(|_| 0 < limit),
@@ -86,8 +97,9 @@ pub(super) struct Thread {
     pub(super) first_unread: Option<MessageId>,
     pub(super) reliability: Reliability,
     pub(super) limit: Option<usize>,
-    /// The highest place that was ever read.
-    newest: u64,
+    pub(super) other: Option<&'static str>,
+    /// The first and the last place of the whole conversation, by the relay's count.
+    span: Option<(u64, u64)>,
     /// Whether anything was read yet.
     pub(super) is_read: bool,
 }
@@ -129,8 +141,7 @@ impl Thread {
         let page = read.page;
         (self.unread, self.first_unread) = (page.unread, page.first_unread.map(|(id, _)| id));
         (self.reliability, self.limit, self.is_read) = (read.reliability, read.limit, true);
-        let highest = page.rows.iter().filter_map(|row| row.place.c()).max();
-        self.newest = self.newest.max(highest.unwrap_or_default());
+        (self.span, self.other) = (page.span, read.other);
         match part {
             Part::Earlier(_) => {
                 self.earlier = page.earlier;
@@ -149,28 +160,67 @@ impl Thread {
                 }
             }
             Part::Anew { .. } => (self.rows, self.later) = (page.rows, page.later),
-            Part::Opening | Part::Newest | Part::Around(_) => {
+            Part::Opening | Part::Newest | Part::Oldest | Part::Around(_) | Part::Near(_) => {
                 (self.rows, self.earlier, self.later) = (page.rows, page.earlier, page.later);
             }
         }
     }
 
-    /// Where a row lies between the conversation's first and last, by the relay's count: 0 to 1.
+    /// Where a row begins between the conversation's beginning and its end: 0 to 1. While all of it is here its rows
+    /// are counted, else the relay's count tells.
     pub(super) fn share(&self, at: usize) -> f32 {
-        let len = self.rows.len().max(1) as f32;
-        if !self.earlier && !self.later {
-            return at as f32 / len;
+        if self.rows.len() <= at {
+            // What is not here yet is behind what has no place yet.
+            return if self.later { self.placed(self.rows.last(), 1) } else { 1.0 };
         }
-        let c = |row: &PageRow| row.place.c();
-        let (Some(newest), Some(row)) = (self.rows.iter().rev().find_map(c), self.rows.get(at))
-        else {
+        match self.earlier || self.later {
+            true => self.placed(self.rows.get(at), 0),
+            false => at as f32 / self.rows.len() as f32,
+        }
+    }
+
+    fn placed(&self, row: Option<&PageRow>, behind: u64) -> f32 {
+        let (Some((from, to)), Some(c)) = (self.span, row.and_then(|row| row.place.c())) else {
             return 1.0;
         };
-        // How much lies behind is not known: as far as was ever read.
-        let newest = newest.max(self.newest);
-        match c(row) {
-            Some(c) => c as f32 / (newest + 1) as f32,
-            None => 1.0,
+        let all = to.saturating_sub(from).saturating_add(1);
+        let before = c.saturating_sub(from).saturating_add(behind).min(all);
+        // Whoever drags a bar of pixels needs no more digits.
+        (before as f64 / all as f64) as f32
+    }
+
+    /// What stands at this share of the conversation: a row that is here, with how much of it is above, or a place that has to
+    /// be read.
+    pub(super) fn at_share(&self, share: f32) -> Option<Result<(MessageId, f32), u64>> {
+        let share = share.clamp(0.0, 1.0);
+        if !self.earlier && !self.later {
+            let at = share * self.rows.len() as f32;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a row's place: small, and not below 0"
+            )]
+            let row = (at as usize).min(self.rows.len().checked_sub(1)?);
+            return Some(Ok((self.rows[row].row.id, at - row as f32)));
         }
+        let (from, to) = self.span?;
+        let all = to.saturating_sub(from).saturating_add(1);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "within what the relay counted"
+        )]
+        let c = from.saturating_add((f64::from(share) * all as f64) as u64).min(to);
+        let placed = |row: &&PageRow| row.place.c().is_some();
+        let first = self.rows.iter().find(placed)?.place.c()?;
+        let last = self.rows.iter().rev().find(placed)?.place.c()?;
+        let is_here = (first <= c || !self.earlier) && (c <= last || !self.later);
+        Some(if is_here { Ok((self.first_behind(c)?, 0.0)) } else { Err(c) })
+    }
+
+    /// The first row from a place on; the last one where there is none.
+    pub(super) fn first_behind(&self, c: u64) -> Option<MessageId> {
+        let row = self.rows.iter().find(|row| row.place.c().is_none_or(|of| c <= of));
+        row.or(self.rows.last()).map(|row| row.row.id)
     }
 }

@@ -25,8 +25,10 @@ impl Chat {
             }
             Message::LinkOpened => {
                 let Some(link) = self.link.take() else { return Vec::new() };
-                let opened = tokio::task::spawn_blocking(move || link::open(&link));
-                let opened = async { opened.await.unwrap_or_else(|err| Err(err.to_string())) };
+                let opened = async {
+                    let opened = tokio::task::spawn_blocking(move || link::open(&link));
+                    opened.await.unwrap_or_else(|err| Err(err.to_string()))
+                };
                 return run(Task::perform(opened, Message::LinkTried));
             }
             Message::LinkCopied => {
@@ -100,7 +102,11 @@ impl Chat {
                 let is_muted = is_muted(&settings, self.id);
                 self.settings = Some(settings);
                 if let Some(people) = &mut self.people {
-                    (people.is_muted, people.is_busy) = (Some(is_muted), false);
+                    people.is_busy = false;
+                    let was_muted = people.is_muted.replace(is_muted);
+                    if was_muted.is_some_and(|was| was != is_muted) {
+                        return vec![Action::Settled];
+                    }
                 }
             }
             Message::SettingsRead(Err(err)) => {

@@ -20,6 +20,9 @@ impl Chat {
         match message {
             Message::ReplyPressed(id) if row(id).is_some_and(card::can_reply) => {
                 if matches!(self.compose.mode, Mode::Edit(..)) {
+                    if !self.compose.is_open() {
+                        return Vec::new();
+                    }
                     self.compose.clear();
                 }
                 self.compose.mode = Mode::Reply(id);
@@ -86,6 +89,7 @@ impl Chat {
             }
             Message::ModeDropped => {
                 match self.compose.mode {
+                    Mode::Edit(..) if !self.compose.is_open() => return Vec::new(),
                     Mode::Edit(..) => self.compose.clear(),
                     _ => self.compose.mode = Mode::New,
                 }
@@ -120,6 +124,13 @@ impl Chat {
         let mut actions = self.go_to_end(door);
         let anew = self.thread.anew();
         actions.push(Action::Run(self.fetch(anew, door)));
+        while self.compose.catch_up() {
+            let next = self.compose.send(self.id, self.thread.limit, door);
+            if let Some(next) = next {
+                actions.push(Action::Run(next));
+                break;
+            }
+        }
         actions.push(Action::Drafted);
         actions.push(Action::Focus("draft"));
         actions

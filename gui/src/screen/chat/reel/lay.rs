@@ -94,9 +94,11 @@ fn strip<'a, Message>(
     let wish = state.wish.take();
     let start = match wish {
         Some(Aim::End) => None,
+        Some(Aim::Start) => Some((0, 0.0)),
+        Some(Aim::Top(key, _)) => find(key).map(|at| (at, 0.0)),
         Some(Aim::Row(key)) => find(key).map(|at| (at, height / 3.0)),
         Some(Aim::Reveal(key)) => reveal(state, key, &find, height),
-        None => place(state, &find),
+        Some(Aim::Page { .. }) | None => place(state, &find),
     };
     let Some((at, top)) = start else {
         let mut strip = Strip { rows: Vec::new(), top: height - FOOT, end: height - FOOT };
@@ -110,6 +112,14 @@ fn strip<'a, Message>(
     while next <= last && strip.end < height {
         push(&mut strip, row(next));
         next += 1;
+    }
+    if let (Some(Aim::Top(_, part)), Some(first)) = (wish, strip.rows.first()) {
+        let by = first.height() * part.clamp(0.0, 1.0);
+        (strip.top, strip.end) = (strip.top - by, strip.end - by);
+        while next <= last && strip.end < height {
+            push(&mut strip, row(next));
+            next += 1;
+        }
     }
     if let (Some(Aim::Reveal(_)), true) = (wish, next == at + 1 || strip.end > height) {
         lift(&mut strip, at, height);

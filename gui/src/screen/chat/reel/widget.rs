@@ -15,7 +15,7 @@ use iced::{
     touch, window,
 };
 
-use super::{Aim, BAR, LINE, ListKey, Reel, State};
+use super::{Aim, LINE, ListKey, Reel, State};
 use crate::theme;
 
 impl Focusable for State {
@@ -33,58 +33,55 @@ impl Focusable for State {
 }
 
 impl<Message> Reel<'_, Message> {
-    fn scrolled(
-        &self,
-        state: &mut State,
-        event: &Event,
-        layout: Layout<'_>,
-        cursor: mouse::Cursor,
-    ) -> bool {
-        let bounds = layout.bounds();
-        match event {
-            Event::Mouse(mouse::Event::WheelScrolled { delta }) if cursor.is_over(bounds) => {
-                let by = match delta {
-                    mouse::ScrollDelta::Lines { y, .. } => y * LINE,
-                    mouse::ScrollDelta::Pixels { y, .. } => *y,
-                };
-                state.shift(by);
-                true
-            }
-            Event::Touch(touch::Event::FingerPressed { position, .. }) => {
-                state.finger = bounds.contains(*position).then_some(*position);
-                false
-            }
-            Event::Touch(touch::Event::FingerMoved { position, .. }) => match state.finger {
-                Some(before) => {
-                    state.finger = Some(*position);
-                    state.shift(position.y - before.y);
-                    true
-                }
-                None => false,
-            },
-            Event::Touch(_) => {
-                state.finger = None;
-                false
-            }
-            Event::Keyboard(keyboard::Event::KeyPressed { key, .. }) if state.is_focused => {
-                let page = (bounds.height - LINE).max(LINE);
-                match key {
-                    keyboard::Key::Named(Named::PageUp) => state.shift(page),
-                    keyboard::Key::Named(Named::PageDown) => state.shift(-page),
-                    keyboard::Key::Named(Named::Home) => {
-                        let Some(first) = self.keys.first() else { return false };
-                        state.wish = Some(Aim::Reveal(*first));
-                    }
-                    keyboard::Key::Named(Named::End) => {
-                        let Some(last) = self.keys.last() else { return false };
-                        state.wish = Some(if self.is_tail { Aim::End } else { Aim::Reveal(*last) });
-                    }
-                    _ => return false,
-                }
-                true
-            }
-            _ => false,
+    /// What is remembered of a list that was not there before.
+    fn fresh(&self) -> State {
+        let (number, _) = self.aim;
+        State {
+            of: Some(self.of),
+            wish: Some(self.begin),
+            wished: Some(number),
+            ..State::default()
         }
+    }
+}
+
+/// Whether this scrolls.
+fn scrolled(state: &mut State, event: &Event, layout: Layout<'_>, cursor: mouse::Cursor) -> bool {
+    let bounds = layout.bounds();
+    match event {
+        Event::Mouse(mouse::Event::WheelScrolled { delta }) if cursor.is_over(bounds) => {
+            let by = match delta {
+                mouse::ScrollDelta::Lines { y, .. } => y * LINE,
+                mouse::ScrollDelta::Pixels { y, .. } => *y,
+            };
+            state.shift(by);
+            true
+        }
+        Event::Touch(touch::Event::FingerPressed { position, .. }) => {
+            state.finger = bounds.contains(*position).then_some(*position);
+            false
+        }
+        Event::Touch(touch::Event::FingerMoved { position, .. }) => match state.finger {
+            Some(before) => {
+                state.finger = Some(*position);
+                state.shift(position.y - before.y);
+                true
+            }
+            None => false,
+        },
+        Event::Touch(_) => {
+            state.finger = None;
+            false
+        }
+        Event::Keyboard(keyboard::Event::KeyPressed { key, .. }) if state.is_focused => {
+            match key {
+                keyboard::Key::Named(Named::PageUp) => state.page(true),
+                keyboard::Key::Named(Named::PageDown) => state.page(false),
+                _ => return false,
+            }
+            true
+        }
+        _ => false,
     }
 }
 
@@ -94,6 +91,8 @@ fn list_key(key: &keyboard::Key, modifiers: keyboard::Modifiers) -> Option<ListK
         _ if modifiers.command() || modifiers.alt() => return None,
         keyboard::Key::Named(Named::ArrowUp) => ListKey::Up,
         keyboard::Key::Named(Named::ArrowDown) => ListKey::Down,
+        keyboard::Key::Named(Named::Home) => ListKey::Home,
+        keyboard::Key::Named(Named::End) => ListKey::End,
         keyboard::Key::Named(Named::Enter | Named::Space | Named::ContextMenu) => ListKey::Enter,
         keyboard::Key::Named(Named::Delete) => ListKey::Delete,
         keyboard::Key::Named(Named::Escape) => ListKey::Escape,
@@ -109,15 +108,23 @@ impl<Message: Clone> Widget<Message, Theme, iced::Renderer> for Reel<'_, Message
     }
 
     fn state(&self) -> tree::State {
-        let (number, aim) = self.aim;
-        tree::State::new(State { wish: Some(aim), wished: Some(number), ..State::default() })
+        tree::State::new(self.fresh())
     }
 
     fn diff(&self, tree: &mut Tree) {
         let state = tree.state.downcast_mut::<State>();
         let (number, aim) = self.aim;
-        if state.wished != Some(number) {
-            (state.wished, state.wish) = (Some(number), Some(aim));
+        if state.of != Some(self.of) {
+            // The keyboard stays where it is: who goes from one conversation to the next goes on.
+            let (is_focused, is_ringed) = (state.is_focused, state.is_ringed);
+            *state = State { is_focused, is_ringed, ..self.fresh() };
+            tree.children.clear();
+        } else if state.wished != Some(number) {
+            state.wished = Some(number);
+            match aim {
+                Aim::Page { up } => state.page(up),
+                aim => state.wish = Some(aim),
+            }
         }
     }
 
@@ -164,6 +171,10 @@ impl<Message: Clone> Widget<Message, Theme, iced::Renderer> for Reel<'_, Message
     ) {
         let bounds = layout.bounds();
         let is_over = cursor.is_over(bounds);
+        let state = tree.state.downcast_mut::<State>();
+        if self.bar_moved(state, event, bounds, cursor, shell) {
+            return;
+        }
         // What lies under the head of the window is not to be clicked there.
         let inner = if is_over { cursor } else { mouse::Cursor::Unavailable };
         let children = self.shown.iter_mut().zip(&mut tree.children).zip(layout.children());
@@ -178,7 +189,7 @@ impl<Message: Clone> Widget<Message, Theme, iced::Renderer> for Reel<'_, Message
         if shell.is_event_captured() {
             return;
         }
-        if self.scrolled(state, event, layout, cursor) {
+        if scrolled(state, event, layout, cursor) {
             shell.invalidate_layout();
             shell.request_redraw();
             shell.capture_event();
@@ -188,8 +199,8 @@ impl<Message: Clone> Widget<Message, Theme, iced::Renderer> for Reel<'_, Message
             Event::Keyboard(keyboard::Event::KeyPressed { key, modifiers, .. })
                 if state.is_focused =>
             {
-                if let Some(key) = list_key(key, *modifiers) {
-                    shell.publish((self.on_key)(key));
+                if let (Some(key), Some(on_key)) = (list_key(key, *modifiers), self.on_key) {
+                    shell.publish(on_key(key));
                     // Whoever shows the list may have something else to close.
                     if key != ListKey::Escape {
                         shell.capture_event();
@@ -251,6 +262,9 @@ impl<Message: Clone> Widget<Message, Theme, iced::Renderer> for Reel<'_, Message
         if !cursor.is_over(bounds) {
             return mouse::Interaction::default();
         }
+        if let Some(interaction) = self.bar_interaction(tree.state.downcast_ref(), bounds, cursor) {
+            return interaction;
+        }
         let children = self.shown.iter().zip(&tree.children).zip(layout.children());
         let of = children.map(|(((_, element), tree), layout)| {
             element.as_widget().mouse_interaction(tree, layout, cursor, &bounds, renderer)
@@ -286,34 +300,6 @@ fn as_one(seen: Rectangle, rows: &[(MessageId, f32, f32)]) -> Rectangle {
     });
     // 61 is a prime: places that differ by one row's height mostly differ in the rest as well.
     Rectangle { height: seen.height - (place % 61) as f32 / 4096.0, ..seen }
-}
-
-impl<Message> Reel<'_, Message> {
-    /// Where one is in the whole conversation.
-    fn draw_bar(
-        &self,
-        state: &State,
-        renderer: &mut iced::Renderer,
-        theme: &Theme,
-        bounds: Rectangle,
-    ) {
-        let (Some((first, _)), Some((last, _))) = (self.shown.first(), self.shown.last()) else {
-            return;
-        };
-        if self.shown.len() == self.keys.len() && state.rows.first().is_none_or(|row| 0.0 <= row.1)
-        {
-            return;
-        }
-        let (from, to) = ((self.share)(*first), (self.share)(last + 1));
-        let height = ((to - from) * bounds.height).clamp(BAR.1, bounds.height);
-        // The share of what is above, of all that is not in view.
-        let above = from / (1.0 - (to - from)).max(f32::EPSILON);
-        let y = bounds.y + above.clamp(0.0, 1.0) * (bounds.height - height);
-        let bar = Rectangle { x: bounds.x + bounds.width - BAR.0 - 2.0, y, width: BAR.0, height };
-        let border = iced::border::rounded(BAR.0 / 2.0);
-        let quad = renderer::Quad { bounds: bar, border, ..Default::default() };
-        renderer.fill_quad(quad, Background::Color(theme::tokens(theme).line));
-    }
 }
 
 impl<'a, Message: Clone + 'a> From<Reel<'a, Message>> for Element<'a, Message> {

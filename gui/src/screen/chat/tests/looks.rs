@@ -150,6 +150,17 @@ fn long_texts_and_hostile_ones() {
 }
 
 #[test]
+fn a_word_without_an_end_is_broken() {
+    let word = "W".repeat(120);
+    let rows = vec![
+        theirs(1, "bob", &word, 800),
+        ours(2, &format!("http://kestrel.example/{}", "x".repeat(120)), 700, MessageState::Read),
+        theirs(3, "bob", "\u{200b}\u{200b}", 600),
+    ];
+    shows("chat-unbroken", &chat(rows));
+}
+
+#[test]
 fn other_scripts() {
     let rows = vec![
         theirs(1, "bob", "مرحبا، وصلنا إلى الميناء عند الظهر", 900),
@@ -177,6 +188,25 @@ fn nothing_yet_a_request_and_an_end() {
     shows_in("chat-asking", &mut scene, PORTAL, &chat(vec![held]));
     scene.know(|known| known.roll[0].state = "left");
     shows_in("chat-left", &mut scene, PORTAL, &chat(talk()));
+}
+
+#[test]
+fn somebody_who_is_not_here_any_more() {
+    let mut chat = chat(talk());
+    chat.thread.other = Some("declined");
+    shows("chat-declined", &chat);
+}
+
+#[test]
+fn a_muted_conversation_in_the_list_and_open() {
+    let mut scene = Scene::calm();
+    scene.know(|known| {
+        known.roll[2].title = "Crew of the Kestrel and of all her boats".to_owned();
+        known.muted = ["c1", "c3"].map(|id| id.parse().unwrap()).into();
+    });
+    shows_in("chat-muted", &mut scene, PORTAL, &chat(talk()));
+    let portal = crate::screen::portal::Portal::default();
+    snapshot("portal-muted", PORTAL, 1.0, || portal.view(scene.cx()));
 }
 
 #[test]

@@ -2,23 +2,26 @@
 
 use std::time::Instant;
 
-use iced::{Event, Point, Size, keyboard::key::Named, mouse, widget::text_editor};
+use agent::control::Order;
+use iced::{
+    Event, Point, Size,
+    keyboard::{self, key::Named},
+    mouse,
+    widget::text_editor,
+};
 
-use super::*;
+use super::{
+    live::{Seat, many},
+    *,
+};
 use crate::kit::{PORTAL, Ui, focus_next, scene::Scene};
 
-fn many(from: u32, count: u32) -> Vec<PageRow> {
-    (from..from + count)
-        .map(|n| theirs(n, "bob", &format!("line {n}"), i64::from(10_000 - n)))
-        .collect()
-}
-
-fn paste(text: &str) -> Message {
+pub(super) fn paste(text: &str) -> Message {
     let text = Arc::new(text.to_owned());
     Message::Typed(text_editor::Action::Edit(text_editor::Edit::Paste(text)))
 }
 
-fn runs(actions: &[Action]) -> usize {
+pub(super) fn runs(actions: &[Action]) -> usize {
     actions.iter().filter(|action| matches!(action, Action::Run(_))).count()
 }
 
@@ -130,7 +133,11 @@ fn replying_editing_and_deleting_by_keyboard() {
         ("mine", &Mode::Edit(id("m4"), false))
     );
     assert_eq!(chat.draft(), None, "an edit is no draft");
-    assert!(chat.escape() && chat.compose.content.is_empty() || chat.escape());
+    // The message that is chosen first, then the edit.
+    assert!(chat.escape() && chat.cursor.is_none());
+    assert_eq!(chat.compose.text(), "mine");
+    assert!(chat.escape());
+    assert_eq!((chat.compose.text(), &chat.compose.mode), (String::new(), &Mode::New));
     let _ = chat.update(Message::ListKey(ListKey::Up), &door);
     let _ = chat.update(Message::ListKey(ListKey::Up), &door);
     let _ = chat.update(Message::ListKey(ListKey::Reply), &door);
@@ -141,14 +148,20 @@ fn replying_editing_and_deleting_by_keyboard() {
 
 #[test]
 fn enter_sends_and_shift_enter_breaks_the_line() {
-    let scene = Scene::calm();
-    let mut chat = chat(many(1, 3));
-    chat.compose.set("hello");
-    let mut ui = Ui::new(PORTAL, 1.0, chat.view(scene.cx()));
-    ui.click(iced_test::selector::id("draft")).unwrap();
-    ui.tap_key(Named::Enter);
-    let said = ui.into_messages();
-    assert!(said.iter().any(|message| matches!(message, Message::SendPressed)), "{said:?}");
+    let mut seat = Seat::at(chat(many(1, 3)), PORTAL);
+    seat.click("draft");
+    seat.write("two");
+    seat.happens(iced_test::simulator::tap_key(Named::Enter, None).map(|mut event| {
+        if let Event::Keyboard(keyboard::Event::KeyPressed { modifiers, .. }) = &mut event {
+            *modifiers = keyboard::Modifiers::SHIFT;
+        }
+        event
+    }));
+    seat.write("lines");
+    assert_eq!(seat.chat.compose.text(), "two\nlines");
+    assert!(seat.done.iter().all(|action| matches!(action, Action::Drafted)), "{:?}", seat.done);
+    seat.key(Named::Enter);
+    assert_eq!(seat.chat.compose.going, compose::Going::Asked("two\nlines".to_owned()));
 }
 
 #[test]
@@ -211,7 +224,7 @@ fn only_what_is_in_view_is_built() {
         built.set(built.get() + 1);
         line::line(scene.cx(), &chat, at)
     };
-    let reel = Reel::new(chat.thread.keys(), build, Message::Scrolled, Message::ListKey);
+    let reel = Reel::new(chat.id, chat.thread.keys(), build, Message::Scrolled);
     let _ = Ui::new(PORTAL, 1.0, reel);
     assert!(built.get() < 40, "{} rows were built in {:?}", built.get(), begun.elapsed());
 }
@@ -237,4 +250,54 @@ fn a_draft_comes_back_with_what_it_answers() {
     let draft = Draft { text: "half a sentence".to_owned(), reply_to: Some(id("m2")) };
     let (chat, _) = Chat::new("c1".parse().unwrap(), Some(&draft), &door());
     assert_eq!(chat.draft(), Some(draft));
+}
+
+#[test]
+fn a_second_message_that_is_sent_while_the_agent_answers_goes_behind_the_first() {
+    let (door, mut chat) = (door(), chat(many(1, 3)));
+    let sent = |door: &Door| -> Vec<String> {
+        let texts = door.asked().into_iter().filter_map(|order| match order {
+            Order::Send { text, .. } => Some(text),
+            _ => None,
+        });
+        texts.collect()
+    };
+    for text in ["one", "two", "", "three"] {
+        for letter in text.chars() {
+            let typed = text_editor::Action::Edit(text_editor::Edit::Insert(letter));
+            let _ = chat.update(Message::Typed(typed), &door);
+        }
+        let _ = chat.update(Message::SendPressed, &door);
+    }
+    let _ = chat.update(paste("four"), &door);
+    assert_eq!(sent(&door), ["one"]);
+    let _ = chat.update(Message::Sent(Some(None), Ok(())), &door);
+    assert_eq!(sent(&door), ["two"]);
+    // Of what was not taken nothing is lost either, and nothing goes by itself.
+    let _ = chat.update(Message::Sent(Some(None), Err(DoorError::NoAgent)), &door);
+    assert_eq!((chat.compose.text().as_str(), sent(&door).len()), ("two\nthree\nfour", 0));
+}
+
+#[test]
+fn keys_among_the_messages_choose_open_copy_and_close() {
+    let (door, mut chat) = (door(), chat(many(1, 5)));
+    let press = |chat: &mut Chat, key| chat.update(Message::ListKey(key), &door);
+    let _ = press(&mut chat, ListKey::Copy);
+    assert_eq!(chat.cursor, None, "there is nothing chosen yet");
+    for (key, at) in [
+        (ListKey::Down, "m5"),
+        (ListKey::Up, "m4"),
+        (ListKey::Up, "m3"),
+        (ListKey::Down, "m4"),
+        (ListKey::Down, "m5"),
+        (ListKey::Down, "m5"),
+    ] {
+        let _ = press(&mut chat, key);
+        assert_eq!((chat.cursor, chat.aim.1), (Some(id(at)), Aim::Reveal(id(at))));
+    }
+    let _ = press(&mut chat, ListKey::Enter);
+    assert_eq!(chat.card.as_ref().map(|card| card.id), Some(id("m5")));
+    assert_eq!(runs(&press(&mut chat, ListKey::Copy)), 1);
+    let _ = press(&mut chat, ListKey::Escape);
+    assert_eq!((chat.cursor, chat.card.is_none()), (None, true));
 }

@@ -42,6 +42,10 @@ impl Portal {
         let room = (cx.width - gap::INDENT - gap::AROUND - TIME).max(80.0);
         let name =
             container(elided(row.title.as_str()).strong().shrink()).max_width(room * NAME_SHARE);
+        let mut name = row![name].spacing(gap::TIGHT).align_y(Alignment::Center);
+        if cx.desk.known.muted.contains(&row.id) {
+            name = name.push(sign(Sign::Muted).size(size::BODY).style(styles::muted));
+        }
         let time = hint(cx.words.moment(row.newest_at, cx.now));
         let first =
             row![name, elided(beside).hint(), time].spacing(gap::INSIDE).align_y(Alignment::Center);
