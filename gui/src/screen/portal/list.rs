@@ -149,6 +149,8 @@ impl Portal {
             Some(DoorError::NoStore) => (words.say("error-no-store"), None),
             Some(_) => return space().into(),
             None if !cx.desk.is_read => return space().into(),
+            // Who has asked stands above, with what to do.
+            None if wanted.is_empty() && has_requests(cx) => return space().into(),
             None if wanted.is_empty() => {
                 let ask = press(body(words.say("portal-ask"))).style(styles::secondary);
                 (words.say("portal-empty"), Some(ask.on_press(Message::AskPressed(None))))
@@ -192,4 +194,10 @@ mod tests {
             assert!(seen.start <= seen.end && seen.end <= 100, "{odd}");
         }
     }
+}
+
+/// Whether somebody's question stands above the list, or one of one's own.
+fn has_requests(cx: Cx<'_>) -> bool {
+    let order = &cx.desk.known.order;
+    !order.requests.is_empty() || !order.asked.is_empty()
 }

@@ -62,9 +62,14 @@ impl Panel {
         if let Some(quote) = &self.quote {
             let count = |n: u64, bytes: u64| format!("{n} · {}", words.bytes(bytes));
             let there = does.waits.as_ref().map(|waits| waits.there.clone()).unwrap_or_default();
+            let (there_by, is_told) = told_at(cx, does);
+            let there = match is_told {
+                true => count(there.count, there.bytes),
+                false => words.say("link-there-unknown"),
+            };
             facts = facts
                 .push(fact(words.say("link-here"), count(quote.items, quote.body_up)))
-                .push(fact(words.say("link-there"), count(there.count, there.bytes)))
+                .push(fact(there_by, there))
                 .push(fact(words.say("link-together"), quote.told(words)));
         }
         facts.into()
@@ -105,6 +110,24 @@ impl Panel {
             all = all.push(hint(wrong).style(styles::bad));
         }
         all.into()
+    }
+}
+
+/// What the relay keeps, by when it said so, and whether it ever did: between two visits nobody here knows what came since.
+fn told_at(cx: Cx<'_>, does: &Follow) -> (String, bool) {
+    let words = cx.words;
+    if does.visit.is_some() {
+        return (words.say("link-there"), true);
+    }
+    let last = cx.desk.known.counters.as_ref().and_then(|counters| counters.last_visit.as_ref());
+    let told = last.filter(|last| matches!(last.outcome.as_str(), "done" | "partial"));
+    match told.and_then(|last| last.end) {
+        Some(at) => {
+            let time = words.moment(at, cx.now);
+            (words.tell("link-there-then", &[("time", time.into())]), true)
+        }
+        // What an older visit heard of still waits; that nothing does was then not said.
+        None => (words.say("link-there"), does.waits.as_ref().is_some_and(|w| 0 < w.there.count)),
     }
 }
 

@@ -264,3 +264,26 @@ fn what_says_not_now_says_why() {
     let _ = portal.update(Message::Link(link::Message::Toggled), &scene.desk);
     shows("portal-not-now", &scene, &portal);
 }
+
+#[test]
+fn what_waits_at_the_relay_is_told_as_of_when_it_said_so_and_not_before_it_was_asked() {
+    let mut scene = Scene::waiting();
+    scene.does(|does| does.waits.as_mut().unwrap().there = Default::default());
+    scene.know(|known| known.counters = None);
+    let mut portal = priced(&scene);
+    let _ = portal.update(Message::Link(link::Message::Toggled), &scene.desk);
+    let shows = |scene: &Scene, text: &str| {
+        let size = iced::Size::new(360.0, 900.0);
+        Ui::new(size, 1.0, portal.view(scene.cx())).find(text).is_some()
+    };
+    assert!(shows(&scene, "not asked yet"));
+    let mut visit = VisitRow { end: Some(NOW - 60), ..VisitRow::default() };
+    for (outcome, is_told) in [("no_link", false), ("done", true)] {
+        visit.outcome = outcome.to_owned();
+        let counters = Counters { last_visit: Some(visit.clone()), ..Counters::default() };
+        scene.know(|known| known.counters = Some(counters));
+        assert_eq!(shows(&scene, "not asked yet"), !is_told, "{outcome}");
+        let when = format!("To fetch ({})", scene.words.clock(NOW - 60));
+        assert_eq!(shows(&scene, &when), is_told, "{outcome}");
+    }
+}

@@ -250,3 +250,18 @@ fn who_is_blocked_is_said_and_can_be_unblocked() {
     );
     assert_eq!(pressed(&scene, &portal, "member-dee"), [], "a blocked one is not asked");
 }
+
+#[test]
+fn where_somebody_asks_it_does_not_say_that_nobody_wrote() {
+    let says_nobody = |roll: Vec<RollRow>| {
+        let mut scene = Scene::calm();
+        scene.know(|known| {
+            known.members.clear();
+            known.roll = roll;
+        });
+        let portal = Portal::default();
+        Ui::new(PORTAL, 1.0, portal.view(scene.cx())).find("Nobody has written yet.").is_some()
+    };
+    assert!(says_nobody(Vec::new()));
+    assert!(!says_nobody(vec![request("c11", "mika", "Hello")]));
+}
