@@ -373,6 +373,11 @@ impl Picture {
         None
     }
 
+    /// Whether there are words in the darkest colour, which is none of a hint's.
+    pub fn has_words(&self) -> bool {
+        self.rgb.iter().any(|[red, ..]| *red < 0x40)
+    }
+
     /// How many colours there are.
     pub fn colours(&self) -> usize {
         self.rgb.iter().collect::<std::collections::HashSet<_>>().len()
