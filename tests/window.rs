@@ -1,6 +1,7 @@
 //! The window as a person meets it: on a screen with a window manager, by mouse and keyboard, with real agents and relays.
 
 mod talk;
+mod tray;
 
 use agent::control::Client;
 use config::{AgentPaths, Env};

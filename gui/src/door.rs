@@ -9,7 +9,7 @@ mod ledger;
 mod setup;
 #[cfg(test)]
 #[cfg(unix)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     io,

@@ -52,28 +52,27 @@ impl Words {
             .iter()
             .find(|(tag, ..)| wanted.language.as_str() == *tag)
             .map_or((LANGUAGES[0].0, LANGUAGES[0].2), |(tag, _, texts)| (*tag, *texts));
-        // Where the clock has twelve hours; elsewhere in English it has twenty-four.
-        let region = wanted.region.as_ref().map(|region| region.as_str().to_owned());
-        let has_half_days = found == "en"
-            && matches!(region.as_deref(), Some("US" | "CA" | "AU" | "NZ" | "PH" | "IN"));
         Self {
             texts: Arc::new(bundle(found, texts)),
             spare: Arc::new(bundle(LANGUAGES[0].0, LANGUAGES[0].2)),
             tag: found,
             zone,
-            has_half_days,
+            has_half_days: has_half_days(&wanted),
         }
     }
 
-    /// Those of the system's settings.
-    pub(crate) fn of_system() -> Self {
-        let tag = sys_locale::get_locale().unwrap_or_default();
-        Self::of(&tag, TimeZone::system())
+    /// Those of the language that the settings name; the system's where they name none. How times are written is the
+    /// system's matter in any language.
+    pub(crate) fn of_settings(language: &str) -> Self {
+        let system = sys_locale::get_locale().unwrap_or_default();
+        let tag = if language.is_empty() { &system } else { language };
+        let times = times_of(|name| std::env::var(name).ok()).unwrap_or(system.clone());
+        Self::of(tag, TimeZone::system()).with_times_of(&times)
     }
 
-    /// Those of the language that the settings name; the system's where they name none.
-    pub(crate) fn of_settings(language: &str) -> Self {
-        if language.is_empty() { Self::of_system() } else { Self::of(language, TimeZone::system()) }
+    /// With times as they are written in that place, whatever the language is.
+    fn with_times_of(self, tag: &str) -> Self {
+        Self { has_half_days: has_half_days(&tag.parse().unwrap_or_default()), ..self }
     }
 
     /// The language's tag.
@@ -101,6 +100,26 @@ impl Words {
         });
         said.unwrap_or_else(|| key.to_owned())
     }
+}
+
+/// Where the clock has twelve hours; elsewhere it has twenty-four.
+fn has_half_days(place: &LanguageIdentifier) -> bool {
+    let region = place.region.as_ref().map(|region| region.as_str());
+    match place.language.as_str() {
+        "en" => matches!(region, Some("US" | "CA" | "AU" | "NZ" | "PH" | "IN" | "PK" | "MY")),
+        "ar" => matches!(region, Some("EG" | "SA" | "AE" | "JO" | "KW" | "QA")),
+        "hi" | "bn" | "ur" | "fil" => true,
+        _ => false,
+    }
+}
+
+/// The tag of the place whose times are wanted, as Unix has it: `LC_ALL`, else `LC_TIME`, else `LANG`; none where nothing
+/// is said, as on other systems.
+fn times_of(get: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let said =
+        ["LC_ALL", "LC_TIME", "LANG"].into_iter().filter_map(get).find(|said| !said.is_empty())?;
+    let tag = said.split(['.', '@']).next().unwrap_or_default();
+    Some(tag.replace('_', "-"))
 }
 
 fn bundle(tag: &str, texts: &str) -> FluentBundle<FluentResource> {

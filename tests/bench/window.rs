@@ -47,7 +47,41 @@ pub(crate) fn print(page: &Page, corpus: &Corpus) -> anyhow::Result<()> {
         ms(began, || reader.roll())?,
         " ms",
     ));
-    figures(page, &reader)
+    figures(page, &reader)?;
+    news(page, &reader, &Connection::open(&path)?)
+}
+
+/// What a window reads when a message has come.
+fn news(page: &Page, reader: &Reader, db: &Connection) -> anyhow::Result<()> {
+    let mut seen = reader.roll_since(None)?.seen;
+    let mut members = reader.members_since(None)?.seen;
+    let mut times = (Vec::with_capacity(TIMES), Vec::with_capacity(TIMES));
+    for n in 0..TIMES {
+        // As a visit of the agent does: a message, and a stamp that the next transaction does not use.
+        db.execute(
+            "INSERT INTO message (conversation, shown_as, kind, is_mine, account, author, is_here, base, text, sent_at,
+                received_at, is_read) VALUES (?1, 1, 1, 0, 101, 'user00001', 1, 'news', 'news', ?2, ?2, 0)",
+            params![1 + n, NEWEST_AT],
+        )?;
+        db.execute("UPDATE stamp SET now = now + 1", [])?;
+        let began = Instant::now();
+        let since = reader.roll_since(Some(seen))?;
+        times.0.push(began.elapsed().as_secs_f64() * 1e3);
+        ensure!(!since.is_whole && since.rows.len() == 1, "more was read than came");
+        seen = since.seen;
+        let began = Instant::now();
+        let since = reader.members_since(Some(members))?;
+        times.1.push(began.elapsed().as_secs_f64() * 1e3);
+        ensure!(!since.is_whole, "more was read than came");
+        members = since.seen;
+    }
+    for (what, mut times) in
+        [("the roll, after a message", times.0), ("the members, then", times.1)]
+    {
+        times.sort_by(f64::total_cmp);
+        page.row(&Row::new(what, times[TIMES / 2], " ms"));
+    }
+    Ok(())
 }
 
 /// A store of that size at `path`, where none is yet.

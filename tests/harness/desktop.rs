@@ -217,3 +217,94 @@ impl Mute {
         self.0.kill().await;
     }
 }
+
+/// A tray that shows nothing, and says what the items that register would have it show.
+#[derive(Debug)]
+pub struct Tray(Running);
+
+/// What the tray runs: it prints `item NAME`, and after each signal of the item what that says now.
+const TRAY: &str = r#"
+import dbus, dbus.service, dbus.mainloop.glib
+from gi.repository import GLib
+bus = dbus.SessionBus(mainloop=dbus.mainloop.glib.DBusGMainLoop())
+SNW, SNI = 'org.kde.StatusNotifierWatcher', 'org.kde.StatusNotifierItem'
+
+def say(name):
+    o = bus.get_object(name, '/StatusNotifierItem')
+    p = dbus.Interface(o, 'org.freedesktop.DBus.Properties')
+    tip = p.Get(SNI, 'ToolTip')
+    m = dbus.Interface(bus.get_object(name, '/MenuBar'), 'com.canonical.dbusmenu')
+    _, (_, _, lines) = m.GetLayout(0, -1, dbus.Array([], signature='s'))
+    menu = [str(l[1].get('label', '-')) + ('' if l[1].get('enabled', True) else '!') for l in lines]
+    width, _, pixels = p.Get(SNI, 'IconPixmap')[0]
+    at = 4 * (int(width) * 17 + 17)
+    dot = bytes(pixels)[at:at + 4] == bytes([255, 0x0a, 0x6a, 0x86])
+    print('shows', str(tip[3]).replace('\n', ' / '), '|', ' / '.join(menu), '|', 'dot' if dot else 'no dot', flush=True)
+
+class Watcher(dbus.service.Object):
+    @dbus.service.method(SNW, in_signature='s')
+    def RegisterStatusNotifierItem(self, name):
+        name = str(name)
+        print('item', name, flush=True)
+        def later(*_, **__):
+            GLib.idle_add(say, name)
+        bus.add_signal_receiver(later, dbus_interface=SNI, bus_name=name)
+        bus.add_signal_receiver(later, dbus_interface='com.canonical.dbusmenu', bus_name=name)
+        later()
+
+    @dbus.service.method('org.freedesktop.DBus.Properties', in_signature='ss', out_signature='v')
+    def Get(self, interface, name):
+        return dbus.Boolean(name == 'IsStatusNotifierHostRegistered')
+
+Watcher(bus, '/StatusNotifierWatcher')
+bus.request_name(SNW)
+print('here', flush=True)
+GLib.MainLoop().run()
+"#;
+
+impl Tray {
+    /// Starts one. Panics when it does not start.
+    pub async fn start(bus: &Bus) -> Self {
+        let mut tray = Running::start(bus.python(&["-u", "-c", TRAY]));
+        tray.wait_line(|line| (line == "here").then_some(())).await;
+        Self(tray)
+    }
+
+    /// The bus name of the next item that comes.
+    pub async fn item(&mut self) -> String {
+        loop {
+            let line = self.0.next_line().await.expect("the tray runs");
+            if let Some(name) = line.strip_prefix("item ") {
+                return name.to_owned();
+            }
+        }
+    }
+
+    /// What an item shows, once these words are in it; what it showed before is passed over.
+    pub async fn shows(&mut self, words: &str) -> String {
+        loop {
+            let line = self.0.next_line().await.expect("the tray runs");
+            if line.starts_with("shows ") && line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    /// Everything that it said so far.
+    pub fn said(&self) -> String {
+        self.0.said()
+    }
+
+    /// Presses the line of the item's menu that begins so.
+    pub async fn press(&self, bus: &Bus, item: &str, label: &str) {
+        let script = format!(
+            "import dbus\n\
+            o = dbus.SessionBus().get_object('{item}', '/MenuBar')\n\
+            m = dbus.Interface(o, 'com.canonical.dbusmenu')\n\
+            _, (_, _, lines) = m.GetLayout(0, -1, dbus.Array([], signature='s'))\n\
+            n = next(l[0] for l in lines if str(l[1].get('label', '')).startswith('{label}'))\n\
+            m.Event(n, 'clicked', dbus.String('', variant_level=1), dbus.UInt32(0))"
+        );
+        program::run(bus.python(&["-c", &script]), b"").await.done();
+    }
+}

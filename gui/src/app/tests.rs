@@ -1,5 +1,8 @@
 //! What the program does with what happens, without a window.
 
+#[cfg(unix)]
+mod agents;
+
 use std::sync::Arc;
 
 use config::{AgentPaths, paths::Env};
@@ -329,4 +332,69 @@ async fn drafts_that_cannot_be_written_are_told_of_and_tried_again() {
     let window = *app.windows.keys().next().unwrap();
     let _ = app.update(Message::Key(window, Key::Quit));
     assert_eq!(Drafts::read(&file).0.draft(id).unwrap().text, "abcd");
+
+#[test]
+fn a_window_is_as_large_as_it_says_and_has_the_keyboard_when_it_says() {
+    let mut app = app(&Start::default());
+    read(&mut app, known());
+    let _ = app.update(Message::Started(link("mailboat://chat/bob")));
+    let window = *app.windows.keys().next().unwrap();
+    for (message, size) in [
+        (Message::WindowOpened(window, Size::new(400.0, 700.0)), Size::new(400.0, 700.0)),
+        (Message::WindowResized(window, Size::new(1000.0, 700.0)), Size::new(1000.0, 700.0)),
+    ] {
+        let _ = app.update(message);
+        assert_eq!(app.windows[&window].size, size);
+    }
+    let bob = "c1".parse().unwrap();
+    for is_focused in [true, false] {
+        let _ = app.update(Message::WindowFocused(window, is_focused));
+        assert_eq!(app.windows[&window].is_focused, is_focused);
+        assert_eq!(app.chats[&bob].is_focused(), is_focused, "the conversation is looked at");
+    }
+    // Of a window that has gone.
+    let gone = window::Id::unique();
+    let _ = app.update(Message::WindowResized(gone, Size::new(1.0, 1.0)));
+    let _ = app.update(Message::WindowFocused(gone, true));
+    assert_eq!(app.update(Message::WindowClosed(gone)).units(), 0);
+    assert_eq!(app.windows.len(), 1);
+}
+
+#[test]
+fn colours_follow_the_desktop_until_the_settings_say_otherwise() {
+    let mut app = app(&Start::default());
+    let window = *app.windows.keys().next().unwrap();
+    for (mode, look, theme) in [
+        (Mode::Dark, config::agent::Theme::System, theme::dark()),
+        (Mode::Light, config::agent::Theme::System, theme::light()),
+        (Mode::None, config::agent::Theme::System, theme::light()),
+        (Mode::Light, config::agent::Theme::Dark, theme::dark()),
+        (Mode::Dark, config::agent::Theme::Light, theme::light()),
+    ] {
+        app.look.theme = look;
+        let _ = app.update(Message::SystemTheme(mode));
+        assert_eq!(app.theme(window).to_string(), theme.to_string(), "{mode:?} {look:?}");
+    }
+}
+
+#[tokio::test]
+async fn drafts_are_written_when_they_are_due_and_again_where_that_failed() {
+    let mut app = app(&Start::default());
+    assert_eq!(app.update(Message::DraftsDue).units(), 0, "there is nothing to write");
+    app.drafts_due = true;
+    assert_eq!(app.update(Message::DraftsDue).units(), 1);
+    assert!(!app.drafts_due);
+    let _ = app.update(Message::DraftsWritten(true));
+    assert!(!app.drafts_due);
+    let _ = app.update(Message::DraftsWritten(false));
+    assert!(app.drafts_due, "they are tried again");
+}
+
+#[test]
+fn time_that_passes_is_drawn_and_nothing_else() {
+    let mut app = app(&Start::default());
+    read(&mut app, known());
+    let before = format!("{:?}", (&app.portal, &app.windows, &app.beside, app.looks));
+    assert_eq!(app.update(Message::TimePassed).units(), 0);
+    assert_eq!(format!("{:?}", (&app.portal, &app.windows, &app.beside, app.looks)), before);
 }

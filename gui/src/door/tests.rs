@@ -18,17 +18,17 @@ use tokio::{
 
 use super::*;
 
-const HELLO: Option<&str> = Some("{\"event\":\"hello\",\"v\":1,\"pid\":7}\n");
+pub(crate) const HELLO: Option<&str> = Some("{\"event\":\"hello\",\"v\":1,\"pid\":7}\n");
 
 /// Something that listens where the agent would; what it says to each who comes, and then what after each line that it
 /// hears. `None`: nothing more, and it stays; at the end of the list it closes.
-struct False {
+pub(crate) struct False {
     dir: tempfile::TempDir,
     came: Arc<AtomicUsize>,
 }
 
 impl False {
-    fn saying(lines: &'static [Option<&'static str>]) -> Self {
+    pub(crate) fn saying(lines: &'static [Option<&'static str>]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(dir.path().join("agent.sock")).unwrap();
         let came = Arc::new(AtomicUsize::new(0));
@@ -53,13 +53,18 @@ impl False {
         Self { dir, came }
     }
 
-    fn door(&self) -> Door {
+    pub(crate) fn door(&self) -> Door {
         door(self.dir.path())
     }
 
     /// The first news of it.
-    async fn news(&self) -> News {
+    pub(crate) async fn news(&self) -> News {
         Box::pin(feed::feed(&self.place())).next().await.unwrap()
+    }
+
+    /// All news of it, one after the other.
+    pub(crate) fn all_news(&self) -> impl iced::futures::Stream<Item = News> + use<> {
+        feed::feed(&self.place())
     }
 
     fn place(&self) -> feed::Place {

@@ -113,3 +113,28 @@ fn moments_are_as_short_as_they_can_be_told_from_now() {
         assert!(!en.full(extreme, now).is_empty() && !en.relative(extreme, 0).is_empty());
     }
 }
+
+#[test]
+fn times_are_written_as_the_place_of_the_times_has_them_in_any_language() {
+    let now = 1_795_000_000; // 11:06:40
+    let env = |pairs: &'static [(&str, &str)]| {
+        times_of(|name| {
+            pairs.iter().find(|(is, _)| *is == name).map(|(_, said)| (*said).to_owned())
+        })
+    };
+    for (pairs, tag) in [
+        (&[("LANG", "de_DE.UTF-8"), ("LC_TIME", "en_US.UTF-8")][..], Some("en-US")),
+        (&[("LC_ALL", "en_GB"), ("LC_TIME", "en_US"), ("LANG", "en_US")], Some("en-GB")),
+        (&[("LC_ALL", ""), ("LANG", "ca_ES@valencia")], Some("ca-ES")),
+        (&[("LANG", "C")], Some("C")),
+        (&[], None),
+    ] {
+        assert_eq!(env(pairs).as_deref(), tag, "{pairs:?}");
+    }
+    assert_eq!(words("de").with_times_of("en-US").clock(now), "11:06 AM");
+    assert_eq!(words("en-US").with_times_of("de-DE").clock(now), "11:06");
+    assert_eq!(words("en").with_times_of("hi-IN").clock(now + 3600), "12:06 PM");
+    for odd in ["C", "POSIX", "", "??"] {
+        assert_eq!(words("en-US").with_times_of(odd).clock(now), "11:06", "{odd}");
+    }
+}

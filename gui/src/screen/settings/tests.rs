@@ -302,6 +302,8 @@ fn switches_and_choices_are_written_as_they_are_pressed() {
         Message::Look(Looked::Scale(150)),
         Message::Look(Looked::Language("de")),
         Message::Look(Looked::Chats(config::agent::Chats::Windows)),
+        Message::Look(Looked::Tray),
+        Message::Look(Looked::CloseToTray),
         Message::Privacy(Private::Presence),
         Message::Privacy(Private::NextCall),
         Message::Privacy(Private::Read),
