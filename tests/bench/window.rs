@@ -200,7 +200,7 @@ fn figures(page: &Page, reader: &Reader) -> anyhow::Result<()> {
     let small = reader.find("user00007").context("a small conversation")?;
     let open = |id: ConversationId, at: At| reader.page(id, at, ROWS, &Departures::default());
     let newest = open(largest, At::Newest)?;
-    let middle: MessageId = format!("m{}", MESSAGES / 2 + 1).parse()?;
+    let middle: MessageId = format!("m{}", MESSAGES / 2 + 2).parse()?;
     page.row(&Row::new("the roll", median(|| reader.roll())?, " ms").at_most(50.0));
     page.row(&Row::new(
         "all conversations with their members",

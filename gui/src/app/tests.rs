@@ -332,6 +332,7 @@ async fn drafts_that_cannot_be_written_are_told_of_and_tried_again() {
     let window = *app.windows.keys().next().unwrap();
     let _ = app.update(Message::Key(window, Key::Quit));
     assert_eq!(Drafts::read(&file).0.draft(id).unwrap().text, "abcd");
+}
 
 #[test]
 fn a_window_is_as_large_as_it_says_and_has_the_keyboard_when_it_says() {
@@ -375,19 +376,6 @@ fn colours_follow_the_desktop_until_the_settings_say_otherwise() {
         let _ = app.update(Message::SystemTheme(mode));
         assert_eq!(app.theme(window).to_string(), theme.to_string(), "{mode:?} {look:?}");
     }
-}
-
-#[tokio::test]
-async fn drafts_are_written_when_they_are_due_and_again_where_that_failed() {
-    let mut app = app(&Start::default());
-    assert_eq!(app.update(Message::DraftsDue).units(), 0, "there is nothing to write");
-    app.drafts_due = true;
-    assert_eq!(app.update(Message::DraftsDue).units(), 1);
-    assert!(!app.drafts_due);
-    let _ = app.update(Message::DraftsWritten(true));
-    assert!(!app.drafts_due);
-    let _ = app.update(Message::DraftsWritten(false));
-    assert!(app.drafts_due, "they are tried again");
 }
 
 #[test]
