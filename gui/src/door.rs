@@ -26,7 +26,7 @@ use iced::Subscription;
 use serde_json::Value;
 
 #[cfg(test)]
-pub(crate) use self::follow::Waits;
+pub(crate) use self::follow::{There, Waits};
 pub(crate) use self::{
     feed::News,
     follow::{Follow, Link, Next, Trouble, Visit},

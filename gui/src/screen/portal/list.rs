@@ -175,6 +175,12 @@ impl Portal {
     }
 }
 
+/// Whether somebody's question stands above the list, or one of one's own.
+fn has_requests(cx: Cx<'_>) -> bool {
+    let order = &cx.desk.known.order;
+    !order.requests.is_empty() || !order.asked.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,10 +200,4 @@ mod tests {
             assert!(seen.start <= seen.end && seen.end <= 100, "{odd}");
         }
     }
-}
-
-/// Whether somebody's question stands above the list, or one of one's own.
-fn has_requests(cx: Cx<'_>) -> bool {
-    let order = &cx.desk.known.order;
-    !order.requests.is_empty() || !order.asked.is_empty()
 }

@@ -268,7 +268,7 @@ fn what_says_not_now_says_why() {
 #[test]
 fn what_waits_at_the_relay_is_told_as_of_when_it_said_so_and_not_before_it_was_asked() {
     let mut scene = Scene::waiting();
-    scene.does(|does| does.waits.as_mut().unwrap().there = Default::default());
+    scene.does(|does| does.waits.as_mut().unwrap().there = crate::door::There::default());
     scene.know(|known| known.counters = None);
     let mut portal = priced(&scene);
     let _ = portal.update(Message::Link(link::Message::Toggled), &scene.desk);
