@@ -82,8 +82,7 @@ fn every(kind: ChoreKind) -> Duration {
     Duration::from_secs(match kind {
         ChoreKind::Mailboxes => 5,
         ChoreKind::Checkpoint => 30,
-        ChoreKind::Requests | ChoreKind::Sweep => 60,
-        ChoreKind::Vacuum => 300,
+        ChoreKind::Requests | ChoreKind::Sweep | ChoreKind::Vacuum => 60,
         ChoreKind::Seen => 600,
     })
 }
@@ -140,8 +139,11 @@ impl ChoresTask {
     async fn carry_out(&self, kind: ChoreKind) {
         for _ in 0..SLICES_MAX {
             if self.stop.is_cancelled() || !self.slice(kind).await {
-                return;
+                break;
             }
+        }
+        if kind == ChoreKind::Sweep && !self.stop.is_cancelled() {
+            self.weigh().await;
         }
     }
 
@@ -160,9 +162,6 @@ impl ChoresTask {
         };
         match self.store.housekeep(chore, now_s()).await {
             Ok(report) => {
-                if kind == ChoreKind::Sweep {
-                    self.weigh().await;
-                }
                 self.metrics.chore_done(kind, report.handled);
                 debug!(?kind, handled = report.handled, "housekeeping");
                 // A reader in the way of a checkpoint is not out of it a moment later.

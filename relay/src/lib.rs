@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 mod conversation;
 pub mod datadir;
+mod descriptors;
 pub mod exchange;
 pub mod http;
 pub mod log;

@@ -140,8 +140,13 @@ async fn open(
         datadir::prepare(&data)?;
         let lock = Lock::take(&data)?;
         let path = datadir::store_file(&data);
+        let reads = metrics.store_reads.clone();
         let count = move |requests, took: Duration| metrics.committed(requests, took.as_secs_f64());
-        let store = SqliteStore::observed(&path, policy, now_s(), Box::new(count))
+        let count_read = move || {
+            reads.inc();
+        };
+        let (count, count_read) = (Box::new(count), Box::new(count_read));
+        let store = SqliteStore::observed(&path, policy, now_s(), count, count_read)
             .map_err(|source| StartError::Store { path, source })?;
         Ok((lock, Arc::new(store) as Arc<dyn Store>))
     });

@@ -119,6 +119,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Transactions committed since the store was opened.
     fn commits(&self) -> u64;
 
+    /// Reads made since the store was opened, each with a snapshot of its own.
+    fn reads(&self) -> u64;
+
     /// A number of this opening of the store: each time that it is opened, or a copy put in its place, it is another.
     fn incarnation(&self) -> u64;
 }
@@ -130,6 +133,9 @@ pub enum StoreError {
     /// The disk, or the bound set on the store, is full.
     #[error("the store is full")]
     Full,
+    /// More waits for the disk than may wait. Nothing of the call was taken; later it will be.
+    #[error("too much waits for the disk")]
+    Busy,
     /// The database failed.
     #[error("the database failed")]
     Sqlite(#[source] rusqlite::Error),
@@ -249,6 +255,8 @@ pub struct HeldAsk {
     pub device: DeviceId,
     /// Entries behind these positions.
     pub after: Cursors,
+    /// Only the first entry of each lane is counted: how large it is does not take a look at all of them.
+    pub only_first: bool,
 }
 
 /// Whom a token belongs to.

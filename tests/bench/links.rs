@@ -16,13 +16,15 @@ use harness::{
     tls::TestCertificates,
 };
 use tokio::process::Command;
+use wire::Codec;
 
 use super::{
     corpus::Corpus,
     laptop::{Measured, Report},
     page::{Page, Row},
-    peers::{Mark, PROFILES, Profile},
+    peers::{Cost, Mark, PROFILES, Profile},
     scene::{LAPTOP, OFFICE},
+    wire_figures,
 };
 
 /// Where the tool puts the relay's end of the link.
@@ -50,13 +52,29 @@ pub(crate) async fn print(
             .await
             .with_context(|| format!("measuring over {}", profile.name))?;
         page.section(&format!("{}: {}; IP bytes, SYN to FIN", profile.name, profile.what));
+        let limits = limits(profile, corpus)?;
         print_visit(page, "nothing new", report.idle, profile.idle);
+        print_limit(page, report.idle, limits.0);
         print_visit(page, "100 waiting, 20 to send", report.batch, profile.batch);
+        print_limit(page, report.batch, limits.1);
         page.row(&Row::count("  requests", report.batch.requests, "").at_most(1.0));
         print_visit(page, "the same, the rate known", report.again, profile.batch);
         page.row(&Row::count("  requests", report.again.requests, "").at_most(1.0));
     }
     Ok(())
+}
+
+/// What the line itself takes for nothing, and for the corpus.
+fn limits(profile: &Profile, corpus: &Corpus) -> anyhow::Result<(Cost, Cost)> {
+    let packed = |lines: &[String]| wire_figures::bare_packets(Codec::Model, lines);
+    Ok((profile.limit(0, 0), profile.limit(packed(&corpus.up)?, packed(&corpus.down)?)))
+}
+
+fn print_limit(page: &Page, measured: Measured, limit: Cost) {
+    let row = Row::count("  bytes, beside the least there could be", measured.bytes, "B");
+    page.row(&row.beside("limit", limit.bytes.round()));
+    let row = Row::new("  seconds, beside the line's own", measured.seconds, "s");
+    page.row(&row.beside("limit", (limit.seconds * 100.0).round() / 100.0));
 }
 
 fn print_visit(page: &Page, what: &str, measured: Measured, mark: Mark) {

@@ -28,7 +28,8 @@ pub(crate) struct RawDevice {
     token: String,
     codec: Codec,
     received: Vec<u8>,
-    x: u64,
+    /// Number of the last exchange.
+    pub(crate) x: u64,
     /// Highest own number that was answered.
     pub(crate) told: u64,
     pub(crate) cursors: Cursors,

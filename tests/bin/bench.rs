@@ -5,7 +5,7 @@
 //! thin links between two network namespaces (needs root); without it those figures are left out.
 //! `mailboat-bench store FILE` makes the store of the section window, for a window to be looked at with it.
 //! `BENCH_ONLY` names sections to run, with spaces between: wire, visits, catch-up, load, window, links or one of them (v34,
-//! gprs, iridium), and two that run only where they are named: display (needs Xvfb and openbox) and idle.
+//! gprs, iridium), and four that run only where they are named: display (needs Xvfb and openbox), idle, scale and lines.
 
 #[path = "../bench"]
 mod bench {
@@ -14,14 +14,18 @@ mod bench {
     pub(crate) mod catch_up;
     pub(crate) mod corpus;
     pub(crate) mod display;
+    pub(crate) mod fill;
     pub(crate) mod idle;
     pub(crate) mod laptop;
+    pub(crate) mod lines;
     pub(crate) mod links;
     pub(crate) mod load;
     pub(crate) mod page;
     pub(crate) mod peers;
+    pub(crate) mod process;
     pub(crate) mod rate;
     pub(crate) mod raw;
+    pub(crate) mod scale;
     pub(crate) mod scene;
     pub(crate) mod visits;
     pub(crate) mod window;
@@ -35,8 +39,8 @@ use std::{
 
 use anyhow::Context;
 use bench::{
-    catch_up, corpus::Corpus, display, idle, laptop, links, load, page::Page, visits, window,
-    wire_figures,
+    catch_up, corpus::Corpus, display, idle, laptop, lines, links, load, page::Page, scale, visits,
+    window, wire_figures,
 };
 
 #[tokio::main]
@@ -45,6 +49,9 @@ async fn main() -> anyhow::Result<()> {
     let first = args.next();
     if first.as_deref() == Some(Path::new("laptop")) {
         return laptop::run(args).await;
+    }
+    if first.as_deref() == Some(Path::new("lines")) {
+        return lines::hold(args).await;
     }
     if first.as_deref() == Some(Path::new("store")) {
         let path = args.next().context("where is the store to be?")?;
@@ -69,12 +76,19 @@ async fn main() -> anyhow::Result<()> {
     if wanted("window") {
         window::print(&page, &corpus)?;
     }
-    // Minutes in which nothing happens are for who asks for them.
-    if only.split(' ').any(|name| name == "display") {
+    // What takes many minutes is for who asks for it.
+    let asked_for = |section: &str| only.split(' ').any(|name| name == section);
+    if asked_for("display") {
         display::print(&page, &corpus).await?;
     }
-    if only.split(' ').any(|name| name == "idle") {
+    if asked_for("idle") {
         idle::print(&page).await?;
+    }
+    if asked_for("scale") {
+        scale::print(&page, &corpus).await?;
+    }
+    if asked_for("lines") {
+        lines::print(&page).await?;
     }
     links::print(&page, &corpus, |profile| wanted("links") || wanted(profile)).await?;
     page.end();

@@ -92,6 +92,20 @@ impl RelayProcess {
         self.dir.path().join("data")
     }
 
+    /// Its process. Panics when it has ended.
+    pub fn pid(&self) -> u32 {
+        self.running.pid()
+    }
+
+    /// Where its operations listen; none where they do not.
+    pub fn operations(&self) -> Option<SocketAddr> {
+        let said = self.said();
+        let addresses = said.lines().filter_map(|line| line.split_once("serving address="));
+        let addresses =
+            addresses.filter_map(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
+        addresses.into_iter().find(|address| *address != self.addr)
+    }
+
     /// All that it said since it was last started.
     pub fn said(&self) -> String {
         self.running.said()

@@ -2,6 +2,9 @@
 //! `FUZZ_SECONDS` (default 60). Every round checks that reading ends, stays within the limits and
 //! never takes a packet for whole that was not written. A failure prints its seed: `FUZZ_SEED=n`
 //! repeats it alone.
+//!
+//! `FUZZ_CODEC=2` takes that codec alone, with packets that are mostly small, so that many inputs are read in a short time;
+//! `FUZZ_INPUTS=n` goes on until so many were, whatever the time, from seed `FUZZ_FIRST`.
 
 use std::time::{Duration, Instant};
 
@@ -43,41 +46,59 @@ fn main() {
         None => (std::process::id().into(), false),
     };
     let end = Instant::now() + Duration::from_secs(seconds);
+    let (inputs_wanted, begin) = (variable("FUZZ_INPUTS"), variable("FUZZ_FIRST"));
+    let codec = variable("FUZZ_CODEC").and_then(|number| Codec::ALL.get(number as usize).copied());
     let mut rounds = 0u64;
     let mut slowest = Duration::ZERO;
-    while rounds == 0 || (!alone && Instant::now() < end) {
-        let seed = first.wrapping_mul(1 << 32).wrapping_add(rounds);
-        let seed = if alone { first } else { seed };
+    let goes_on = |rounds: u64| match inputs_wanted {
+        Some(wanted) => rounds * INPUTS < wanted,
+        None => Instant::now() < end,
+    };
+    let base = begin.unwrap_or(first.wrapping_mul(1 << 32));
+    while rounds == 0 || (!alone && goes_on(rounds)) {
+        let seed = if alone { first } else { base.wrapping_add(rounds) };
         let start = Instant::now();
-        if let Err(panic) = std::panic::catch_unwind(|| round(seed)) {
+        if let Err(panic) = std::panic::catch_unwind(|| round(seed, codec)) {
             eprintln!("failed with FUZZ_SEED={seed}");
             std::panic::resume_unwind(panic);
         }
         slowest = slowest.max(start.elapsed());
         rounds += 1;
     }
-    println!("{rounds} rounds, no failure; the slowest took {slowest:?}");
+    println!(
+        "{rounds} rounds of {INPUTS} damaged inputs from seed {base} on, no failure; the slowest round took {slowest:?}"
+    );
 }
+
+/// Damaged inputs of one round.
+const INPUTS: u64 = 20;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-fn round(seed: u64) {
+fn round(seed: u64, only: Option<Codec>) {
     let rng = &mut Rng(seed);
-    let codec = Codec::ALL[rng.below(Codec::ALL.len())];
-    let packets: Vec<Vec<Frame>> = (0..1 + rng.below(3)).map(|_| frames(rng)).collect();
+    let codec = only.unwrap_or(Codec::ALL[rng.below(Codec::ALL.len())]);
+    let is_small = only.is_some() && 0 < rng.below(50);
+    let packets: Vec<Vec<Frame>> = match is_small {
+        true => (0..1 + rng.below(2)).map(|_| few_frames(rng)).collect(),
+        false => (0..1 + rng.below(3)).map(|_| frames(rng)).collect(),
+    };
     let mut writer = BodyWriter::new(codec);
     let mut body = writer.preamble().to_vec();
     for frames in &packets {
         body.extend(writer.packet(frames).expect("within the limits"));
     }
     assert_eq!(read(&body), packets);
-    for _ in 0..20 {
+    for _ in 0..INPUTS {
         let mut damaged = body.clone();
         damage(rng, &mut damaged);
         let got = read(&damaged);
         assert!(packets.starts_with(&got), "a damaged packet was taken for whole");
+    }
+    if is_small {
+        return;
     }
     // Invented payloads behind a good checksum reach the frame and item readers.
     for _ in 0..20 {
@@ -126,6 +147,23 @@ fn frames(rng: &mut Rng) -> Vec<Frame> {
         Frame::Check(0x1234_5678),
         Frame::Done,
     ]
+}
+
+/// A frame or two, with a few words.
+fn few_frames(rng: &mut Rng) -> Vec<Frame> {
+    let words = "tide harbour and the rope is at home tomorrow ".as_bytes();
+    let (from, len) = (rng.below(words.len()), rng.below(24));
+    let body = words.iter().cycle().skip(from).take(len).copied().collect();
+    let submit = Submit {
+        conversation: ConversationRef::Number(rng.number().max(1)),
+        kind: 1,
+        urgent: rng.below(2) == 1,
+        version: 1,
+        age_s: rng.below(1 << 20).try_into().unwrap_or(0),
+        lifetime_s: 0,
+        body,
+    };
+    vec![Frame::Submits(Submits { first: rng.number(), items: vec![submit] }), Frame::End]
 }
 
 fn damage(rng: &mut Rng, body: &mut Vec<u8>) {

@@ -45,34 +45,37 @@ static PRIMED: LazyLock<Predictor> = LazyLock::new(|| {
         rest = next;
     }
     model.begin_packet();
+    model.settle();
     model
 });
 
 thread_local! {
-    // Three megabytes: filling them again is far cheaper than having them mapped anew.
+    // Three megabytes: to put back what a packet changed in them is far cheaper than to have them mapped and filled anew.
     static SCRATCH: RefCell<Option<Box<Predictor>>> = const { RefCell::new(None) };
 }
 
 /// The packed payload.
 pub(crate) fn pack(payload: &[u8]) -> Vec<u8> {
-    with_model(|model| {
-        let mut packed = Vec::with_capacity(payload.len() / 2 + 8);
-        put_len(&mut packed, payload.len());
-        let mut encoder = Encoder::new(packed);
-        for &byte in payload {
-            for place in (0..8).rev() {
-                let bit = (byte >> place) & 1 == 1;
-                encoder.put(bit, model.chance());
-                model.learn_bit(bit);
-            }
+    with_model(|model| pack_with(model, payload))
+}
+
+fn pack_with(model: &mut Predictor, payload: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(payload.len() / 2 + 8);
+    put_len(&mut packed, payload.len());
+    let mut encoder = Encoder::new(packed);
+    for &byte in payload {
+        for place in (0..8).rev() {
+            let bit = (byte >> place) & 1 == 1;
+            encoder.put(bit, model.chance());
+            model.learn_bit(bit);
         }
-        let mut packed = encoder.finish();
-        let least = payload.len().saturating_sub(FREE).div_ceil(RATIO);
-        if packed.len() < least {
-            packed.resize(least, 0);
-        }
-        packed
-    })
+    }
+    let mut packed = encoder.finish();
+    let least = payload.len().saturating_sub(FREE).div_ceil(RATIO);
+    if packed.len() < least {
+        packed.resize(least, 0);
+    }
+    packed
 }
 
 /// The payload again; `None` where the length cannot be.
@@ -110,6 +113,7 @@ fn with_model<T>(work: impl FnOnce(&mut Predictor) -> T) -> T {
             }
             None => slot.insert(Box::new(PRIMED.clone())),
         };
+        model.begin_copied();
         work(model)
     })
 }
@@ -178,6 +182,20 @@ mod tests {
         assert_eq!(pack(b"The code is 482913."), alone, "the model starts anew");
         let _ = unpack(&noise(40));
         assert_eq!(pack(b"The code is 482913."), alone);
+    }
+
+    #[test]
+    fn nothing_of_a_packet_stays_in_the_tables_however_much_it_changed_in_them() {
+        for (len, again) in [(0, 1), (1, 9), (40, 300), (900, 20), (9_000, 700), (60_000, 3_000)] {
+            for before in [text(len), noise(len)] {
+                let _ = pack(&before);
+                // What is left of it would be known already.
+                let payload = [&before[..], &noise(again)].concat();
+                let mut fresh = PRIMED.clone();
+                fresh.begin_copied();
+                assert!(pack(&payload) == pack_with(&mut fresh, &payload), "after {len} bytes");
+            }
+        }
     }
 
     #[test]

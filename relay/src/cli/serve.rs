@@ -8,9 +8,9 @@ use tracing::{error, info};
 
 use super::terminal::Terminal;
 use crate::{
-    log,
+    descriptors, log,
     ops::service,
-    serve::tls::Tls,
+    serve::{ConnectionLimits, tls::Tls},
     settings,
     signals::Signals,
     start::{Relay, RelayHandle},
@@ -30,6 +30,7 @@ pub(super) fn serve(settings: RelaySettings, terminal: &mut dyn Terminal) -> any
 async fn served(settings: RelaySettings, terminal: &mut dyn Terminal) -> anyhow::Result<()> {
     let signals = Signals::new().context("the system refuses signal handlers")?;
     let format = settings.log_format;
+    descriptors::raise(ConnectionLimits::default().connections_max);
     let relay = Relay::start(settings).await?;
     terminal.print(&announcement(&relay, format)).context("cannot write to standard output")?;
     service::ready(&format!("listening on {}", relay.addr));

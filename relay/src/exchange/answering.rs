@@ -164,6 +164,7 @@ impl Answering {
             if self.opening.is_empty() && self.mail.is_empty() && self.mail.is_read() {
                 self.note_drained();
                 if let Some(hold) = &mut self.hold {
+                    self.mail.rest();
                     match hold.wait(&self.core, &self.closing).await {
                         Event::News => self.look(),
                         Event::Over => self.end_hold(),
@@ -313,7 +314,8 @@ impl Answering {
                 return Ok(None);
             }
         };
-        self.opening.clear();
+        // Its room too: a hold keeps what is left of this for minutes.
+        self.opening = Vec::new();
         self.pass(rows);
         Ok(Some(packet))
     }

@@ -28,7 +28,7 @@ async fn held(core: &Core, login: Login, mail: &Mail) -> Result<Vec<HeldRow>, Ex
         return Ok(Vec::new());
     }
     let Login { account, device } = login;
-    let ask = HeldAsk { account, device, after: mail.sent() };
+    let ask = HeldAsk { account, device, after: mail.sent(), only_first: false };
     let mut rows = only(core.store.held(vec![ask]).await)?;
     rows.retain(|row| 0 < row.count && left_out.contains(row.lane));
     Ok(rows)

@@ -171,7 +171,7 @@ impl Mail {
     /// Learns the size of the first entry of lanes that are not read yet: they want room kept.
     async fn peek(&mut self, core: &Core, login: Login) -> Result<(), ExchangeError> {
         let Login { account, device } = login;
-        let ask = HeldAsk { account, device, after: self.read };
+        let ask = HeldAsk { account, device, after: self.read, only_first: true };
         for HeldRow { lane, first, .. } in only(core.store.held(vec![ask]).await)? {
             let first = usize::try_from(first).unwrap_or(usize::MAX);
             self.first[index(lane)] = ROW_BYTES.saturating_add(first);
@@ -230,6 +230,11 @@ impl Mail {
             self.pending = lanes(|other| other != lane && pending.contains(other));
             *self.read.of_mut(lane) = self.sent.of(lane);
         }
+    }
+
+    /// Nothing waits to be packed, for a while: gives the queue's room back.
+    pub(super) fn rest(&mut self) {
+        self.queue.shrink_to_fit();
     }
 
     /// Nothing more is to be sent.

@@ -94,6 +94,9 @@ struct Place {
     taking: Option<u64>,
     /// The newest that waits for an older one to be worked off.
     called: u64,
+    /// Who waits for the turn with its first packet: a number of its own, and its exchange's.
+    waiting: Option<(u64, u64)>,
+    waiters: u64,
     /// Ends the answer that is being sent, unless it is a hold.
     answer: Option<(u64, CancellationToken)>,
     hold: Option<(u64, CancellationToken)>,
@@ -138,6 +141,28 @@ impl Seat {
     /// Waits until nobody commits for the device.
     pub(super) async fn turn(&self) -> TurnLock {
         Arc::new(self.turn.clone().lock_owned().await)
+    }
+
+    /// As [`Seat::turn`], for the first packet of an exchange. Only the newest waits: where the disk is slow a device
+    /// that comes again and again has one request waiting here, not all of them. None for the others.
+    pub(super) async fn turn_of(&self, x: u64) -> Option<TurnLock> {
+        let me = {
+            let mut place = self.place();
+            if place.waiting.is_some_and(|(_, newer)| x < newer) {
+                return None;
+            }
+            place.waiters += 1;
+            place.waiting = Some((place.waiters, x));
+            place.waiters
+        };
+        let _waits = Waiting { seat: self, me };
+        self.moved.notify_waiters();
+        let is_me = move |place: &Place| place.waiting.is_some_and(|(who, _)| who == me);
+        tokio::select! {
+            biased;
+            turn = self.turn() => Some(turn),
+            () = self.until(|place| !is_me(place)) => None,
+        }
     }
 
     /// Waits, for a newcomer with number `x`, until an older request is worked off as far as it reached the relay.
@@ -266,6 +291,21 @@ impl Seat {
     }
 }
 
+/// Somebody who waits for the turn, until it is dropped.
+struct Waiting<'s> {
+    seat: &'s Seat,
+    me: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut place = self.seat.place();
+        if place.waiting.is_some_and(|(who, _)| who == self.me) {
+            place.waiting = None;
+        }
+    }
+}
+
 /// A request that is being taken.
 #[derive(Debug)]
 pub(super) struct Taking {
@@ -368,6 +408,23 @@ mod tests {
         // The same once more, or an older one, has nothing to wait for.
         seat.work_off(1).await;
         assert_eq!(began.elapsed(), QUIET + WORK_OFF_MAX);
+    }
+
+    #[tokio::test]
+    async fn of_many_that_wait_for_a_turn_only_the_newest_stays() {
+        let seat = Seat::default();
+        let taken = seat.turn().await;
+        let (mut first, mut second) = (Box::pin(seat.turn_of(1)), Box::pin(seat.turn_of(2)));
+        assert!(futures_pending(&mut first).await && futures_pending(&mut second).await);
+        assert!(first.await.is_none(), "a newer one waits");
+        assert!(seat.turn_of(1).await.is_none());
+        let mut again = Box::pin(seat.turn_of(2));
+        assert!(futures_pending(&mut again).await);
+        assert!(second.await.is_none(), "its repetition waits");
+        drop(taken);
+        assert!(again.await.is_some());
+        // Nobody waits any more: a lower number is told what it is when it has its turn.
+        assert!(seat.turn_of(1).await.is_some());
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use wire::{ForkWhy, Frame, Hello, Mark, Run, Stop, StopReason, Submits, limits::FRAME_ROWS_MAX};
 
 use super::{
@@ -21,6 +21,8 @@ use crate::{
 
 /// Seconds after which a device may try again when the disk is full or fails.
 const DISK_RETRY_S: u32 = 600;
+/// And when more waits for the disk than may wait.
+const BUSY_RETRY_S: u32 = 15;
 /// And when the relay is closing down.
 const SHUTDOWN_RETRY_S: u32 = 30;
 /// Outcomes that are kept for one device beyond what it says it was told. More than any request brings, and an honest
@@ -272,6 +274,10 @@ fn stop_of(err: &StoreError) -> Stop {
         StoreError::Full => {
             warn!("a device was stopped because the store is full");
             stop(StopReason::Disk, "The relay's disk is full.", DISK_RETRY_S)
+        }
+        StoreError::Busy => {
+            debug!("a device was stopped because too much waits for the disk");
+            stop(StopReason::Disk, "The relay's disk is slow just now.", BUSY_RETRY_S)
         }
         StoreError::Closed => {
             stop(StopReason::Shutdown, "The relay is closing down.", SHUTDOWN_RETRY_S)

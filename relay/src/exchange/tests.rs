@@ -11,6 +11,7 @@ mod people;
 mod phone;
 mod refusals;
 mod sharing;
+mod slow;
 
 use std::{
     path::PathBuf,

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     ops::metrics::SyncResult,
-    store::{DeviceState, Login, NUMBER_MAX},
+    store::{DeviceState, Login, NUMBER_MAX, StoreError},
 };
 
 /// A device that commits nothing is noted as seen when the store has not noted it for so long:
@@ -127,7 +127,7 @@ impl Visit {
             check_hello(&hello)?;
             let seat = self.core.seats.of(self.login.device);
             seat.work_off(hello.x).await;
-            let turn = seat.turn().await;
+            let turn = seat.turn_of(hello.x).await.ok_or(StoreError::Busy)?;
             let open = self.open(hello, seat).await?;
             if open.mode == Mode::Take {
                 self.taking = Some(open.seat.begin_taking(open.hello.x));
@@ -197,6 +197,7 @@ fn result_of(err: &ExchangeError) -> SyncResult {
     match err {
         ExchangeError::Cut => SyncResult::Cut,
         ExchangeError::Revoked => SyncResult::Unauthorized,
+        ExchangeError::Store(StoreError::Busy) => SyncResult::Stopped,
         ExchangeError::Store(_) | ExchangeError::Encode(_) => SyncResult::Failed,
         ExchangeError::Unreadable(_)
         | ExchangeError::NoHello

@@ -103,6 +103,10 @@ impl From<StoreError> for Problem {
                 warn!("a request was refused because the store is full");
                 Self::unavailable("store_full", "the relay's disk is full", BROKEN_RETRY_S)
             }
+            StoreError::Busy => {
+                debug!("a request was refused because too much waits for the disk");
+                Self::unavailable("busy", "the relay's disk is slow just now", BUSY_RETRY_S)
+            }
             StoreError::Closed => Self::unavailable("closing", "the relay is ending", BUSY_RETRY_S),
             err => {
                 error!(error = &err as &dyn Error, "a request failed");

@@ -60,6 +60,8 @@ pub struct Metrics {
     pub store_commit_requests: Histogram,
     /// Seconds from a transaction's begin to its durable end.
     pub store_commit_seconds: Histogram,
+    /// Reads of the store.
+    pub store_reads: Counter,
     /// Rows and pages that housekeeping handled.
     pub housekeeping: Family<ChoreLabels, Counter>,
     /// Slices of housekeeping that failed.
@@ -102,6 +104,7 @@ impl Metrics {
             store_commits: Counter::default(),
             store_commit_requests: Histogram::new(exponential_buckets(1.0, 2.0, 13)),
             store_commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            store_reads: Counter::default(),
             housekeeping: Family::default(),
             housekeeping_failed: Family::default(),
             mailbox_waiting_bytes: Gauge::default(),
@@ -171,6 +174,7 @@ impl Metrics {
             Unit::Seconds,
             self.store_commit_seconds.clone(),
         );
+        registry.register("store_reads", "Reads of the store", self.store_reads.clone());
         registry.register(
             "housekeeping_rows",
             "Rows and pages that housekeeping handled",

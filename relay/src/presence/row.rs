@@ -99,6 +99,8 @@ impl Row {
                 self.devices.truncate(DEVICES_MAX - 1);
             }
             let state = PresenceState::Hidden;
+            // Most accounts have one device.
+            self.devices.reserve_exact(1);
             self.devices.push(Device {
                 device,
                 state,

@@ -6,6 +6,9 @@ use wire::limits;
 /// they need not spell it out. In seconds.
 pub const LIFETIME_DEFAULT_S: u64 = 30 * 24 * 3600;
 
+/// What may wait for a slow disk, in bytes: a second's worth of a quick one, and little beside a machine's memory.
+const WAITING_BYTES_MAX: u32 = 64 * 1024 * 1024;
+
 /// Limits that the store enforces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -31,6 +34,8 @@ pub struct Policy {
     pub lifetime_max_s: u64,
     /// A chat request that nobody answers expires after this, in seconds.
     pub request_lifetime_s: u64,
+    /// Bytes of items that may wait for the disk; more are refused until later.
+    pub waiting_bytes_max: u32,
     /// Pages that the database may grow to; `None` leaves it to the disk.
     pub pages_max: Option<u32>,
 }
@@ -57,6 +62,7 @@ impl From<&config::RelaySettings> for Policy {
             lifetime_default_s: lifetime_max_s.min(LIFETIME_DEFAULT_S),
             lifetime_max_s,
             request_lifetime_s: retention.request_lifetime.seconds(),
+            waiting_bytes_max: WAITING_BYTES_MAX,
             pages_max: None,
         }
     }

@@ -36,7 +36,7 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use wire::{AccountId, DeviceId, HeldRow};
 
 use self::{
@@ -52,7 +52,7 @@ use super::{
     Store, StoreError, Taken, Turn,
 };
 
-pub use self::writer::CommitObserver;
+pub use self::writer::{CommitObserver, ReadObserver};
 
 /// Connections that read.
 const READERS: usize = 4;
@@ -66,6 +66,8 @@ pub struct SqliteStore {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     writer: Option<JoinHandle<()>>,
     readers: Readers,
+    /// Bytes that may still come to wait for the writer.
+    room: Arc<Semaphore>,
     changes: Arc<Changes>,
     commits: Arc<AtomicU64>,
     incarnation: u64,
@@ -78,10 +80,10 @@ impl SqliteStore {
     /// # Errors
     /// When the file is no database of ours, is of a newer relay, or cannot be written.
     pub fn open(path: &Path, policy: Policy, now_s: u64) -> Result<Self, StoreError> {
-        Self::observed(path, policy, now_s, Box::new(|_, _| {}))
+        Self::observed(path, policy, now_s, Box::new(|_, _| {}), Box::new(|| {}))
     }
 
-    /// As [`SqliteStore::open`], with somebody who hears of every durable transaction.
+    /// As [`SqliteStore::open`], with somebody who hears of every durable transaction and of every read.
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
@@ -90,13 +92,15 @@ impl SqliteStore {
         policy: Policy,
         now_s: u64,
         observer: CommitObserver,
+        on_read: ReadObserver,
     ) -> Result<Self, StoreError> {
         let db = schema::open_writer(path, policy.pages_max)?;
         let data_version = db.query_row("PRAGMA data_version", [], |row| row.get(0))?;
-        let readers = Readers::open(path, READERS)?;
+        let readers = Readers::open(path, READERS, on_read)?;
         let random = getrandom::u64();
         let incarnation =
             random.map_err(|err| StoreError::File(io::Error::other(err.to_string())))?;
+        let room = Arc::new(Semaphore::new(policy.waiting_bytes_max as usize));
         let (changes, commits) = (Arc::new(Changes::default()), Arc::new(AtomicU64::new(0)));
         let writer = Writer {
             db,
@@ -117,6 +121,7 @@ impl SqliteStore {
             queue: Some(queue),
             writer: Some(thread),
             readers,
+            room,
             changes,
             commits,
             incarnation,
@@ -141,8 +146,13 @@ impl SqliteStore {
     async fn take_all(&self, turns: Vec<Turn>) -> Vec<Result<Taken, StoreError>> {
         let mut answers = Vec::with_capacity(turns.len());
         for turn in turns {
+            // What does not find room is not kept at all: a disk that takes seconds must not fill the memory.
+            let Ok(room) = self.room.clone().try_acquire_many_owned(turn.weight()) else {
+                answers.push(Err(StoreError::Busy));
+                continue;
+            };
             let (reply, answer) = oneshot::channel();
-            let sent = self.send(Box::new(TurnJob::new(turn, reply))).await;
+            let sent = self.send(Box::new(TurnJob::new(turn, room, reply))).await;
             answers.push(sent.map(|()| answer));
         }
         let mut taken = Vec::with_capacity(answers.len());
@@ -262,6 +272,10 @@ impl Store for SqliteStore {
     fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
+
+    fn reads(&self) -> u64 {
+        self.readers.count()
+    }
 }
 
 impl Drop for SqliteStore {
@@ -309,5 +323,7 @@ fn create_private(path: &Path) -> io::Result<File> {
     config::private::options().write(true).create_new(true).open(path)
 }
 
+#[cfg(test)]
+mod plans;
 #[cfg(test)]
 mod tests;

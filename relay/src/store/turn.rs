@@ -31,6 +31,17 @@ pub struct Turn {
     pub keep: Keep,
 }
 
+impl Turn {
+    /// What it takes of the memory while it waits, in bytes, about.
+    pub(crate) fn weight(&self) -> u32 {
+        const TURN_BYTES: usize = 1024;
+        const ROW_BYTES: usize = 128;
+        let bodies: usize = self.submits.iter().map(|submit| submit.body.len()).sum();
+        let rows = self.submits.len() + self.marks.len();
+        u32::try_from(TURN_BYTES + bodies + rows * ROW_BYTES).unwrap_or(u32::MAX)
+    }
+}
+
 /// What came of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {

@@ -10,7 +10,7 @@ use super::{
     logistic::{Logistic, ONE},
     mixer::Mixer,
     refine::{Refine, approach},
-    slots::{Run, Runs, Slots, hash},
+    slots::{Run, Runs, Slots, Table, hash},
 };
 
 /// Contexts whose bit histories are found by a hash.
@@ -55,7 +55,7 @@ pub(super) struct Predictor {
     /// All that was read: the primer, then the packet.
     text: Vec<u8>,
     /// Where a hash of five bytes was seen last: the place behind them, 0 for never.
-    places: Box<[u32]>,
+    places: Table<u32>,
     now: Now,
 }
 
@@ -114,7 +114,7 @@ impl Predictor {
             by_match: Mixer::new(256),
             refine: Refine::new(&tables.logistic),
             text: Vec::new(),
-            places: vec![0; 1 << MATCH_BITS].into_boxed_slice(),
+            places: Table::new(0, 1 << MATCH_BITS),
             now: Now::default(),
         };
         model.begin_packet();
@@ -134,8 +134,26 @@ impl Predictor {
         self.by_match.copy_from(&other.by_match);
         self.refine.copy_from(&other.refine);
         self.text.truncate(other.text.len());
-        self.places.copy_from_slice(&other.places);
+        self.places.copy_from(&other.places);
         self.now = other.now.clone();
+    }
+
+    /// The primer is read: from here on others are made the same as this.
+    pub(super) fn settle(&mut self) {
+        self.slots.settle();
+        self.runs.settle();
+        self.refine.settle();
+        self.places.settle();
+    }
+
+    /// What was found for the first byte before this was copied is about to change.
+    pub(super) fn begin_copied(&mut self) {
+        for slot in self.now.slots {
+            self.slots.touch(slot);
+        }
+        for place in self.now.runs {
+            self.runs.touch(place);
+        }
     }
 
     /// Reads a payload of the primer.
@@ -311,7 +329,8 @@ impl Predictor {
         }
         let five = now.bytes & 0xff_ffff_ffff;
         let place = hash(five as u32, (five >> 32) as u32 ^ 0x99) >> (32 - MATCH_BITS);
-        let place = &mut self.places[place as usize];
+        self.places.touch(place as usize);
+        let place = &mut self.places.places[place as usize];
         if now.matched == 0 {
             let earlier = *place as usize;
             let same = self.text[..earlier].iter().rev().zip(self.text.iter().rev());

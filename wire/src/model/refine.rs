@@ -1,6 +1,6 @@
 //! Corrects a mixed prediction by what came of such predictions in the same context before.
 
-use super::logistic::Logistic;
+use super::{logistic::Logistic, slots::Table};
 
 const CONTEXTS: usize = 4096;
 /// Logits −8, −7.5, … 8.
@@ -12,7 +12,7 @@ const RATE: u32 = 6;
 /// By context and knot: the chance of a one in 1/65536.
 #[derive(Clone)]
 pub(super) struct Refine {
-    chances: Box<[[u16; KNOTS]]>,
+    chances: Table<[u16; KNOTS]>,
     used: (usize, usize),
 }
 
@@ -22,11 +22,15 @@ impl Refine {
         for (knot, chance) in row.iter_mut().enumerate() {
             *chance = logistic.chance((knot as i32 - 16) * STEP) << 4;
         }
-        Self { chances: vec![row; CONTEXTS].into_boxed_slice(), used: (0, 0) }
+        Self { chances: Table::new(row, CONTEXTS), used: (0, 0) }
     }
 
     pub(super) fn copy_from(&mut self, other: &Self) {
-        self.chances.copy_from_slice(&other.chances);
+        self.chances.copy_from(&other.chances);
+    }
+
+    pub(super) fn settle(&mut self) {
+        self.chances.settle();
     }
 
     /// The chance in 1/4096 that a prediction of `logit` has in this context, below [`CONTEXTS`].
@@ -34,7 +38,7 @@ impl Refine {
         let place = (logit + 2048) as usize;
         let (knot, behind) = ((place / STEP as usize).min(KNOTS - 2), (place as u32) % STEP as u32);
         let context = context & (CONTEXTS - 1);
-        let row = &self.chances[context];
+        let row = &self.chances.places[context];
         let between =
             u32::from(row[knot]) * (STEP as u32 - behind) + u32::from(row[knot + 1]) * behind;
         let nearer = if behind < STEP as u32 / 2 { knot } else { knot + 1 };
@@ -43,7 +47,9 @@ impl Refine {
     }
 
     pub(super) fn learn(&mut self, bit: bool) {
-        approach(&mut self.chances[self.used.0][self.used.1], bit, RATE);
+        let (context, knot) = self.used;
+        self.chances.touch(context);
+        approach(&mut self.chances.places[context][knot], bit, RATE);
     }
 }
 

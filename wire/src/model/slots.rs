@@ -19,17 +19,67 @@ pub(super) fn hash(a: u32, b: u32) -> u32 {
     mixed ^ (mixed >> 16)
 }
 
+/// A table, and which of its places were given out since it was the same as another one. A packet of a few bytes then
+/// costs a few places to put back, not millions of bytes.
+#[derive(Clone)]
+pub(super) struct Table<T> {
+    pub(super) places: Box<[T]>,
+    touched: Vec<u32>,
+}
+
+/// One of so many places at most is put back by itself; to copy all of them is quicker then.
+const TOUCHED_SHARE: usize = 8;
+
+impl<T: Copy> Table<T> {
+    pub(super) fn new(empty: T, len: usize) -> Self {
+        Self { places: vec![empty; len].into_boxed_slice(), touched: Vec::new() }
+    }
+
+    /// Notes that a place is about to change.
+    pub(super) fn touch(&mut self, place: usize) {
+        if self.touched.len() <= self.places.len() / TOUCHED_SHARE {
+            self.touched.push(place as u32);
+        }
+    }
+
+    /// Makes this the same as `other`, as it was when nothing was touched.
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        if self.places.len() / TOUCHED_SHARE < self.touched.len() {
+            self.places.copy_from_slice(&other.places);
+        } else {
+            for &place in &self.touched {
+                self.places[place as usize] = other.places[place as usize];
+            }
+        }
+        self.touched.clear();
+    }
+
+    /// From here on it is what others are made the same as.
+    pub(super) fn settle(&mut self) {
+        self.touched = Vec::new();
+    }
+}
+
 /// The table of bit histories.
 #[derive(Clone)]
-pub(super) struct Slots(Box<[Slot]>);
+pub(super) struct Slots(Table<Slot>);
 
 impl Slots {
     pub(super) fn new() -> Self {
-        Self(vec![[NEW; 16]; SLOTS].into_boxed_slice())
+        Self(Table::new([NEW; 16], SLOTS))
     }
 
     pub(super) fn copy_from(&mut self, other: &Self) {
-        self.0.copy_from_slice(&other.0);
+        self.0.copy_from(&other.0);
+    }
+
+    pub(super) fn settle(&mut self) {
+        self.0.settle();
+    }
+
+    /// Notes that a slot that was found before is about to change.
+    pub(super) fn touch(&mut self, slot: usize) {
+        self.0.touch(slot);
     }
 
     /// The place of a context; a new one where it has none.
@@ -39,8 +89,9 @@ impl Slots {
         let check = context as u8 | 1;
         let mut least = (home, u8::MAX);
         for way in 0..WAYS {
-            let slot = &self.0[home ^ way];
+            let slot = &self.0.places[home ^ way];
             if slot[0] == check {
+                self.0.touch(home ^ way);
                 return home ^ way;
             }
             let seen = histories.seen(slot[1]);
@@ -48,17 +99,18 @@ impl Slots {
                 least = (home ^ way, seen);
             }
         }
-        self.0[least.0] = [NEW; 16];
-        self.0[least.0][0] = check;
+        self.0.places[least.0] = [NEW; 16];
+        self.0.places[least.0][0] = check;
+        self.0.touch(least.0);
         least.0
     }
 
     pub(super) fn history(&self, slot: usize, node: usize) -> u8 {
-        self.0[slot][node & 15]
+        self.0.places[slot][node & 15]
     }
 
     pub(super) fn set(&mut self, slot: usize, node: usize, history: u8) {
-        self.0[slot][node & 15] = history;
+        self.0.places[slot][node & 15] = history;
     }
 }
 
@@ -85,15 +137,24 @@ impl Run {
 
 /// The table of runs.
 #[derive(Clone)]
-pub(super) struct Runs(Box<[Run]>);
+pub(super) struct Runs(Table<Run>);
 
 impl Runs {
     pub(super) fn new() -> Self {
-        Self(vec![Run::default(); 1 << RUN_BITS].into_boxed_slice())
+        Self(Table::new(Run::default(), 1 << RUN_BITS))
     }
 
     pub(super) fn copy_from(&mut self, other: &Self) {
-        self.0.copy_from_slice(&other.0);
+        self.0.copy_from(&other.0);
+    }
+
+    pub(super) fn settle(&mut self) {
+        self.0.settle();
+    }
+
+    /// Notes that a run that was found before is about to change.
+    pub(super) fn touch(&mut self, place: usize) {
+        self.0.touch(place);
     }
 
     /// The place of a context; a new one where it has none.
@@ -102,23 +163,25 @@ impl Runs {
         let check = (context >> 16) as u16;
         let mut least = (home, u8::MAX);
         for way in 0..WAYS {
-            let run = self.0[home ^ way];
+            let run = self.0.places[home ^ way];
             if run.check == check && 0 < run.times {
+                self.0.touch(home ^ way);
                 return home ^ way;
             }
             if run.times < least.1 {
                 least = (home ^ way, run.times);
             }
         }
-        self.0[least.0] = Run { check, ..Run::default() };
+        self.0.places[least.0] = Run { check, ..Run::default() };
+        self.0.touch(least.0);
         least.0
     }
 
     pub(super) fn at(&self, place: usize) -> Run {
-        self.0[place]
+        self.0.places[place]
     }
 
     pub(super) fn note(&mut self, place: usize, byte: u8) {
-        self.0[place].note(byte);
+        self.0.places[place].note(byte);
     }
 }

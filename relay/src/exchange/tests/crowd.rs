@@ -123,6 +123,10 @@ impl Store for Counting {
     fn commits(&self) -> u64 {
         self.inner.commits()
     }
+
+    fn reads(&self) -> u64 {
+        self.inner.reads()
+    }
 }
 
 fn crowded() -> (World, Arc<Counting>) {

@@ -10,6 +10,7 @@ use wire::{AccountId, ConversationId, DeviceId, Name};
 pub(super) use super::rows::{Conversation, Device, Mailbox, Member};
 use super::{
     super::{Change, NUMBER_MAX, News},
+    housekeeping::Walk,
     rows::{
         STORE_CONVERSATION, STORE_DEVICE, STORE_MAILBOX, load_conversation, load_device,
         load_mailbox, store_conversation, store_device, store_mailbox,
@@ -19,6 +20,8 @@ use super::{
 
 /// Rows of one kind after which the cache starts anew.
 const CACHED_MAX: usize = 50_000;
+/// And members of conversations: groups of 256 are larger rows than others.
+const MEMBERS_CACHED_MAX: usize = 500_000;
 /// Moment from which the relay's numbers are counted: 2026-01-01, in Unix seconds.
 const EPOCH_S: u64 = 1_767_225_600;
 
@@ -47,6 +50,8 @@ pub(super) struct Cache {
     devices: Table<Device>,
     mailboxes: Table<Mailbox>,
     conversations: Table<Conversation>,
+    /// Members of the conversations that were learned since all began anew.
+    members: usize,
     foundings: HashMap<Name, ConversationId>,
     /// Last numbers given, and whether they have to be written back.
     allocators: HashMap<Allot, (u64, bool)>,
@@ -56,6 +61,10 @@ pub(super) struct Cache {
     ended: Vec<AccountId>,
     /// Whether this transaction changed who is whose contact.
     contacts: bool,
+    /// A look through a mailbox that the next slice goes on with.
+    pub(super) walk: Option<Walk>,
+    /// Up to which message's name loose ones were swept.
+    pub(super) swept: Name,
 }
 
 impl Cache {
@@ -65,11 +74,14 @@ impl Cache {
             devices: Table::new(),
             mailboxes: Table::new(),
             conversations: Table::new(),
+            members: 0,
             foundings: HashMap::new(),
             allocators: HashMap::new(),
             touched: HashMap::new(),
             ended: Vec::new(),
             contacts: false,
+            walk: None,
+            swept: Name { device: 0, n: 0 },
         }
     }
 
@@ -78,11 +90,14 @@ impl Cache {
         self.devices.clear();
         self.mailboxes.clear();
         self.conversations.clear();
+        self.members = 0;
         self.foundings.clear();
         self.allocators.clear();
         self.touched.clear();
         self.ended.clear();
         self.contacts = false;
+        self.walk = None;
+        self.swept = Name { device: 0, n: 0 };
     }
 
     /// Keeps the memory bounded. Only between transactions.
@@ -93,7 +108,7 @@ impl Cache {
             self.conversations.len(),
             self.foundings.len(),
         ];
-        if sizes.into_iter().any(|size| CACHED_MAX < size) {
+        if sizes.into_iter().any(|size| CACHED_MAX < size) || MEMBERS_CACHED_MAX < self.members {
             self.clear();
         }
     }
@@ -160,12 +175,14 @@ impl Cache {
         if self.conversations.row(id).is_none()
             && let Some(row) = load_conversation(db, id)?
         {
-            self.conversations.learn(id, row);
+            self.put_conversation(id, row);
         }
         Ok(())
     }
 
     pub(super) fn put_conversation(&mut self, id: ConversationId, row: Conversation) {
+        let before = self.conversations.row(id).map_or(0, |known| known.members.len());
+        self.members = self.members + row.members.len() - before;
         self.conversations.learn(id, row);
     }
 

@@ -15,6 +15,14 @@ const KEYS_MAX: usize = 4_096;
 /// What an entry weighs in a page beside its body, in bytes.
 const ENTRY_BYTES: usize = 16;
 
+pub(super) const LANE_PAGE: &str = "SELECT e.position, m.conversation, m.device, m.account, m.n,
+        m.c, m.kind, m.composed_at_s, m.body
+    FROM entry e JOIN message m ON m.id = e.message
+    WHERE e.account = ? AND e.lane = ? AND ? < e.position AND e.position <= ? AND e.device <> ?
+    ORDER BY e.position";
+pub(super) const FIRST_ENTRY: &str = "SELECT bytes FROM entry
+    WHERE account = ? AND lane = ? AND ? < position AND device <> ? ORDER BY position LIMIT 1";
+
 /// A page of a log. Call it within a transaction: the page is one snapshot.
 pub(super) fn page(db: &Connection, ask: &LaneAsk) -> Result<LanePage> {
     let position = db
@@ -83,14 +91,7 @@ fn read_lane(
 ) -> Result<bool> {
     let end = page.end;
     let into = if lane == Lane::Urgent { &mut page.urgent } else { &mut page.ordinary };
-    let mut statement = db.prepare_cached(
-        "SELECT e.position, m.conversation, m.device, m.account, m.n, m.c, m.kind,
-                m.composed_at_s, m.body
-         FROM entry e JOIN message m ON m.id = e.message
-         WHERE e.account = ? AND e.lane = ? AND ? < e.position AND e.position <= ?
-               AND e.device <> ?
-         ORDER BY e.position",
-    )?;
+    let mut statement = db.prepare_cached(LANE_PAGE)?;
     let key = params![ask.account, lane.number(), ask.after.of(lane), end, ask.device];
     let mut rows = statement.query(key)?;
     while let Some(row) = rows.next()? {
@@ -132,6 +133,9 @@ fn is_active(db: &Connection, device: DeviceId) -> Result<bool> {
 
 /// What lies behind the positions of an ask, by lane.
 pub(super) fn held(db: &Connection, ask: &HeldAsk) -> Result<Vec<HeldRow>> {
+    if ask.only_first {
+        return first_held(db, ask);
+    }
     let mut rows = Vec::new();
     let count: u32 = db
         .prepare_cached("SELECT count(*) FROM latest WHERE account = ? AND ? < position")?
@@ -163,6 +167,34 @@ pub(super) fn held(db: &Connection, ask: &HeldAsk) -> Result<Vec<HeldRow>> {
         if row.count != 0 {
             rows.push(row);
         }
+    }
+    Ok(rows)
+}
+
+/// The first entry of each lane behind the positions of an ask.
+fn first_held(db: &Connection, ask: &HeldAsk) -> Result<Vec<HeldRow>> {
+    let row = |lane, kind, first: u64| HeldRow {
+        lane,
+        kind,
+        count: 1,
+        bytes: first,
+        first: u32::try_from(first).unwrap_or(u32::MAX),
+    };
+    let mut rows = Vec::new();
+    let latest = db
+        .prepare_cached("SELECT 1 FROM latest WHERE account = ? AND ? < position LIMIT 1")?
+        .exists([ask.account, ask.after.latest])?;
+    if latest {
+        rows.push(row(Lane::Latest, HeldKind::State, ENTRY_BYTES as u64));
+    }
+    for lane in [Lane::Urgent, Lane::Ordinary] {
+        let first = db
+            .prepare_cached(FIRST_ENTRY)?
+            .query_row(params![ask.account, lane.number(), ask.after.of(lane), ask.device], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        rows.extend(first.map(|first| row(lane, HeldKind::Message, first)));
     }
     Ok(rows)
 }

@@ -5,7 +5,7 @@
 //! stores what the item did; a turn with many rows goes on in the next transaction.
 
 use rusqlite::{OptionalExtension, Result, params};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::warn;
 use wire::{ConversationId, ConversationRef, DeviceId, ForkWhy, Item, Lane, Refusal, Run, Submit};
 
@@ -23,6 +23,8 @@ pub(super) struct TurnJob {
     done: Progress,
     /// Where the last commit left it.
     saved: Progress,
+    /// Its share of what may wait for the disk.
+    _room: OwnedSemaphorePermit,
     reply: oneshot::Sender<std::result::Result<Taken, StoreError>>,
 }
 
@@ -38,9 +40,11 @@ struct Progress {
 impl TurnJob {
     pub(super) fn new(
         turn: Turn,
+        room: OwnedSemaphorePermit,
         reply: oneshot::Sender<std::result::Result<Taken, StoreError>>,
     ) -> Self {
-        Self { turn, done: Progress::default(), saved: Progress::default(), reply }
+        let (done, saved) = (Progress::default(), Progress::default());
+        Self { turn, done, saved, _room: room, reply }
     }
 }
 

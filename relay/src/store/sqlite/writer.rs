@@ -138,6 +138,8 @@ impl Backlog {
 
 /// Hears of every durable transaction: its requests, and how long it took from its begin.
 pub type CommitObserver = Box<dyn Fn(usize, Duration) + Send>;
+/// Hears of every read before it is made.
+pub type ReadObserver = Box<dyn Fn() + Send + Sync>;
 
 pub(super) struct Writer {
     pub(super) db: Connection,
