@@ -177,11 +177,11 @@ async fn nothing_new(page: &Page, full: &Relay, empty: &Relay) -> anyhow::Result
     }
     for (what, rounds) in [("first time", 0..1), ("again", 1..ROUNDS as usize)] {
         // The best round: what else the machine does only adds.
-        let of = |costs: &[Cost], which: fn(&Cost) -> f64| {
+        let of = |costs: &[Cost], which: Figure| {
             let mut values: Vec<f64> = costs[rounds.clone()].iter().map(which).collect();
             share(&mut values, 0.0)
         };
-        let rows: [(&str, &str, fn(&Cost) -> f64); 3] = [
+        let rows: [(&str, &str, Figure); 3] = [
             ("CPU of the relay", "µs", |cost| cost.cpu_us),
             ("store reads", "", |cost| cost.reads),
             ("median time", "µs", |cost| cost.median_us),
@@ -194,6 +194,9 @@ async fn nothing_new(page: &Page, full: &Relay, empty: &Relay) -> anyhow::Result
     }
     Ok(())
 }
+
+/// One of them.
+type Figure = fn(&Cost) -> f64;
 
 /// What one exchange took.
 struct Cost {

@@ -101,9 +101,9 @@ impl RelayProcess {
     pub fn operations(&self) -> Option<SocketAddr> {
         let said = self.said();
         let addresses = said.lines().filter_map(|line| line.split_once("serving address="));
-        let addresses =
+        let mut addresses =
             addresses.filter_map(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
-        addresses.into_iter().find(|address| *address != self.addr)
+        addresses.find(|address| *address != self.addr)
     }
 
     /// All that it said since it was last started.

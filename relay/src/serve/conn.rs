@@ -177,17 +177,27 @@ impl Carrier {
         let whole = async {
             match &self.tls {
                 None => Box::pin(self.http(socket, info)).await,
-                Some(tls) => {
-                    let closing = info.closing().clone();
-                    let accepted = Box::pin(handshake(tls, socket, pulse.clone()));
-                    match closing.run_until_cancelled(accepted).await {
-                        None => Ok(()),
-                        Some(secure) => Box::pin(self.http(secure?, info)).await,
-                    }
-                }
+                Some(tls) => Box::pin(self.over_tls(tls, socket, info)).await,
             }
         };
         watch(whole, &pulse, self.options.pace).await.map_err(ConnError::Slow)?
+    }
+
+    async fn over_tls<S>(
+        &self,
+        tls: &TlsAcceptor,
+        socket: Watched<S>,
+        info: ConnInfo,
+    ) -> Result<(), ConnError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (closing, pulse) = (info.closing().clone(), info.pulse().clone());
+        let accepted = Box::pin(handshake(tls, socket, pulse));
+        match closing.run_until_cancelled(accepted).await {
+            None => Ok(()),
+            Some(secure) => Box::pin(self.http(secure?, info)).await,
+        }
     }
 
     async fn http<S>(&self, socket: S, info: ConnInfo) -> Result<(), ConnError>

@@ -87,12 +87,12 @@ fn what_is_due_is_found_in_its_order() {
     assert_eq!(notices, ["SEARCH latest USING PRIMARY KEY (account=? AND kind=? AND (a,b)>(?,?))"]);
     assert_eq!(
         requests,
-        ["SEARCH member USING INDEX member_asked (asked_until_s>? AND asked_until_s<?)"]
+        ["SEARCH member USING COVERING INDEX member_asked (asked_until_s>? AND asked_until_s<?)"]
     );
     assert_eq!(
         loose,
         [
-            "SEARCH m USING INDEX message_loose ((device,n)>(?,?))",
+            "SEARCH m USING COVERING INDEX message_loose ((device,n)>(?,?))",
             "SEARCH d USING INTEGER PRIMARY KEY (rowid=?)"
         ]
     );

@@ -24,7 +24,7 @@ pub(super) struct TurnJob {
     /// Where the last commit left it.
     saved: Progress,
     /// Its share of what may wait for the disk.
-    _room: OwnedSemaphorePermit,
+    room: OwnedSemaphorePermit,
     reply: oneshot::Sender<std::result::Result<Taken, StoreError>>,
 }
 
@@ -44,7 +44,7 @@ impl TurnJob {
         reply: oneshot::Sender<std::result::Result<Taken, StoreError>>,
     ) -> Self {
         let (done, saved) = (Progress::default(), Progress::default());
-        Self { turn, done, saved, _room: room, reply }
+        Self { turn, done, saved, room, reply }
     }
 }
 
@@ -65,7 +65,9 @@ impl Job for TurnJob {
     }
 
     fn finish(self: Box<Self>, result: std::result::Result<(), StoreError>) {
-        let Self { turn, done, reply, .. } = *self;
+        let Self { turn, done, reply, room, .. } = *self;
+        // Whoever is told may come again at once, and finds the room free.
+        drop(room);
         // The exchange that waits must be told only when its turn is really over.
         drop(turn);
         let taken = result.and_then(|()| done.outcome.ok_or(StoreError::Closed));
