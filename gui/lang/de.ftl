@@ -143,6 +143,7 @@ request-leaves = geht mit dem nächsten Anruf
 request-waits = gefragt; noch keine Antwort
 request-refused = das Relay hat die Anfrage abgelehnt
 request-withdraw = Zurückziehen
+request-again = Erneut
 
 # Jemanden fragen
 ask-title = Zum Gespräch einladen

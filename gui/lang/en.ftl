@@ -143,6 +143,7 @@ request-leaves = goes with the next call
 request-waits = asked; no answer yet
 request-refused = the relay refused your request
 request-withdraw = Withdraw
+request-again = Ask again
 
 # Asking somebody
 ask-title = Ask to chat

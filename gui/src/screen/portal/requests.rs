@@ -45,6 +45,8 @@ pub(crate) enum Message {
     Accepted(ConversationId),
     Declined(ConversationId),
     Withdrawn(ConversationId),
+    /// One's own that was refused is to be made once more.
+    AskedAgain(ConversationId),
     /// A greeting was unfolded, or folded.
     Folded(ConversationId),
     /// More of them are wanted.
@@ -57,6 +59,12 @@ impl Requests {
             Message::Accepted(id) => (id, Order::Accept { target: id.to_string() }),
             Message::Declined(id) => (id, Order::Decline { target: id.to_string() }),
             Message::Withdrawn(id) => (id, Order::Withdraw { target: id.to_string() }),
+            Message::AskedAgain(id) => {
+                // It stays in the list, and waits there like any other: asked twice it is one request.
+                self.error = None;
+                let order = Order::AskAgain { target: id.to_string() };
+                return vec![Action::Order(Wanted::Answer { id, opens: false }, order)];
+            }
             Message::Folded(id) => {
                 if !self.unfolded.remove(&id) {
                     self.unfolded.insert(id);
@@ -197,9 +205,11 @@ impl Requests {
             .style(styles::quiet)
             .on_press_maybe(is_free.then_some(Message::Withdrawn(row.id)));
         let mut content = row![container(mark).center_x(gap::AROUND), lines.width(Length::Fill)];
-        if row.state != "refused" {
-            content = content.push(withdraw);
-        }
+        let again = press(body(cx.words.say("request-again")))
+            .id(format!("again-{}", row.id))
+            .style(styles::quiet)
+            .on_press_maybe(cx.desk.has_agent().then_some(Message::AskedAgain(row.id)));
+        content = content.push(if row.state == "refused" { again } else { withdraw });
         container(content.spacing(gap::INSIDE).align_y(Alignment::Center))
             .center_y(gap::ROW_OF_TWO)
             .padding([0.0, gap::AROUND])
@@ -222,4 +232,30 @@ pub(super) fn section<'a, Message: 'a>(name: String, count: usize) -> Element<'a
             left: gap::AROUND,
         })
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::{PORTAL, Ui, scene::Scene};
+
+    #[test]
+    fn what_was_refused_is_asked_again_with_one_press() {
+        let mut scene = Scene::calm();
+        scene.know(|known| known.roll[0].state = "refused");
+        let mut requests = Requests::default();
+        let mut ui = Ui::new(PORTAL, 1.0, requests.view(scene.cx()).unwrap());
+        ui.click(iced_test::selector::id("again-c1")).unwrap();
+        let said = ui.into_messages();
+        let id = "c1".parse().unwrap();
+        assert_eq!(said, [Said::Request(Message::AskedAgain(id))]);
+        let order = Order::AskAgain { target: "c1".to_owned() };
+        let asked = Action::Order(Wanted::Answer { id, opens: false }, order);
+        assert_eq!(requests.update(Message::AskedAgain(id)), [asked]);
+        // Once it waits it can be taken back.
+        scene.know(|known| known.roll[0].state = "asking");
+        let mut ui = Ui::new(PORTAL, 1.0, requests.view(scene.cx()).unwrap());
+        ui.click(iced_test::selector::id("withdraw-c1")).unwrap();
+        assert_eq!(ui.into_messages().len(), 1);
+    }
 }
