@@ -189,6 +189,27 @@ async fn one_account_or_one_address_cannot_try_for_ever() {
 }
 
 #[tokio::test]
+async fn who_joins_or_changes_a_password_cannot_try_for_ever_either() {
+    let rig = Rig::new(|settings| {
+        settings.registration = Registration::Open;
+        settings.limits.logins_per_minute_per_address = 2;
+    });
+    let account = rig.join(None, "anna", T1).await.unwrap().account;
+    assert_eq!(store_refusal(rig.join(None, "anna", T2).await), AccountRefusal::NameTaken);
+    let limited = rig.join(None, "bert", T2).await.unwrap_err();
+    assert!(matches!(limited, AccountError::Later { .. }), "{limited:?}");
+    let change = |from: &str| {
+        let (old, new) = ("guess".to_owned(), "new".to_owned());
+        rig.accounts.change_password(account, old, new, from.parse().unwrap())
+    };
+    for _ in 0..2 {
+        assert_eq!(refusal(change("198.51.100.7").await), Refusal::WrongPassword);
+    }
+    let limited = change("198.51.100.7").await.unwrap_err();
+    assert!(matches!(limited, AccountError::Later { .. }), "{limited:?}");
+}
+
+#[tokio::test]
 async fn who_guesses_at_a_name_locks_its_owner_out_nowhere_else() {
     let rig = Rig::new(|settings| {
         settings.registration = Registration::Open;

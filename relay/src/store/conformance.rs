@@ -78,7 +78,9 @@ suite! { sqlite, super::Sqlite,
         a_block_looks_like_silence
         an_edit_goes_where_its_target_went_and_only_for_its_author
         a_deleted_body_goes_but_its_entry_stays
-        names_nobody_has_and_too_many_requests_are_refused;
+        names_nobody_has_and_too_many_requests_are_refused
+        a_large_group_of_contacts_counts_as_several_requests
+        asking_again_after_a_decline_counts;
     receipts:
         a_receipt_follows_the_cursor_of_any_device
         a_receipt_stops_in_front_of_what_no_device_has

@@ -51,6 +51,8 @@ async fn an_address_that_asks_too_often_waits() {
     let sync = rig.ask("POST", "/v1/sync", Some(T1), Vec::new()).await;
     assert_eq!((sync.status, sync.text().split(';').next()), (429, Some("too many requests")));
     assert!(sync.headers.contains_key("retry-after"));
+    let page = rig.metrics.encode();
+    assert!(page.contains("mailboat_rate_limited_total{kind=\"requests\"} 2"), "{page}");
 }
 
 #[tokio::test]

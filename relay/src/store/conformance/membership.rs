@@ -222,6 +222,39 @@ pub(super) async fn names_nobody_has_and_too_many_requests_are_refused(engine: &
     talking_is_free_and_groups_are_counted(&mut ann, &mut dora).await;
 }
 
+/// A group of contacts, who are members at once, is as many requests as it takes commits to tell them all of each other;
+/// so is what widens it.
+pub(super) async fn a_large_group_of_contacts_counts_as_several_requests(engine: &dyn Engine) {
+    let store = engine.open(Policy { chat_requests_per_day: 1, ..Policy::default() }, START_S);
+    let mut ann = Phone::join(&store, "ann").await;
+    let names: Vec<_> = (0..91).map(|n| format!("friend{n}")).collect();
+    for name in &names {
+        befriend(&mut Phone::join(&store, name).await, &mut ann, "ann").await;
+    }
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    assert_eq!(reason(&ann.send_one(request(&names, "")).await), Refusal::TooOften);
+    let group = ann.request(&names[..45], "").await;
+    assert_eq!(reason(&ann.send_one(request(&names[..2], "")).await), Refusal::TooOften);
+    ann.now_s += 24 * 60 * 60;
+    let add = |names: &[&str]| {
+        let to = names.iter().map(|name| (*name).to_owned()).collect();
+        said(group, &Item::Add { to, greeting: String::new() })
+    };
+    assert_eq!(reason(&ann.send_one(add(&names[45..])).await), Refusal::TooOften);
+    assert_eq!(ann.send_one(add(&names[45..85])).await, Run::Done { count: 1 });
+}
+
+/// Who was declined may ask again, and each time counts.
+pub(super) async fn asking_again_after_a_decline_counts(engine: &dyn Engine) {
+    let store = engine.open(Policy { chat_requests_per_day: 2, ..Policy::default() }, START_S);
+    let (mut ann, mut bob) = (Phone::join(&store, "ann").await, Phone::join(&store, "bob").await);
+    for _ in 0..2 {
+        let chat = ann.request(&["bob"], "").await;
+        assert_eq!(bob.send_one(said(chat, &Item::Decline)).await, Run::Done { count: 1 });
+    }
+    assert_eq!(reason(&ann.send_one(request(&["bob"], "")).await), Refusal::TooOften);
+}
+
 /// To ask a contact again costs nothing; a group of contacts writes rows for all of them, and counts.
 async fn talking_is_free_and_groups_are_counted(ann: &mut Phone, _tablet: &mut Phone) {
     let store = std::sync::Arc::clone(&ann.store);
