@@ -189,6 +189,32 @@ mod tests {
     }
 
     #[test]
+    fn every_figure_of_a_visit_is_in_the_sum() {
+        let begin = at("2026-11-02T09:00:00Z");
+        let kinds = [("control_up", 1), ("control_down", 2)];
+        let cut = VisitRow {
+            start: begin,
+            end: Some(begin + 7),
+            outcome: "partial".to_owned(),
+            bytes_up: 11,
+            bytes_down: 13,
+            ip_bytes_up: 17,
+            ip_bytes_down: 19,
+            sent: 23,
+            received: 29,
+            by_kind: kinds.map(|(kind, bytes)| (kind.to_owned(), bytes)).into(),
+            ..VisitRow::default()
+        };
+        let sum = total(&[cut.clone(), VisitRow { outcome: "done".to_owned(), ..cut.clone() }]);
+        assert_eq!((sum.visits, sum.not_done, sum.seconds), (2, 1, 14));
+        assert_eq!((sum.bytes_up, sum.bytes_down), (22, 26));
+        assert_eq!((sum.ip_bytes_up, sum.ip_bytes_down), (34, 38));
+        assert_eq!((sum.sent, sum.received, sum.money()), (46, 58, String::new()));
+        let control = &sums(&[cut], By::Kind, &TimeZone::UTC)[1];
+        assert_eq!((control.bytes_up, control.bytes_down), (1, 2));
+    }
+
+    #[test]
     fn links_and_kinds_add_up_to_all() {
         let visits = visits();
         let all = total(&visits);

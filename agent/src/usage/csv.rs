@@ -132,6 +132,64 @@ mod tests {
     }
 
     #[test]
+    fn every_figure_stands_under_its_head() {
+        let kinds = [
+            ("messages_up", 5),
+            ("messages_down", 6),
+            ("control_up", 7),
+            ("control_down", 8),
+            ("overhead_up", 9),
+            ("overhead_down", 10),
+        ];
+        let visit = VisitRow {
+            start: 0,
+            end: Some(60),
+            link: "stick".to_owned(),
+            class: "metered".to_owned(),
+            rule: "day".to_owned(),
+            live: true,
+            outcome: "partial".to_owned(),
+            bytes_up: 1,
+            bytes_down: 2,
+            ip_bytes_up: 3,
+            ip_bytes_down: 4,
+            ip_measured: true,
+            by_kind: kinds.map(|(kind, bytes)| (kind.to_owned(), bytes)).into(),
+            requests: 11,
+            round_trips: 12,
+            sent: 13,
+            received: 14,
+            cost: Some("0.15".parse().unwrap()),
+            currency: "EUR".to_owned(),
+            words: "cut, then".to_owned(),
+            ..VisitRow::default()
+        };
+        let text = visits_csv(&[visit]);
+        let row = "1970-01-01T00:00:00Z,1970-01-01T00:01:00Z,stick,metered,day,true,partial,1,2,3,4,true,\
+            5,6,7,8,9,10,11,12,13,14,0.15,EUR,\"cut, then\"";
+        assert_eq!(text.lines().nth(1), Some(row));
+        let sum = Sum {
+            key: "2026-11".to_owned(),
+            visits: 1,
+            not_done: 2,
+            seconds: 3,
+            bytes_up: 4,
+            bytes_down: 5,
+            ip_bytes_up: 6,
+            ip_bytes_down: 7,
+            sent: 8,
+            received: 9,
+            cost: [
+                ("EUR".to_owned(), "0.5".parse().unwrap()),
+                ("USD".to_owned(), "2".parse().unwrap()),
+            ]
+            .into(),
+        };
+        let text = sums_csv(&[sum], By::Month);
+        assert_eq!(text.lines().nth(1), Some("2026-11,1,2,3,4,5,6,7,8,9,\"0.5 EUR, 2 USD\""));
+    }
+
+    #[test]
     fn every_line_has_as_many_cells_as_the_header() {
         let visit = VisitRow { link: "stick".to_owned(), ..VisitRow::default() };
         let text = visits_csv(&[visit.clone(), visit]);

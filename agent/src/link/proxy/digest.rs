@@ -213,15 +213,23 @@ mod tests {
         let both = challenges(offered);
         assert_eq!(both.len(), 2);
         let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
-        for (offered, response) in [
-            (&both[..], "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
-            (&both[1..], "8ca523f5e9506fed4657c9700eebdbec"),
+        let (strong, weak) = (both[0].clone(), both[1].clone());
+        let sha = "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1";
+        for (offered, response, algorithm) in [
+            (&[strong.clone(), weak.clone()][..], sha, "SHA-256"),
+            // The strongest, in whatever order they come.
+            (&[weak.clone(), strong], sha, "SHA-256"),
+            (&[weak], "8ca523f5e9506fed4657c9700eebdbec", "MD5"),
         ] {
             let mut session = Session::best(offered).unwrap();
             session.count = 1;
             let answer = session.answer_with(&login(), "GET", "/dir/index.html", cnonce);
             assert!(answer.contains(&format!("response=\"{response}\"")), "{answer}");
             assert!(answer.contains("qop=auth,nc=00000001,"), "{answer}");
+            // What the proxy named comes back as it was.
+            assert!(answer.contains(&format!(",algorithm={algorithm},")), "{answer}");
+            let opaque = ",opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"";
+            assert!(answer.ends_with(opaque), "{answer}");
         }
     }
 
@@ -236,6 +244,18 @@ mod tests {
         let strange = challenges("Digest realm=r,nonce=n,qop=auth-int");
         assert!(Session::best(&strange).is_none());
         assert!(Session::best(&challenges("Digest realm=r,nonce=n,algorithm=SHA-512")).is_none());
+    }
+
+    #[test]
+    fn a_nonce_is_too_old_where_the_proxy_says_so_and_a_quote_stays_in_its_quotes() {
+        let is_stale = |stale: &str| {
+            let offered = format!("Digest realm=\"a \\\"b\\\"\",nonce=n{stale}");
+            let mut session = Session::best(&challenges(&offered)).unwrap();
+            let answer = session.answer(&login(), "GET", "/").unwrap();
+            assert!(answer.contains(r#"realm="a \"b\"","#), "{answer}");
+            session.stale
+        };
+        assert!(is_stale(",stale=TRUE") && !is_stale(",stale=false") && !is_stale(""));
     }
 
     #[test]

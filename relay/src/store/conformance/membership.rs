@@ -242,6 +242,7 @@ pub(super) async fn a_large_group_of_contacts_counts_as_several_requests(engine:
     };
     assert_eq!(reason(&ann.send_one(add(&names[45..])).await), Refusal::TooOften);
     assert_eq!(ann.send_one(add(&names[45..85])).await, Run::Done { count: 1 });
+    assert_eq!(reason(&ann.send_one(add(&names[85..86])).await), Refusal::TooOften);
 }
 
 /// Who was declined may ask again, and each time counts.
