@@ -176,6 +176,10 @@ impl Store for Recorder {
         self.inner.changes()
     }
 
+    fn reads(&self) -> u64 {
+        self.inner.reads()
+    }
+
     fn incarnation(&self) -> u64 {
         self.incarnation
     }
