@@ -89,7 +89,7 @@ pub use self::{
     roll::{LastLine, MembersSince, RollRow, RollSince, Seen},
     rows::{
         Conversation, InboxRow, Member, MemberRow, OutboxRow, OutboxState, PresenceNow, Receipts,
-        Sent, VisitRow, Waiting, WaitingByKind,
+        RefusedRequest, Sent, VisitRow, Waiting, WaitingByKind,
     },
     shown::{Kind, MessageState},
     status::Counters,

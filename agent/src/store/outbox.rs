@@ -4,8 +4,8 @@ use rusqlite::{Connection, Row, params};
 use wire::kind;
 
 use super::{
-    ItemId, MessageId, MessageState, OutboxId, OutboxRow, Reader, Reason, Sent, Store, StoreError,
-    conversations, habits,
+    ConversationId, ItemId, MessageId, MessageState, OutboxId, OutboxRow, Reader, Reason,
+    RefusedRequest, Sent, Store, StoreError, conversations, habits,
     item::{ITEM, ItemRow, hold, item_row, state},
     prospect::deliver_before,
     queue::why_target_waits,
@@ -34,6 +34,24 @@ impl Reader {
                 .collect::<Result<_, _>>()?;
             rows.iter_mut().try_for_each(|row| self.expect(db, row))?;
             Ok(rows)
+        })
+    }
+
+    /// The request of ours for this conversation that the relay refused last, where it did.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn refused_request(
+        &self,
+        id: ConversationId,
+    ) -> Result<Option<RefusedRequest>, StoreError> {
+        self.read(|db| {
+            let sql =
+                "SELECT text, reason FROM item WHERE conversation = ?1 AND state = 4 AND kind = ?2
+                ORDER BY id DESC LIMIT 1";
+            db.first(sql, params![id, kind::REQUEST], |row| {
+                Ok(RefusedRequest { greeting: row.get(0)?, reason: row.get(1)? })
+            })
         })
     }
 

@@ -95,6 +95,15 @@ pub struct OutboxRow {
     pub sent_at: i64,
 }
 
+/// A request to chat that the relay refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRequest {
+    /// The first words; empty where there were none.
+    pub greeting: String,
+    /// Why, in the relay's words.
+    pub reason: String,
+}
+
 /// What composing gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sent {

@@ -41,8 +41,11 @@ impl App {
         self.beside = Some(id);
         self.page = None;
         self.portal.choose(Some(id));
+        let portal = self.window_of(Place::Portal).filter(|_| self.chats.contains_key(&id));
         let opened = self.open_chat(id);
-        Task::batch([opened, self.tell_focus()])
+        // One that is read for the first time takes the keyboard by itself once it is there.
+        let focused = portal.map_or_else(Task::none, |window| focus::to(window, "draft"));
+        Task::batch([opened, self.tell_focus(), focused])
     }
 
     fn open_chat(&mut self, id: ConversationId) -> Task<Message> {

@@ -2,7 +2,10 @@
 
 use wire::kind;
 
-use super::{super::MessageState, *};
+use super::{
+    super::{MessageState, RefusedRequest},
+    *,
+};
 
 #[test]
 fn requests_that_cross_end_in_one_conversation_under_the_older_id() {
@@ -71,7 +74,10 @@ fn what_was_refused_is_asked_again_as_it_was_and_who_declined_is_asked_anew() {
     bench.answer(1, 1, 1, vec![refused]);
     let state = |bench: &Bench| bench.store.reader().conversation(bob).unwrap().state;
     assert_eq!(state(&bench), "refused");
+    let why = RefusedRequest { greeting: "Ahoy".into(), reason: "not today".into() };
+    assert_eq!(bench.store.reader().refused_request(bob).unwrap(), Some(why));
     let again = bench.store.ask_again(bob).unwrap();
+    assert_eq!(bench.store.reader().refused_request(bob).unwrap(), None);
     assert_eq!((again.conversation, again.state), (Some(bob), MessageState::Queued));
     assert_eq!(state(&bench), "asking");
     let outbox = bench.store.reader().outbox().unwrap();

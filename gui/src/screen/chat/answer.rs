@@ -221,6 +221,10 @@ impl Chat {
             Part::Earlier(_) | Part::Later(_) | Part::Anew { .. } => {}
         }
         let mut actions = self.mark(door);
+        if is_first {
+            // Who opens a conversation mostly means to write in it.
+            actions.push(Action::Focus("draft"));
+        }
         if let Some(share) = self.dragged.take() {
             actions.extend(self.drag(share, door));
         } else if std::mem::take(&mut self.is_stale) {

@@ -102,7 +102,20 @@ fn over<'a>(cx: Cx<'a>, chat: &'a Chat, conversation: &'a RollRow) -> Element<'a
         "expired" => "chat-over-expired",
         _ => "chat-over-refused",
     };
-    let words = body(cx.words.say(key)).style(styles::muted).wrapping(text::Wrapping::Word);
+    let refused = chat.thread.refused.as_ref().filter(|_| conversation.state == "refused");
+    let said = match refused.map(|refused| harmless(&refused.reason)) {
+        Some(why) if !why.is_empty() => {
+            cx.words.tell("chat-over-refused-why", &[("why", why.into_owned().into())])
+        }
+        _ => cx.words.say(key),
+    };
+    let mut words = column![body(said).style(styles::muted).wrapping(text::Wrapping::Word)];
+    if let Some(greeting) = refused.map(|it| &it.greeting).filter(|text| !text.is_empty()) {
+        let text = harmless(greeting).into_owned();
+        let said = cx.words.tell("chat-you-asked", &[("text", text.into())]);
+        words = words.push(hint(said).wrapping(text::Wrapping::WordOrGlyph));
+    }
+    let words = words.spacing(gap::TIGHT);
     // Into a group others have to ask us, unless it never came to be.
     let may_ask = conversation.pair || conversation.state == "refused";
     asking_again(cx, chat, words.into(), may_ask)

@@ -62,6 +62,7 @@ fn stretch(page: Page) -> Result<Arc<Stretch>, DoorError> {
         reliability: agent::store::Reliability::default(),
         limit: Some(8_000),
         other: Some("member"),
+        refused: None,
     }))
 }
 

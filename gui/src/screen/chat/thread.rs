@@ -2,7 +2,10 @@
 
 use agent::{
     control::departures,
-    store::{At, ConversationId, MessageId, Page, PageRow, Place, Reader, Reliability, StoreError},
+    store::{
+        At, ConversationId, MessageId, Page, PageRow, Place, Reader, RefusedRequest, Reliability,
+        StoreError,
+    },
 };
 use serde_json::Value;
 
@@ -45,6 +48,8 @@ pub(crate) struct Stretch {
     pub(crate) limit: Option<usize>,
     /// Between two: what the other one is in it.
     pub(crate) other: Option<&'static str>,
+    /// Our request, where the relay refused it.
+    pub(crate) refused: Option<RefusedRequest>,
 }
 
 impl Stretch {
@@ -80,6 +85,7 @@ impl Stretch {
         let other = who.members.first().filter(|_| who.pair).map(|member| member.state);
         Ok(Self {
             other,
+            refused: reader.refused_request(id)?,
             page,
             reliability: reader.reliability(id)?,
             limit: limit.checked_sub(HEADER_MAX).filter(|_| 0 < limit),
@@ -98,6 +104,7 @@ pub(super) struct Thread {
     pub(super) reliability: Reliability,
     pub(super) limit: Option<usize>,
     pub(super) other: Option<&'static str>,
+    pub(super) refused: Option<RefusedRequest>,
     /// The first and the last place of the whole conversation, by the relay's count.
     span: Option<(u64, u64)>,
     /// Whether anything was read yet.
@@ -141,7 +148,7 @@ impl Thread {
         let page = read.page;
         (self.unread, self.first_unread) = (page.unread, page.first_unread.map(|(id, _)| id));
         (self.reliability, self.limit, self.is_read) = (read.reliability, read.limit, true);
-        (self.span, self.other) = (page.span, read.other);
+        (self.span, self.other, self.refused) = (page.span, read.other, read.refused);
         match part {
             Part::Earlier(_) => {
                 self.earlier = page.earlier;

@@ -233,3 +233,15 @@ fn a_search_and_its_hits() {
     let _ = chat.update(Message::SearchFound("the p".to_owned(), Ok(hits)), &door());
     shows("chat-search", &chat);
 }
+
+#[test]
+fn a_request_that_the_relay_refused_says_why_and_what_it_said() {
+    let mut chat = chat(Vec::new());
+    chat.thread.refused = Some(agent::store::RefusedRequest {
+        greeting: "Hello from the boat".to_owned(),
+        reason: "Nobody here is called bob.".to_owned(),
+    });
+    let mut scene = Scene::calm();
+    scene.know(|known| known.roll[0].state = "refused");
+    shows_in("chat-request-refused", &mut scene, PORTAL, &chat);
+}

@@ -301,3 +301,17 @@ fn keys_among_the_messages_choose_open_copy_and_close() {
     let _ = press(&mut chat, ListKey::Escape);
     assert_eq!((chat.cursor, chat.card.is_none()), (None, true));
 }
+
+#[test]
+fn a_conversation_that_opens_takes_the_keyboard_once() {
+    let door = door();
+    let (mut chat, _) = Chat::new("c1".parse().unwrap(), None, &door);
+    let takes = |actions: &[Action]| {
+        actions.iter().filter(|action| matches!(action, Action::Focus("draft"))).count()
+    };
+    let read = Message::Read(chat.epoch, Part::Opening, stretch(page(many(1, 3))));
+    assert_eq!(takes(&chat.update(read, &door)), 1);
+    let _ = chat.fetch(Part::Newest, &door);
+    let read = Message::Read(chat.epoch, Part::Newest, stretch(page(many(1, 4))));
+    assert_eq!(takes(&chat.update(read, &door)), 0, "one may be somewhere else by now");
+}
