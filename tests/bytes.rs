@@ -19,12 +19,18 @@ const METADATA_MAX: f64 = 4.0;
 /// Long enough for what talks at once not to look like an answer.
 const ONE_WAY: Duration = Duration::from_millis(40);
 
-/// Two who know each other, over TLS, each with a resident agent that has called before.
+/// Two who know each other, over TLS, each with a resident agent that has called before. Without early data every visit
+/// costs the same.
 async fn resident_pair() -> (World, Vec<harness::program::Running>) {
+    resident_pair_with("[tls]\nearly_data = false").await
+}
+
+async fn resident_pair_with(settings: &str) -> (World, Vec<harness::program::Running>) {
     let world = World::new(&RelayOptions::tls(), &["ann", "bob"]).await;
     world.acquaint().await;
     let mut agents = Vec::new();
     for person in &world.people {
+        person.home.add_settings(settings);
         agents.push(person.home.resident().await);
         // A session is handed out, limits and presence are learned.
         person.sync().await;
@@ -55,6 +61,53 @@ async fn an_exchange_with_nothing_new_is_1000_bytes_and_three_round_trips_over_r
     assert_eq!(passed.round_trips, 3, "{passed:?}");
     assert_eq!(visit["bytes_up"], passed.up, "the agent counts what the link counts");
     assert_eq!(visit["bytes_down"], passed.down);
+}
+
+/// TCP payload of an exchange with nothing new, with early data; and of one that fetches tickets for that.
+const EARLY_TCP_MAX: u64 = 850;
+const REFILL_TCP_MAX: u64 = 1_150;
+
+#[tokio::test]
+async fn early_data_saves_a_round_trip_and_bytes_and_every_third_visit_brings_the_tickets() {
+    let (world, _agents) = resident_pair_with("").await;
+    let ann = &world.people[0];
+    ann.link.set_pace(Pace { delay: ONE_WAY, ..Pace::INSTANT });
+    let mut visits = Vec::new();
+    for _ in 0..6 {
+        let (visit, passed) = counted(ann).await;
+        assert_eq!((&visit["requests"], passed.connections), (&1.into(), 1));
+        assert_eq!(visit["bytes_up"], passed.up, "the agent counts what the link counts");
+        assert_eq!(visit["bytes_down"], passed.down);
+        visits.push(passed);
+    }
+    eprintln!("nothing new with early data: {visits:?}");
+    let early = visits.iter().filter(|passed| passed.round_trips == 2).count();
+    assert_eq!(early, 4, "two of three: {visits:?}");
+    for passed in visits {
+        let most = if passed.round_trips == 2 { EARLY_TCP_MAX } else { REFILL_TCP_MAX };
+        assert!(passed.up + passed.down <= most && passed.round_trips <= 3, "{passed:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_goes_early_arrives_once_also_where_the_relay_was_started_anew() {
+    let (mut world, _agents) = resident_pair_with("").await;
+    for n in 0..6 {
+        let ann = &world.people[0];
+        ann.home.run(&["send", "bob", "-m", &line(n)]).await.done();
+        let visit = ann.sync().await;
+        assert_eq!(visit["sent"], 1, "{visit}");
+        if n % 2 == 1 {
+            world.relay.terminate().await;
+            world.restart_relay().await;
+        }
+    }
+    let bob = &world.people[1];
+    bob.sync().await;
+    let rows = bob.home.json(&["inbox", "--unread"]).await;
+    let came = rows.iter().filter(|row| row["kind"] == "message");
+    let came: Vec<_> = came.map(|row| text(row, "text")).collect();
+    assert_eq!(came, (0..6).map(line).collect::<Vec<_>>());
 }
 
 /// TCP payload of asking what waits, TLS resumed.

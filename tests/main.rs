@@ -10,6 +10,7 @@ mod demo;
 mod desktop_files;
 mod first_voyage;
 mod invariants;
+mod keys;
 mod kills;
 mod model;
 mod notify;

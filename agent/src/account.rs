@@ -11,14 +11,14 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use config::{Account, AgentPaths, Secret};
+use config::{Account, AgentPaths, Secret, account::RelayKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use wire::Cursors;
+use wire::{Cursors, Fingerprint};
 
 use crate::{
     control::Failure,
-    link::{Client, LinkError, Meter, Method, PathAndQuery},
+    link::{Client, LinkError, Meter, Method, PathAndQuery, Proof},
     store::Identity,
 };
 
@@ -38,6 +38,9 @@ pub struct Admitted {
     pub domain: String,
     /// Where delivery to this device begins.
     pub cursors: Cursors,
+    /// Keys by which the relay can prove itself without a certificate, the one in use first.
+    #[serde(default)]
+    pub keys: Vec<Fingerprint>,
 }
 
 impl Admitted {
@@ -66,6 +69,9 @@ pub struct RelayInfo {
     /// The time by its clock.
     #[serde(default)]
     pub now: Option<jiff::Timestamp>,
+    /// As [`Admitted::keys`].
+    #[serde(default)]
+    pub keys: Vec<Fingerprint>,
 }
 
 /// How an account is come by.
@@ -110,7 +116,7 @@ pub struct Who<'a> {
     pub label: &'a str,
 }
 
-/// Asks the relay to let this device in. `told` hears of every attempt.
+/// Asks the relay to let this device in, and lets `client` know what keys it tells of. `told` hears of every attempt.
 ///
 /// # Errors
 /// No link, or the relay's refusal in its words.
@@ -139,7 +145,10 @@ pub async fn admit(
             "/v1/login"
         }
     };
-    read(&attempts(client, Method::POST, path, None, Some(&ask), told).await?)
+    let (answer, proof) = attempts(client, Method::POST, path, None, Some(&ask), told).await?;
+    let admitted: Admitted = read(&answer)?;
+    client.learn_keys(proof, &admitted.keys, 0);
+    Ok(admitted)
 }
 
 /// The account's devices, as the relay tells them.
@@ -205,7 +214,8 @@ impl Pending {
             return Ok(Self { file, account: Account { ca, ..account } });
         }
         let (relay, name) = (relay.to_owned(), name.to_owned());
-        let account = Account { relay, name, account: 0, device: 0, token: new_token()?, ca };
+        let (account, device, relay_key) = (0, 0, None);
+        let account = Account { relay, name, account, device, token: new_token()?, ca, relay_key };
         account.save(&file).map_err(|err| Failure::chain("account_file", &err))?;
         Ok(Self { file, account })
     }
@@ -216,14 +226,25 @@ impl Pending {
         &self.account.token
     }
 
+    /// What it will be.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
     /// It is done: `account.toml` says so.
     ///
     /// # Errors
     /// When that cannot be written; then the login can be done again.
-    pub fn finish(self, paths: &AgentPaths, admitted: &Admitted) -> Result<Account, Failure> {
+    pub fn finish(
+        self,
+        paths: &AgentPaths,
+        admitted: &Admitted,
+        relay_key: Option<RelayKey>,
+    ) -> Result<Account, Failure> {
         let Admitted { account, device, name, .. } = admitted;
-        let account =
-            Account { account: *account, device: *device, name: name.clone(), ..self.account };
+        let (account, device, name) = (*account, *device, name.clone());
+        let account = Account { account, device, name, relay_key, ..self.account };
         account.save(&paths.account).map_err(|err| Failure::chain("account_file", &err))?;
         // A leftover is used again or replaced by the next login: no harm.
         let _ = fs::remove_file(self.file);
@@ -251,7 +272,7 @@ async fn request(
     token: Option<&Secret>,
     ask: Option<&Value>,
 ) -> Result<Value, Failure> {
-    attempts(client, method, path, token, ask, |_| {}).await
+    Ok(attempts(client, method, path, token, ask, |_| {}).await?.0)
 }
 
 /// One request, asked again where the link gave no answer: each of them may be repeated.
@@ -262,12 +283,12 @@ async fn attempts(
     token: Option<&Secret>,
     ask: Option<&Value>,
     mut told: impl FnMut(Attempt),
-) -> Result<Value, Failure> {
+) -> Result<(Value, Proof), Failure> {
     let (mut attempt, mut because) = (1, None);
     loop {
         told(Attempt { attempt, of: ATTEMPTS, because });
         match once(client, method.clone(), path, token, ask).await {
-            Ok((status, body)) => return understand(status, &body),
+            Ok((status, body, proof)) => return Ok((understand(status, &body)?, proof)),
             Err(err) if err.is_permanent() || attempt == ATTEMPTS || err.is_nobody() => {
                 return Err(err.into());
             }
@@ -285,11 +306,12 @@ async fn once(
     path: &str,
     token: Option<&Secret>,
     ask: Option<&Value>,
-) -> Result<(u16, Bytes), LinkError> {
+) -> Result<(u16, Bytes, Proof), LinkError> {
     let path: PathAndQuery = path.parse().map_err(|_| LinkError::BadToken)?;
     let ask = ask.map(|ask| Bytes::from(ask.to_string()));
     let mut connection = client.connect(&Meter::new(None)).await?;
-    connection.request(method, path, token.map(Secret::expose), ask).await
+    let (status, body) = connection.request(method, path, token.map(Secret::expose), ask).await?;
+    Ok((status, body, connection.proof()))
 }
 
 /// A relay's refusal.
@@ -366,9 +388,9 @@ mod tests {
         let pending = begin("ann");
         let token = pending.token().clone();
         let cursors = Cursors::default();
-        let admitted =
-            Admitted { account: 1, device: 2, name: "ann".into(), domain: "r".into(), cursors };
-        let account = pending.finish(&paths, &admitted).unwrap();
+        let (name, domain, keys) = ("ann".into(), "r".into(), Vec::new());
+        let admitted = Admitted { account: 1, device: 2, name, domain, cursors, keys };
+        let account = pending.finish(&paths, &admitted, None).unwrap();
         assert_eq!((account.device, &account.token), (2, &token));
         assert_eq!(Account::load(&paths.account).unwrap(), Some(account));
         assert_ne!(*begin("ann").token(), token, "a finished one is over");

@@ -9,6 +9,7 @@ mod body;
 mod certificate;
 mod cork;
 mod dial;
+mod early;
 mod error;
 mod fault;
 mod http;
@@ -19,10 +20,13 @@ mod pinned;
 mod portal;
 mod probe;
 mod proxy;
+mod raw;
 mod reachable;
 mod segments;
 pub mod state;
+mod tickets;
 mod tls;
+mod trust;
 mod url;
 
 #[cfg(test)]
@@ -34,11 +38,11 @@ use std::{
     time::Duration,
 };
 
-use config::{Env, agent::ProxyChoice};
+use config::{Env, account::RelayKey, agent::ProxyChoice};
 use hyper::header::HeaderValue;
 pub use hyper::{Method, http::uri::PathAndQuery};
-use rustls::ClientConfig;
 use tokio::{sync::OnceCell, time::timeout};
+use wire::{Fingerprint, FingerprintError};
 
 pub(crate) use self::proxy::QUIET_LEAST;
 pub(crate) use self::segments::room_within;
@@ -55,11 +59,15 @@ pub use self::{
     segments::IpBytes,
     state::{LinkState, Reach},
     tls::TlsSettings,
+    trust::Proof,
     url::{RelayUrl, UrlError},
 };
 use self::{
     patience::CONNECT_MAX,
     proxy::{LoginKind, Memory, Via},
+    raw::{KnownKeys, Look},
+    tls::Spoken,
+    trust::Trust,
 };
 
 /// What connects to one relay. Clones share the TLS sessions and what was learned of proxies.
@@ -79,8 +87,11 @@ pub struct Client {
 struct Inner {
     url: RelayUrl,
     tls: TlsSettings,
-    /// Made at the first https connection: reading the system's certificates takes a while and may fail.
-    config: OnceCell<Arc<ClientConfig>>,
+    trust: Arc<Trust>,
+    /// Each made at the first connection of its kind: reading the system's certificates takes a while and may fail.
+    by_key: OnceCell<Spoken>,
+    by_certificate: OnceCell<Spoken>,
+    by_extra: OnceCell<Spoken>,
     /// By proxy; `None` is the straight way. There are as many as the settings name.
     memories: Mutex<HashMap<Option<Proxy>, Arc<Memory>>>,
 }
@@ -102,11 +113,66 @@ impl Client {
     /// A client for the relay at `url`, straight. Reads nothing yet.
     #[must_use]
     pub fn new(url: RelayUrl, tls: TlsSettings) -> Self {
-        let (config, memories) = (OnceCell::new(), Mutex::default());
-        let shared = Arc::new(Inner { url, tls, config, memories });
+        let shared = Arc::new(Inner {
+            trust: Arc::new(Trust::new(tls.key)),
+            url,
+            tls,
+            by_key: OnceCell::new(),
+            by_certificate: OnceCell::new(),
+            by_extra: OnceCell::new(),
+            memories: Mutex::default(),
+        });
         let memory = shared.memory(&None);
         let link = Arc::from("");
         Self { shared, rules: Arc::default(), proxy: None, memory, link, held: false }
+    }
+
+    /// Takes up what was known of the relay's own keys.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn recalling(self, key: Option<&RelayKey>) -> Result<Self, FingerprintError> {
+        if let Some(key) = key {
+            self.shared.trust.recall(key)?;
+        }
+        Ok(self)
+    }
+
+    /// The user says that the relay has this key; a certificate will not do instead.
+    pub fn give_key(&self, key: Fingerprint) {
+        self.shared.trust.give(key);
+    }
+
+    /// What is to be kept of the relay's own keys for the next process.
+    #[must_use]
+    pub fn key_to_keep(&self) -> Option<RelayKey> {
+        self.shared.trust.to_keep()
+    }
+
+    /// Keys by which the relay may prove itself, the one in use first; empty: by a certificate.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Fingerprint> {
+        self.shared.trust.accepted()
+    }
+
+    /// Whether the relay is to be asked for its keys over a connection with this proof: its limits have the tag `tag`.
+    #[must_use]
+    pub fn is_key_due(&self, tag: u16, proof: Proof) -> bool {
+        self.shared.trust.is_due(tag, self.believed(proof))
+    }
+
+    /// The relay told of its keys, over a connection with this proof; its limits had the tag `tag`, 0 where they are not
+    /// known.
+    pub fn learn_keys(&self, proof: Proof, told: &[Fingerprint], tag: u16) {
+        self.shared.trust.learn(self.believed(proof), told, tag);
+    }
+
+    /// Where somebody may look into TLS a certificate may be theirs.
+    fn believed(&self, proof: Proof) -> Proof {
+        match proof {
+            Proof::Certificate if self.shared.tls.extra_ca.is_some() => Proof::Inspected,
+            proof => proof,
+        }
     }
 
     /// The same through the proxy that `[proxy]` or the environment names, if any.
@@ -201,18 +267,98 @@ impl Client {
     /// # Errors
     /// What stood in the way; each says whether another attempt is worth it, and its remedy.
     pub async fn connect(&self, meter: &Meter) -> Result<Connection, LinkError> {
+        self.open(meter, false).await
+    }
+
+    /// The same for an exchange, which may go with TLS's first packet where there is a session to resume. Then the handshake
+    /// has not been made yet when this comes back.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn connect_to_exchange(&self, meter: &Meter) -> Result<Connection, LinkError> {
+        self.open(meter, true).await
+    }
+
+    async fn open(&self, meter: &Meter, early: bool) -> Result<Connection, LinkError> {
+        if !self.url().is_secure() {
+            return self.open_by(Proof::None, meter, early).await;
+        }
+        let trust = &self.shared.trust;
+        let may_look = self.shared.tls.extra_ca.is_some();
+        let (first, second) = trust.ways(may_look, self.memory.is_looked_into());
+        let is_on_trial = trust.is_on_trial();
+        let err = match self.open_by(first, meter, early).await {
+            Ok(connection) => {
+                self.note_proof(connection.proof(), first, connection.is_early());
+                return Ok(connection);
+            }
+            Err(err) => err,
+        };
+        let lacks_proof = match (&err, first) {
+            (LinkError::Tls { fault, .. }, Proof::Key) => fault.is_about_key(),
+            // Whoever looked into TLS there does so no more.
+            (LinkError::Tls { .. }, _) => true,
+            _ => false,
+        };
+        let Some(second) = second.filter(|_| lacks_proof) else { return Err(err) };
+        match self.open_by(second, meter, early).await {
+            Ok(connection) => {
+                self.note_proof(second, first, connection.is_early());
+                Ok(connection)
+            }
+            Err(other) if is_on_trial || !matches!(other, LinkError::Tls { .. }) => Err(other),
+            Err(_) => Err(err),
+        }
+    }
+
+    /// What a connection says of the relay. An early one says nothing new: its session goes on from one that did.
+    fn note_proof(&self, proof: Proof, first: Proof, is_early: bool) {
+        if !is_early {
+            self.shared.trust.proved(proof, first);
+            self.memory.note_looked_into(proof == Proof::Inspected);
+        }
+    }
+
+    async fn open_by(
+        &self,
+        proof: Proof,
+        meter: &Meter,
+        early: bool,
+    ) -> Result<Connection, LinkError> {
         let url = self.url();
-        let tls = if url.is_secure() { Some(self.config().await?) } else { None };
+        let spoken = self.spoken(proof).await?;
         let via = self.via();
-        let dialled = dial::dial(url, tls, meter, via.as_ref(), self.held);
-        let line = timeout(CONNECT_MAX, dialled).await.map_err(|_| LinkError::Stalled {
+        let dialled = dial::dial(url, spoken.as_ref(), meter, via.as_ref(), self.held, early);
+        let dialled = timeout(CONNECT_MAX, dialled).await.map_err(|_| LinkError::Stalled {
             during: if via.is_some() { "connecting through the proxy" } else { "connecting" },
             received: 0,
             waited: CONNECT_MAX,
-        })??;
+        })?;
+        let line = dialled.map_err(|err| err.where_proof_is_due(proof))?;
         let host = HeaderValue::try_from(url.authority())
             .expect("a checked host has only characters that a header may have");
-        Connection::open(line, host).await
+        Connection::open(line, host, proof).await
+    }
+
+    /// The key that the relay shows, for a person to compare; nothing is said to it, and nothing follows from it.
+    ///
+    /// # Errors
+    /// As [`Client::connect`]; also where it shows none.
+    pub async fn look_at_key(&self, meter: &Meter) -> Result<Fingerprint, LinkError> {
+        let look = Arc::new(Look::default());
+        let spoken = tls::by_key(&self.shared.tls, look.clone())?;
+        let via = self.via();
+        let dialled = dial::dial(self.url(), Some(&spoken), meter, via.as_ref(), false, false);
+        let dialled = timeout(CONNECT_MAX, dialled).await.map_err(|_| LinkError::Stalled {
+            during: "connecting",
+            received: 0,
+            waited: CONNECT_MAX,
+        })?;
+        match (look.seen(), dialled) {
+            (Some(seen), _) => Ok(seen),
+            (None, Err(err)) => Err(err.where_proof_is_due(Proof::Key)),
+            (None, Ok(_)) => Err(LinkError::NotARelay { status: None, hint: String::new() }),
+        }
     }
 
     /// Host and port that a connection is opened to: the proxy's, or the relay's.
@@ -228,18 +374,37 @@ impl Client {
         Some(Via { proxy, memory: self.memory.clone() })
     }
 
-    async fn config(&self) -> Result<Arc<ClientConfig>, LinkError> {
-        let config = self.shared.config.get_or_try_init(|| async {
-            let tls = self.shared.tls.clone();
-            let from = tls.ca.clone();
-            let loaded = tokio::task::spawn_blocking(move || tls::load(&tls)).await;
-            loaded.map_err(|source| LinkError::Roots { from, source: source.into() })?.map(Arc::new)
-        });
-        config.await.cloned()
+    /// How a relay is spoken to that proves itself so; `None` without TLS.
+    async fn spoken(&self, proof: Proof) -> Result<Option<Spoken>, LinkError> {
+        let shared = &self.shared;
+        let spoken = match proof {
+            Proof::None => return Ok(None),
+            Proof::Key => {
+                let keys = || Arc::new(KnownKeys(shared.trust.clone()));
+                shared.by_key.get_or_try_init(|| async { tls::by_key(&shared.tls, keys()) }).await
+            }
+            Proof::Certificate => shared.load(&shared.by_certificate, tls::by_certificate).await,
+            Proof::Inspected => shared.load(&shared.by_extra, tls::by_extra).await,
+        };
+        spoken.cloned().map(Some)
     }
 }
 
 impl Inner {
+    async fn load<'s>(
+        &'s self,
+        cell: &'s OnceCell<Spoken>,
+        load: fn(&TlsSettings) -> Result<Spoken, LinkError>,
+    ) -> Result<&'s Spoken, LinkError> {
+        cell.get_or_try_init(|| async {
+            let tls = self.tls.clone();
+            let from = tls.ca.clone();
+            let loaded = tokio::task::spawn_blocking(move || load(&tls)).await;
+            loaded.map_err(|source| LinkError::Roots { from, source: source.into() })?
+        })
+        .await
+    }
+
     fn memory(&self, proxy: &Option<Proxy>) -> Arc<Memory> {
         let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         memories.entry(proxy.clone()).or_default().clone()

@@ -32,6 +32,40 @@ pub struct Account {
     /// PEM file of a certificate authority to trust for this relay; none for the system's alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
+    /// The relay's own keys, where it has told of any, or was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_key: Option<RelayKey>,
+}
+
+/// What is known of the relay's own key, by which it proves itself without a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelayKey {
+    /// Version of this table: [`RelayKey::VERSION`].
+    pub version: u8,
+    /// Who vouched for the first of the keys.
+    pub by: Voucher,
+    /// Whether the relay has proved itself by one of them on this device.
+    pub proved: bool,
+    /// Fingerprints of the keys that are accepted, the one in use first; none: it has no such key.
+    pub accepted: Vec<String>,
+    /// Tag of the relay's limits when it was asked for its keys last; 0 is never.
+    pub asked: u16,
+}
+
+impl RelayKey {
+    /// The only version there is.
+    pub const VERSION: u8 = 1;
+}
+
+/// By what a relay's own key was first believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Voucher {
+    /// The relay told of it behind a certificate that is trusted.
+    Certificate,
+    /// The user gave its fingerprint, or compared it.
+    Fingerprint,
 }
 
 impl Account {
@@ -45,10 +79,16 @@ impl Account {
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(AccountError::Unreadable { path: path.to_owned(), source }),
         };
-        toml::from_str(&text).map(Some).map_err(|err| {
-            let before = err.span().map_or("", |span| &text[..span.start.min(text.len())]);
-            AccountError::Damaged { path: path.to_owned(), line: before.matches('\n').count() + 1 }
-        })
+        let damaged = |at: usize| {
+            let line = text[..at.min(text.len())].matches('\n').count() + 1;
+            AccountError::Damaged { path: path.to_owned(), line }
+        };
+        let account: Self = toml::from_str(&text)
+            .map_err(|err| damaged(err.span().map_or(0, |span| span.start)))?;
+        if account.relay_key.as_ref().is_some_and(|key| key.version != RelayKey::VERSION) {
+            return Err(damaged(text.find("[relay_key]").unwrap_or_default()));
+        }
+        Ok(Some(account))
     }
 
     /// Replaces the file, durably; its directory has to exist.
@@ -136,6 +176,7 @@ mod tests {
             device: u64::from(u32::MAX) + 7,
             token: Secret::new("AAAAAAAAAAAAAAAAAAAAAA"),
             ca: None,
+            relay_key: None,
         }
     }
 

@@ -11,6 +11,7 @@ mod hooks;
 mod link;
 mod notify;
 mod proxy;
+mod tls;
 mod window;
 
 use crate::{
@@ -25,6 +26,7 @@ pub use hooks::Hooks;
 pub use link::{Link, MEGABYTE};
 pub use notify::{MinPriority, Notify, Preview, QuietHours, QuietHoursError, Source};
 pub use proxy::{Login, LoginWay, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
+pub use tls::{KeyTrust, Tls};
 pub use window::{Chats, Theme, Window};
 
 /// What a visit costs beside what it carries: handshake, headers, the request, `Held` and `Done`.
@@ -55,6 +57,8 @@ pub struct Settings {
     pub account: Account,
     /// How an exchange is made.
     pub sync: Sync,
+    /// How the connection is encrypted, and what is believed of the other end.
+    pub tls: Tls,
     /// Who stands between this network and the relay.
     pub proxy: Proxy,
     /// What is shown on the desktop.
@@ -77,6 +81,7 @@ impl Default for Settings {
             allow_plain_http: false,
             account: Account::default(),
             sync: Sync::default(),
+            tls: Tls::default(),
             proxy: Proxy::default(),
             notify: Notify::default(),
             window: Window::default(),

@@ -13,6 +13,14 @@ pub fn options() -> OpenOptions {
     options
 }
 
+/// Replaces a file, durably: a power cut leaves the old or the new one. It is its owner's alone from its first byte.
+///
+/// # Errors
+/// Those of the system; the old file then still stands.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    crate::replace::replace(path, text, None)
+}
+
 /// Makes a directory and what is above it; what is made is its owner's alone, and outlasts a power cut.
 ///
 /// # Errors

@@ -71,7 +71,7 @@ impl crate::Settings for Settings {
         check_domain(&self.domain)?;
         self.tls.check()?;
         if !self.listen.ip().is_loopback() && !self.tls.is_on() && !self.allow_plain_http {
-            let remedy = "set cert and key in [tls], or allow_plain_http = true when a proxy in front does the TLS";
+            let remedy = "set cert and key in [tls], or own_key = \"alone\" there, or allow_plain_http = true when a proxy in front does the TLS";
             return Err(Invalid::new(
                 "listen",
                 format!("{} would serve plain HTTP to other machines; {remedy}", self.listen),
@@ -135,7 +135,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// TLS of the listener that agents reach. Off while `cert` is empty.
+/// TLS of the listener that agents reach. Off while `cert` is empty and `own_key` is not `alone`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
@@ -147,6 +147,10 @@ pub struct Tls {
     pub versions: TlsVersions,
     /// Sessions that may be resumed: one for each device that calls from time to time.
     pub sessions: u32,
+    /// What part the relay's own key has.
+    pub own_key: OwnKey,
+    /// Takes an exchange with the first packet of a resumed session.
+    pub early_data: bool,
 }
 
 impl Default for Tls {
@@ -156,6 +160,8 @@ impl Default for Tls {
             key: PathBuf::new(),
             versions: TlsVersions::default(),
             sessions: 4096,
+            own_key: OwnKey::default(),
+            early_data: true,
         }
     }
 }
@@ -163,11 +169,22 @@ impl Default for Tls {
 impl Tls {
     /// Whether the listener speaks TLS.
     pub fn is_on(&self) -> bool {
+        self.has_certificate() || self.own_key == OwnKey::Alone
+    }
+
+    /// Whether it has a certificate to show.
+    pub fn has_certificate(&self) -> bool {
         !self.cert.as_os_str().is_empty()
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        match (self.is_on(), self.key.as_os_str().is_empty()) {
+        if self.has_certificate() && self.own_key == OwnKey::Alone {
+            return Err(Invalid::new(
+                "tls.own_key",
+                "is \"alone\" while cert is set; expected \"beside\", or no certificate",
+            ));
+        }
+        match (self.has_certificate(), self.key.as_os_str().is_empty()) {
             (true, true) => {
                 return Err(Invalid::new(
                     "tls.key",
@@ -184,6 +201,19 @@ impl Tls {
         }
         within("tls.sessions", &self.sessions, &(1..=1_000_000))
     }
+}
+
+/// What part the relay's own key has: one that it made itself, and shows without a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnKey {
+    /// Devices that know it are shown it, all others the certificate.
+    #[default]
+    Beside,
+    /// There is no certificate: devices have to know it.
+    Alone,
+    /// There is none.
+    Off,
 }
 
 /// The oldest version of TLS that is spoken.

@@ -8,6 +8,7 @@ mod args;
 mod backup;
 mod device;
 mod invite;
+mod key;
 mod serve;
 mod terminal;
 #[cfg(test)]
@@ -81,6 +82,10 @@ fn carry_out(args: Args, env: &Env, terminal: &mut dyn Terminal) -> anyhow::Resu
         }
         Command::Completions { shell } => return completions(*shell, terminal),
         Command::Man { dir } => return man(dir),
+        Command::Key { command } => {
+            let settings = settings(&common, None, env)?;
+            return key::key(command.as_ref(), &settings, common.json, terminal);
+        }
         _ => {}
     }
     let settings = settings(&common, None, env)?;
@@ -89,9 +94,15 @@ fn carry_out(args: Args, env: &Env, terminal: &mut dyn Terminal) -> anyhow::Resu
     let _ = log::init("warn", LogFormat::Text);
     let open = |missing| Open::new(&settings, env, missing);
     match command {
-        Command::Serve(_) | Command::Completions { .. } | Command::Man { .. } => Ok(()),
+        Command::Serve(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Key { .. } => Ok(()),
         Command::Account { command } => account::account(command, open, common.json, terminal),
-        Command::Invite(args) => invite::invite(args, open, common.json, terminal),
+        Command::Invite(args) => {
+            let fingerprint = invite::fingerprint(&args, &settings)?;
+            invite::invite(args, fingerprint, open, common.json, terminal)
+        }
         Command::Device { command } => device::device(command, open, common.json, terminal),
         Command::Backup { file } => backup::backup(&file, open, common.json, terminal),
     }

@@ -42,6 +42,7 @@ pub use self::{
 use self::{contacts::Contacts, seat::Seats};
 use crate::{
     ops::Metrics,
+    ownkey::KeyRing,
     presence::Presence,
     serve::limits::RateLimiter,
     settings::Rates,
@@ -61,6 +62,8 @@ struct Core {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     limits: wire::Limits,
+    /// What it proves itself by: other keys are other limits.
+    keys: KeyRing,
     submits: RateLimiter<AccountId>,
     seats: Seats,
     presence: Arc<Presence>,
@@ -126,6 +129,17 @@ impl Exchange {
         Self::with_clock(store, settings, metrics, Arc::new(SystemClock))
     }
 
+    /// As [`Exchange::new`], for a relay with keys of its own.
+    #[must_use]
+    pub fn with_keys(
+        store: Arc<dyn Store>,
+        settings: &config::RelaySettings,
+        metrics: Metrics,
+        keys: KeyRing,
+    ) -> Self {
+        Self::made(store, settings, metrics, keys, Arc::new(SystemClock))
+    }
+
     /// As [`Exchange::new`], by another clock.
     #[must_use]
     pub fn with_clock(
@@ -134,12 +148,23 @@ impl Exchange {
         metrics: Metrics,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        Self::made(store, settings, metrics, KeyRing::default(), clock)
+    }
+
+    fn made(
+        store: Arc<dyn Store>,
+        settings: &config::RelaySettings,
+        metrics: Metrics,
+        keys: KeyRing,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let limits = limits::of(settings, store.incarnation());
         let presence = Arc::new(Presence::new(clock.now_s(), store.changes().clone()));
         Self(Arc::new(Core {
             store,
             metrics,
             limits,
+            keys,
             submits: RateLimiter::new(Rates::of(&settings.limits).submits, LIMITED_MAX),
             seats: Seats::default(),
             presence,

@@ -37,6 +37,7 @@ use crate::{
     account::{Accounts, check},
     exchange::Exchange,
     ops::{Metrics, metrics::LimitKind},
+    ownkey::KeyRing,
     serve::{
         ConnInfo, DeviceKey,
         limits::{Origin, RateLimiter, Verdict},
@@ -75,6 +76,8 @@ pub struct Identity {
     pub domain: String,
     /// Who may make an account.
     pub registration: Registration,
+    /// By what it proves itself beside its certificate.
+    pub keys: KeyRing,
 }
 
 /// Holds accounts and addresses to their rates of requests.
@@ -197,6 +200,7 @@ impl App {
             "name": grant.name,
             "domain": self.identity.domain,
             "cursors": grant.cursors,
+            "keys": self.identity.keys.fingerprints(),
         }))
     }
 }

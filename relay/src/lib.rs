@@ -12,6 +12,7 @@ pub mod http;
 pub mod log;
 mod mailbox;
 pub mod ops;
+pub mod ownkey;
 mod presence;
 pub mod serve;
 pub mod settings;

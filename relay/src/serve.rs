@@ -10,6 +10,7 @@ mod deadline;
 pub mod limits;
 mod pulse;
 mod request;
+mod secure;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -18,16 +19,14 @@ pub mod tls;
 use std::{error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, middleware};
-use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{JoinError, JoinSet},
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use self::{conn::Carrier, table::Table};
+use self::{conn::Carrier, table::Table, tls::TlsConfigs};
 pub use self::{
     conn::ConnInfo,
     deadline::Pace,
@@ -79,7 +78,7 @@ impl Default for ServeOptions {
 /// When `listener` has no address. What goes wrong with one connection ends that connection only.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<TlsConfigs>,
     router: Router,
     options: ServeOptions,
     shutdown: CancellationToken,
@@ -130,14 +129,14 @@ struct Connections {
 
 impl Connections {
     fn new(
-        tls: Option<Arc<ServerConfig>>,
+        tls: Option<TlsConfigs>,
         router: Router,
         options: ServeOptions,
         shutdown: CancellationToken,
     ) -> Self {
         let table = Table::new(options.connection_limits.clone(), options.metrics.clone());
         let router = router.layer(middleware::from_fn(request::name_route));
-        let carrier = Arc::new(Carrier { tls: tls.map(TlsAcceptor::from), router, options });
+        let carrier = Arc::new(Carrier { tls, router, options });
         Self { carrier, table, running: JoinSet::new(), shutdown }
     }
 

@@ -7,7 +7,11 @@ use config::{RelaySettings, relay};
 use crate::{
     log::LogFormat,
     ops::Metrics,
-    serve::{BodyLimits, ConnectionLimits, ServeOptions, limits::Rate, tls::TlsOptions},
+    serve::{
+        BodyLimits, ConnectionLimits, ServeOptions,
+        limits::Rate,
+        tls::{PemFiles, TlsOptions},
+    },
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -38,10 +42,12 @@ pub fn serve_options(settings: &RelaySettings, metrics: Metrics) -> ServeOptions
 #[must_use]
 pub fn tls_options(tls: &relay::Tls) -> Option<TlsOptions> {
     tls.is_on().then(|| TlsOptions {
-        cert: tls.cert.clone(),
-        key: tls.key.clone(),
+        files: tls
+            .has_certificate()
+            .then(|| PemFiles { cert: tls.cert.clone(), key: tls.key.clone() }),
         tls12: tls.versions == relay::TlsVersions::From12,
         sessions: at_least_one(tls.sessions),
+        early_data: tls.early_data,
     })
 }
 
@@ -117,5 +123,8 @@ mod tests {
         tls.versions = relay::TlsVersions::From12;
         let options = tls_options(&tls).unwrap();
         assert_eq!((options.tls12, options.sessions), (true, 4096));
+        assert!(options.files.is_some() && options.early_data);
+        tls = relay::Tls { own_key: relay::OwnKey::Alone, ..relay::Tls::default() };
+        assert!(tls_options(&tls).unwrap().files.is_none());
     }
 }

@@ -14,10 +14,14 @@ use std::{
 };
 
 use axum::Router;
-use config::{Env, RelayPaths, RelaySettings, paths::PathsError};
+use config::{
+    Env, RelayPaths, RelaySettings,
+    paths::PathsError,
+    relay::{OwnKey, Tls as TlsSettings},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, info};
 
 use crate::{
     account::{Accounts, Passwords},
@@ -27,6 +31,7 @@ use crate::{
     exchange::Exchange,
     http::{self, App, Askers, Identity},
     ops::{self, Metrics, Readiness},
+    ownkey::{KeyRing, OwnKeyError, OwnKeys},
     serve::{
         ListenError, ServeOptions, check_listen, serve,
         tls::{Tls, TlsError},
@@ -67,6 +72,9 @@ pub enum StartError {
         /// Why.
         source: StoreError,
     },
+    /// The relay's own key is of no use.
+    #[error("the relay's own key cannot be used")]
+    OwnKey(#[from] OwnKeyError),
     /// Housekeeping cannot run.
     #[error("housekeeping cannot be started")]
     Chores(#[from] ChoresError),
@@ -105,7 +113,11 @@ impl Relay {
         passwords: Passwords,
     ) -> Result<RelayHandle, StartError> {
         check_listen(settings.listen, settings.tls.is_on(), settings.allow_plain_http)?;
-        let tls = settings::tls_options(&settings.tls).map(Tls::load).transpose()?;
+        let options = settings::tls_options(&settings.tls);
+        if let Some(options) = &options {
+            // What is wrong with its files is said before anything is made.
+            Tls::load(options.clone(), &KeyRing::default())?;
+        }
         let (listener, addr) = bind(settings.listen).await?;
         let operations = match settings.operations_listen {
             Some(address) => Some(bind(address).await?),
@@ -113,8 +125,9 @@ impl Relay {
         };
         let data = RelayPaths::data(&settings, &Env::of_process())?;
         let metrics = Metrics::new();
-        let (lock, store) = open(&data, &settings, metrics.clone()).await?;
-        Assembly { settings, metrics, store, passwords, lock, tls }
+        let Opened { lock, store, ring } = open(&data, &settings, metrics.clone()).await?;
+        let tls = options.map(|options| Tls::load(options, &ring)).transpose()?;
+        Assembly { settings, metrics, store, passwords, lock, tls, ring, data }
             .run(listener, addr, operations)
             .await
     }
@@ -129,13 +142,20 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
     bound.await.map_err(|source| StartError::Bind { address, source })
 }
 
-/// Makes the directory, takes the lock, opens the store.
+/// What lies in the relay's directory.
+struct Opened {
+    lock: Lock,
+    store: Arc<dyn Store>,
+    ring: KeyRing,
+}
+
+/// Makes the directory, takes the lock, opens the store, reads or makes the relay's own key.
 async fn open(
     data: &Path,
     settings: &RelaySettings,
     metrics: Metrics,
-) -> Result<(Lock, Arc<dyn Store>), StartError> {
-    let (data, policy) = (data.to_owned(), Policy::from(settings));
+) -> Result<Opened, StartError> {
+    let (data, policy, tls) = (data.to_owned(), Policy::from(settings), settings.tls.clone());
     let opened = tokio::task::spawn_blocking(move || {
         datadir::prepare(&data)?;
         let lock = Lock::take(&data)?;
@@ -148,9 +168,20 @@ async fn open(
         let (count, count_read) = (Box::new(count), Box::new(count_read));
         let store = SqliteStore::observed(&path, policy, now_s(), count, count_read)
             .map_err(|source| StartError::Store { path, source })?;
-        Ok((lock, Arc::new(store) as Arc<dyn Store>))
+        let ring = own_keys(&tls, &data)?;
+        Ok(Opened { lock, store: Arc::new(store), ring })
     });
     opened.await.map_err(|_| StartError::Interrupted)?
+}
+
+/// The relay's own keys, where it shows them.
+fn own_keys(tls: &TlsSettings, data: &Path) -> Result<KeyRing, OwnKeyError> {
+    if !tls.is_on() || tls.own_key == OwnKey::Off {
+        return Ok(KeyRing::default());
+    }
+    let keys = OwnKeys::load_or_make(data, i64::try_from(now_s()).unwrap_or(i64::MAX))?;
+    info!(fingerprint = %keys.current.fingerprint(), "the relay's own key");
+    Ok(KeyRing::new(keys))
 }
 
 /// What is ready before the relay runs.
@@ -161,6 +192,8 @@ struct Assembly {
     passwords: Passwords,
     lock: Lock,
     tls: Option<Tls>,
+    ring: KeyRing,
+    data: PathBuf,
 }
 
 impl Assembly {
@@ -170,16 +203,16 @@ impl Assembly {
         addr: SocketAddr,
         operations: Option<(TcpListener, SocketAddr)>,
     ) -> Result<RelayHandle, StartError> {
-        let Self { settings, metrics, store, passwords, lock, tls } = self;
-        let exchange = Exchange::new(store.clone(), &settings, metrics.clone());
+        let Self { settings, metrics, store, passwords, lock, tls, ring, data } = self;
+        let exchange = Exchange::with_keys(store.clone(), &settings, metrics.clone(), ring.clone());
         let seen = exchange.clone();
         let seen: Seen = Box::new(move || seen.seen());
         let chores = ChoresHandle::start(store.clone(), seen, metrics.clone()).await?;
-        let router = router(&settings, &metrics, &store, passwords, exchange);
+        let router = router(&settings, &metrics, &store, passwords, exchange, &ring);
         let (shutdown, readiness) = (CancellationToken::new(), readiness(&store));
         let (options, token) =
             (settings::serve_options(&settings, metrics.clone()), shutdown.clone());
-        let config = tls.as_ref().map(Tls::config);
+        let config = tls.as_ref().map(Tls::configs);
         let mut serving = vec![tokio::spawn(serve(listener, config, router, options, token))];
         let ops_addr = operations.as_ref().map(|(_, address)| *address);
         if let Some((listener, _)) = operations {
@@ -197,9 +230,45 @@ impl Assembly {
             serving,
             chores,
             store,
-            tls,
+            certificates: Certificates { tls, ring, settings: settings.tls, data },
             _lock: lock,
         })
+    }
+}
+
+/// What the relay proves itself by, and where it is read again from.
+#[derive(Clone, Debug)]
+pub struct Certificates {
+    tls: Option<Tls>,
+    ring: KeyRing,
+    settings: TlsSettings,
+    data: PathBuf,
+}
+
+impl Certificates {
+    /// Whether TLS is spoken.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Fingerprints of the relay's own keys, the one in use first.
+    #[must_use]
+    pub fn fingerprints(&self) -> Vec<wire::Fingerprint> {
+        self.ring.fingerprints()
+    }
+
+    /// Reads certificate and own keys again, and tells devices of other keys from now on. `false` where there is no TLS.
+    ///
+    /// # Errors
+    /// When something cannot be read; that then stays as it was.
+    pub fn reload(&self) -> Result<bool, StartError> {
+        let Some(tls) = &self.tls else { return Ok(false) };
+        tls.reload()?;
+        if self.settings.own_key != OwnKey::Off {
+            self.ring.replace(OwnKeys::load(&self.data)?);
+        }
+        Ok(true)
     }
 }
 
@@ -209,12 +278,16 @@ fn router(
     store: &Arc<dyn Store>,
     passwords: Passwords,
     exchange: Exchange,
+    ring: &KeyRing,
 ) -> Router {
     let rates = Rates::of(&settings.limits);
     let accounts =
         Accounts::new(store.clone(), passwords, settings.registration, &rates, metrics.clone());
-    let identity =
-        Identity { domain: settings.domain.clone(), registration: settings.registration };
+    let identity = Identity {
+        domain: settings.domain.clone(),
+        registration: settings.registration,
+        keys: ring.clone(),
+    };
     http::router(Arc::new(App {
         accounts,
         exchange,
@@ -253,7 +326,7 @@ pub struct RelayHandle {
     serving: Vec<JoinHandle<io::Result<()>>>,
     chores: ChoresHandle,
     store: Arc<dyn Store>,
-    tls: Option<Tls>,
+    certificates: Certificates,
     _lock: Lock,
 }
 
@@ -264,10 +337,10 @@ impl RelayHandle {
         &self.store
     }
 
-    /// What reads the certificate's files again; nothing where there is no TLS.
+    /// What it proves itself by.
     #[must_use]
-    pub fn tls(&self) -> Option<&Tls> {
-        self.tls.as_ref()
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     /// Ends the relay: holds end with what there is, running requests within their grace time, and what was

@@ -55,6 +55,12 @@ pub(crate) async fn print(
         let limits = limits(profile, corpus)?;
         print_visit(page, "nothing new", report.idle, profile.idle);
         print_limit(page, report.idle, limits.0);
+        let goal = |more: f64, trips_goal| {
+            let bytes_goal = profile.idle.bytes_goal + more;
+            Mark { bytes_goal, trips_goal, seconds_goal: None, ..profile.idle }
+        };
+        print_visit(page, "the same, early data", report.early, goal(100.0, 2.0));
+        print_visit(page, "the same, cold start, key pinned", report.cold, goal(150.0, 3.0));
         print_visit(page, "100 waiting, 20 to send", report.batch, profile.batch);
         print_limit(page, report.batch, limits.1);
         page.row(&Row::count("  requests", report.batch.requests, "").at_most(1.0));

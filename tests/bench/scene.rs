@@ -70,11 +70,19 @@ impl<'a> Scene<'a> {
         sync(self.laptop).await
     }
 
+    /// The office's visit, by a process of its own.
+    pub(crate) async fn office_calls(&self) -> anyhow::Result<Visit> {
+        sync(self.office).await
+    }
+
     /// IP bytes of the laptop's newest visit, as its ledger has them.
     pub(crate) async fn ledger(&self) -> anyhow::Result<u64> {
-        let visit = self.laptop.json(&["usage"]).await.pop().context("the ledger is empty")?;
-        let bytes = |key: &str| visit[key].as_u64().context("the ledger has no IP bytes");
-        Ok(bytes("ip_bytes_up")? + bytes("ip_bytes_down")?)
+        ledger(self.laptop).await
+    }
+
+    /// The same of the office's.
+    pub(crate) async fn office_ledger(&self) -> anyhow::Result<u64> {
+        ledger(self.office).await
     }
 
     /// The office writes to the laptop, up to the relay.
@@ -127,4 +135,10 @@ async fn sync(home: &AgentHome) -> anyhow::Result<Visit> {
     };
     let [sent, received, requests] = [number("sent")?, number("received")?, number("requests")?];
     Ok(Visit { sent, received, requests, seconds })
+}
+
+async fn ledger(home: &AgentHome) -> anyhow::Result<u64> {
+    let visit = home.json(&["usage"]).await.pop().context("the ledger is empty")?;
+    let bytes = |key: &str| visit[key].as_u64().context("the ledger has no IP bytes");
+    Ok(bytes("ip_bytes_up")? + bytes("ip_bytes_down")?)
 }

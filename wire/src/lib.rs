@@ -16,6 +16,7 @@ mod frame;
 mod frame_code;
 mod ids;
 mod item;
+mod key;
 pub mod limits;
 mod model;
 
@@ -32,6 +33,7 @@ pub use ids::{
     LaneMask, LinkClass, LinkKind, MemberState, Name, PresenceState, Refusal, StopReason,
 };
 pub use item::{Item, ItemError, kind};
+pub use key::{Fingerprint, FingerprintError};
 
 /// The protocol version of every body this crate writes; it is the second byte of the preamble.
 pub const VERSION: u8 = 1;

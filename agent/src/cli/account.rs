@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use config::{Account, AgentPaths, AgentSettings, Env, Secret};
+use config::{Account, AgentPaths, AgentSettings, Env, Secret, account::Voucher};
 use serde_json::Value;
 
 use super::{
@@ -12,19 +12,38 @@ use super::{
     out::safe,
 };
 use crate::{
-    account::{self, How, Pending, Who},
+    account::{self, Admitted, How, Pending, Who},
     control::{Failure, exit},
-    link::{Client, RelayUrl, TlsSettings},
+    link::{Client, Meter, RelayUrl, TlsSettings},
     store::{Options, Store, StoreError},
 };
 
 /// Longest password that is read, in bytes.
 const PASSWORD_LEN_MAX: usize = 1024;
+/// Between an invitation's code and the fingerprint of the relay's own key.
+const LINE_MAX: usize = 100;
+const BEFORE_FINGERPRINT: char = '~';
 
 impl Session<'_> {
     pub(super) fn join(&mut self, join: Join) -> Result<(), Failure> {
-        let how = How::Join { code: join.code };
-        self.admit(&join.url, &join.name, how, join.how, "Choose a password")
+        let Join { url, code, name, mut how } = join;
+        let code = match code.split_once(BEFORE_FINGERPRINT) {
+            None => code,
+            Some((code, fingerprint)) => {
+                let given = fingerprint.parse().map_err(|err| {
+                    Failure::usage(format!("the code's part behind the ~: {err}"))
+                })?;
+                if how.fingerprint.is_some_and(|other| other != given) {
+                    let words = "--fingerprint is another than the one in the code";
+                    return Err(Failure::usage(words));
+                }
+                if how.ca.is_none() {
+                    how.fingerprint = Some(given);
+                }
+                code.to_owned()
+            }
+        };
+        self.admit(&url, &name, How::Join { code }, how, "Choose a password")
     }
 
     pub(super) fn login(&mut self, login: Login) -> Result<(), Failure> {
@@ -52,7 +71,21 @@ impl Session<'_> {
         // The account's file outlives the folder that the command was given in.
         let ca = flags.ca.map(std::path::absolute).transpose();
         let ca = ca.map_err(|err| Failure::usage(format!("--ca: {err}")))?;
-        let client = reach(url.clone(), ca.clone(), &settings, self.env)?;
+        let mut client = reach(url.clone(), ca.clone(), &settings, self.env)?;
+        if let Some(fingerprint) = flags.fingerprint {
+            if !url.is_secure() {
+                return Err(Failure::usage("--fingerprint needs a relay with https"));
+            }
+            client.give_key(fingerprint);
+        } else if ca.is_none()
+            && let Ok(Some(known)) = Account::load(&paths.account)
+            && let Some(key) = known.relay_key.filter(|key| key.by == Voucher::Fingerprint)
+            && known.relay == url.to_string()
+        {
+            // What the user said of the key stands until they say otherwise.
+            client =
+                client.recalling(Some(&key)).map_err(|err| Failure::chain("account_file", &err))?;
+        }
         for dir in paths.directories() {
             account::make_private_dir(dir).map_err(|err| {
                 Failure::new("home", format!("{} could not be made: {err}", dir.display()))
@@ -83,10 +116,14 @@ impl Session<'_> {
         let label = flags.device.unwrap_or_else(|| self.host_name());
         let pending = Pending::begin(&paths, &url.to_string(), name, ca)?;
         let who = Who { name, password: &password, token: pending.token(), label: &label };
-        let out = &mut self.out;
-        let admitted = block_on(async {
-            account::admit(&client, &how, who, |begun| out.attempt(&begun)).await
-        });
+        let mut admitted = self.ask_to_be_admitted(&client, &how, who);
+        if let Err(failure) = &admitted
+            && flags.fingerprint.is_none()
+            && pending.account().ca.is_none()
+            && self.key_is_confirmed(&client, failure)?
+        {
+            admitted = self.ask_to_be_admitted(&client, &how, who);
+        }
         let admitted = match admitted {
             Ok(admitted) => admitted,
             // Refused, not lost: the token was not taken.
@@ -97,14 +134,61 @@ impl Session<'_> {
             Err(failure) => return Err(failure),
         };
         store.log_in(&admitted.identity(), Some(admitted.cursors))?;
-        let account = pending.finish(&paths, &admitted)?;
+        let account = pending.finish(&paths, &admitted, client.key_to_keep())?;
         self.welcome(&account, &admitted.domain)
+    }
+
+    fn ask_to_be_admitted(
+        &mut self,
+        client: &Client,
+        how: &How,
+        who: Who<'_>,
+    ) -> Result<Admitted, Failure> {
+        let out = &mut self.out;
+        block_on(async { account::admit(client, how, who, |begun| out.attempt(&begun)).await })
+    }
+
+    /// Where no certificate of the relay can be trusted: shows its own key to the person at the terminal, who knows the
+    /// right one, and takes their word. Without a terminal nobody is asked.
+    fn key_is_confirmed(&mut self, client: &Client, failure: &Failure) -> Result<bool, Failure> {
+        let may_help =
+            matches!(failure.code.as_str(), "certificate_untrusted" | "tls_incompatible");
+        if !may_help || !self.stdin_is_terminal || self.out.json {
+            return Ok(false);
+        }
+        let looked = block_on(async { Ok(client.look_at_key(&Meter::new(None)).await?) });
+        let Ok(shown) = looked else { return Ok(false) };
+        self.out.note("This relay has no certificate that this computer trusts. Its own key is")?;
+        self.out.note(&format!("    {shown}"))?;
+        self.out.note(
+            "Compare it with what who runs the relay told you (mailboat-relay key), by another way than this link.",
+        )?;
+        let is_same = self.line_is("Is it the same? Type yes: ", "yes")?;
+        if is_same {
+            client.give_key(shown);
+        }
+        Ok(is_same)
+    }
+
+    /// Whether the person at the terminal types this.
+    fn line_is(&mut self, ask: &str, wanted: &str) -> Result<bool, Failure> {
+        self.out.ask(ask)?;
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while line.len() < LINE_MAX && self.stdin.read(&mut byte).is_ok_and(|count| count == 1) {
+            if byte[0] == b'\n' {
+                break;
+            }
+            line.push(byte[0]);
+        }
+        Ok(String::from_utf8_lossy(&line).trim().eq_ignore_ascii_case(wanted))
     }
 
     fn welcome(&mut self, account: &Account, domain: &str) -> Result<(), Failure> {
         if self.out.json {
             return self.out.object(&serde_json::json!({
                 "account": format!("{}@{domain}", account.name),
+                "relay_key": shown_key(account),
                 "name": account.name,
                 "relay": account.relay,
                 "device": account.device,
@@ -234,7 +318,8 @@ fn still_good(
         Err(failure) if failure.code == "unauthorized" => return Ok(None),
         Err(failure) => return Err(failure),
     }
-    let account = Account { relay: relay.to_owned(), ca: ca.clone(), ..known };
+    let (relay, ca, relay_key) = (relay.to_owned(), ca.clone(), client.key_to_keep());
+    let account = Account { relay, ca, relay_key, ..known };
     account.save(&paths.account).map_err(|err| Failure::chain("account_file", &err))?;
     Ok(Some(account))
 }
@@ -252,7 +337,18 @@ pub(crate) fn client(
     settings: &AgentSettings,
     env: &Env,
 ) -> Result<Client, Failure> {
-    reach(relay_url(&account.relay, settings)?, account.ca.clone(), settings, env)
+    let url = relay_url(&account.relay, settings)?;
+    let client = reach(url, account.ca.clone(), settings, env)?;
+    client.recalling(account.relay_key.as_ref()).map_err(|err| {
+        let words = format!("account.toml is damaged: {err}; log in again with mailboat login");
+        Failure::new("account_file", words)
+    })
+}
+
+/// The fingerprint of the relay's own key, where it has to prove itself by it.
+pub(super) fn shown_key(account: &Account) -> Option<&str> {
+    let key = account.relay_key.as_ref().filter(|key| key.proved)?;
+    key.accepted.first().map(String::as_str)
 }
 
 /// The way to a relay, through the proxy that the settings or the environment name.
@@ -273,7 +369,9 @@ fn relay_url(url: &str, settings: &AgentSettings) -> Result<RelayUrl, Failure> {
 fn tls(ca: Option<PathBuf>, settings: &AgentSettings) -> TlsSettings {
     let named = |file: &PathBuf| Some(file.clone()).filter(|file| !file.as_os_str().is_empty());
     let ca = ca.or_else(|| named(&settings.ca));
-    TlsSettings { ca, extra_ca: named(&settings.proxy.extra_ca), ..TlsSettings::default() }
+    let (key, early_data) = (settings.tls.relay_key, settings.tls.early_data);
+    let extra_ca = named(&settings.proxy.extra_ca);
+    TlsSettings { ca, extra_ca, key, early_data, ..TlsSettings::default() }
 }
 
 fn not_empty(password: String) -> Result<Secret, Failure> {

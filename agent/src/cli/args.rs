@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use config::{Size, Span};
+use wire::Fingerprint;
 
 use crate::{control::Only, usage::By};
 
@@ -218,7 +219,7 @@ pub(crate) struct Join {
     /// The relay: https://relay.example
     #[arg(value_name = "URL")]
     pub(crate) url: String,
-    /// The code of the invitation
+    /// The code of the invitation; behind a ~ it may hold the fingerprint of the relay's own key
     #[arg(value_name = "CODE")]
     pub(crate) code: String,
     /// The name you want: 1 to 32 of a-z, 0-9, dot, dash, underscore
@@ -251,6 +252,9 @@ pub(crate) struct LoginHow {
     /// Trust the certificates in this file for this relay
     #[arg(long, value_name = "PEM")]
     pub(crate) ca: Option<PathBuf>,
+    /// Trust the relay's own key with this fingerprint, and nothing else: as who runs the relay tells it
+    #[arg(long, value_name = "KEY", conflicts_with = "ca")]
+    pub(crate) fingerprint: Option<Fingerprint>,
     /// What this computer is called in the list of devices
     #[arg(long, value_name = "LABEL")]
     pub(crate) device: Option<String>,

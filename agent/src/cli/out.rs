@@ -36,6 +36,11 @@ impl Out<'_> {
         written(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()))
     }
 
+    /// A question, whose answer is typed behind it.
+    pub(crate) fn ask(&mut self, question: &str) -> Result<(), Failure> {
+        written(write!(self.out, "{question}").and_then(|()| self.out.flush()))
+    }
+
     /// A confirmation or hint for a person; nothing with `--json` or `--quiet`.
     pub(crate) fn note(&mut self, line: &str) -> Result<(), Failure> {
         if self.json || self.quiet { Ok(()) } else { self.line(line) }

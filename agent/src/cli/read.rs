@@ -166,11 +166,13 @@ impl Session<'_> {
         let (identity, counters) = (reader.identity()?, reader.counters()?);
         let agent = self.agent_status()?;
         let of_agent = |key: &str| agent.as_ref().map_or(Value::Null, |agent| agent[key].clone());
+        let relay_key = super::account::shown_key(&account).map(str::to_owned);
         let mut status = json!({
             "account": if identity.domain.is_empty() { account.name }
                 else { format!("{}@{}", account.name, identity.domain) },
             "relay": account.relay,
             "device": account.device,
+            "relay_key": relay_key,
             "agent": agent.is_some(),
             "link": agent.as_ref().map_or(json!("unknown"), |agent| agent["link"].clone()),
             "next_call": of_agent("next_call"),
@@ -219,9 +221,11 @@ impl Session<'_> {
             None => "none yet".to_owned(),
             Some(visit) => self.visit_line(visit),
         };
+        let key = status["relay_key"].as_str().unwrap_or("none: a certificate").to_owned();
         let rows = [
             ("account", text("account")),
             ("relay", text("relay")),
+            ("its key", key),
             ("agent", agent),
             ("link", link_words(status)),
             ("next call", next),

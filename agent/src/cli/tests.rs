@@ -65,6 +65,7 @@ impl Home {
             device: 70,
             token: Secret::new("AAAAAAAAAAAAAAAAAAAAAA"),
             ca: None,
+            relay_key: None,
         };
         account.save(&home.path().join("account.toml")).unwrap();
         home

@@ -54,7 +54,7 @@ pub const CODES: &[&str] = &[
     "usage",
 ];
 /// Kinds of what does not work, as the `follow` stream has them.
-pub const TROUBLES: [&str; 5] = ["dial", "hangup", "line", "portal", "settings"];
+pub const TROUBLES: [&str; 6] = ["dial", "hangup", "impostor", "line", "portal", "settings"];
 
 /// A failed order. The words say what failed, on what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

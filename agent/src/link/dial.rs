@@ -1,9 +1,14 @@
 //! The way to the relay: name, TCP, TLS, or a proxy in place of the first two. What it yields is a stream of bytes
 //! under a meter.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
-use rustls::{ClientConfig, HandshakeKind};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpSocket, TcpStream, lookup_host},
@@ -13,11 +18,13 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     cork::Corked,
+    early::Early,
     error::LinkError,
     fault::TlsFault,
     meter::{Meter, Metered, Tally},
     proxy::{self, Forward, Opened, Via},
     segments,
+    tls::{EARLY_LEAST, Spoken},
     url::RelayUrl,
 };
 
@@ -41,18 +48,21 @@ pub(crate) struct Line {
     /// Round trips that it took.
     pub(crate) round_trips: u32,
     pub(crate) tls_resumed: Option<bool>,
+    /// The handshake goes on with the first request, and takes a round trip of its own if this becomes true.
+    pub(crate) is_late: Option<Arc<AtomicBool>>,
     /// Requests go to a proxy in absolute form.
     pub(crate) forward: Option<Forward>,
 }
 
 /// Connects; `tls` is what [`RelayUrl::is_secure`] needs, `via` the proxy if there is one, and `held` says that requests
-/// will be held. The caller bounds the time.
+/// will be held. With `early` the first request goes with TLS's first packet, where that is possible. The caller bounds the time.
 pub(crate) async fn dial(
     url: &RelayUrl,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<&Spoken>,
     meter: &Meter,
     via: Option<&Via>,
     held: bool,
+    early: bool,
 ) -> Result<Line, LinkError> {
     // Opening a connection costs packets: with nothing left there is none.
     if meter.remaining() == Some(0) {
@@ -64,14 +74,37 @@ pub(crate) async fn dial(
     };
     let Opened { stream, rtt, round_trips, forward } = opened;
     let tally = stream.tally();
-    let Some(config) = tls else {
-        let stream = Box::new(stream);
-        return Ok(Line { stream, tally, rtt, round_trips, tls_resumed: None, forward });
+    let line = |stream, round_trips, tls_resumed, is_late| Line {
+        stream,
+        tally,
+        rtt,
+        round_trips,
+        tls_resumed,
+        is_late,
+        forward,
     };
-    let stream = handshake(url, config, stream).await?;
+    let Some(tls) = tls else { return Ok(line(Box::new(stream), round_trips, None, None)) };
+    if early && let Some(conn) = greeting(url, tls)? {
+        let stream = Early::new(conn, stream, tls.tickets.clone());
+        let is_late = Some(stream.is_late());
+        return Ok(line(Box::new(stream), round_trips, Some(true), is_late));
+    }
+    let stream = handshake(url, tls.config.clone(), stream).await?;
     let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
-    let (stream, round_trips) = (Box::new(stream), round_trips + 1);
-    Ok(Line { stream, tally, rtt, round_trips, tls_resumed: Some(resumed), forward })
+    Ok(line(Box::new(stream), round_trips + 1, Some(resumed), None))
+}
+
+/// A session that takes early data, if there is a ticket for it beside the one that brings the next.
+fn greeting(url: &RelayUrl, tls: &Spoken) -> Result<Option<ClientConnection>, LinkError> {
+    let Some(config) = tls.early.clone().filter(|_| EARLY_LEAST <= tls.tickets.early()) else {
+        return Ok(None);
+    };
+    let conn = ClientConnection::new(config, url.server_name());
+    let mut conn =
+        conn.map_err(|source| LinkError::Tls { fault: TlsFault::of(&source), source })?;
+    // Not so where the ticket is over.
+    let is_early = conn.early_data().is_some();
+    Ok(is_early.then_some(conn))
 }
 
 async fn straight(url: &RelayUrl, meter: &Meter) -> Result<Opened, LinkError> {

@@ -2,7 +2,7 @@
 
 use std::{error::Error, io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{fault::TlsFault, proxy::ProxyFault};
+use super::{fault::TlsFault, proxy::ProxyFault, trust::Proof};
 
 /// A failed connection, request or answer.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +117,16 @@ impl LinkError {
             | Self::Refused { .. }
             | Self::Cut { .. }
             | Self::Stalled { .. } => false,
+        }
+    }
+
+    /// The same, of a connection whose other end had to prove itself so.
+    pub(crate) fn where_proof_is_due(self, proof: Proof) -> Self {
+        match self {
+            Self::Tls { fault, source } if proof == Proof::Key => {
+                Self::Tls { fault: fault.where_key_is_due(), source }
+            }
+            err => err,
         }
     }
 

@@ -1,6 +1,8 @@
 //! Why TLS fails, in a person's words.
 
-use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
+
+use super::raw::OtherKey;
 
 /// The usual reasons why TLS fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,16 +32,35 @@ pub enum TlsFault {
     /// No common version, suite or key exchange.
     #[error("it and this computer have no TLS version or cipher in common")]
     Incompatible,
+    /// The relay has another key than the one that was pinned.
+    #[error("its key is not the one that this computer knows")]
+    KeyChanged,
+    /// Somebody shows a certificate where the relay's own key was expected.
+    #[error("it does not show the relay's own key, which this computer knows")]
+    KeyMissing,
     /// Anything else.
     #[error("the handshake failed")]
     Handshake,
 }
 
 impl TlsFault {
+    /// Whether the other end failed to prove that it is the relay, as far as it has a key.
+    pub(crate) fn is_about_key(self) -> bool {
+        matches!(self, Self::KeyChanged | Self::KeyMissing)
+    }
+
+    /// What a failure means where the relay's own key was expected: servers that know of no such keys end it so.
+    pub(crate) fn where_key_is_due(self) -> Self {
+        if self == Self::Incompatible { Self::KeyMissing } else { self }
+    }
+
     pub(crate) fn of(error: &rustls::Error) -> Self {
         match error {
             rustls::Error::InvalidCertificate(certificate) => Self::of_certificate(certificate),
             rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
+            rustls::Error::PeerIncompatible(
+                PeerIncompatible::IncorrectCertificateTypeExtension,
+            ) => Self::KeyMissing,
             rustls::Error::PeerIncompatible(_)
             | rustls::Error::AlertReceived(
                 AlertDescription::ProtocolVersion
@@ -59,6 +80,7 @@ impl TlsFault {
             C::NotValidYet | C::NotValidYetContext { .. } => Self::NotYetValid,
             C::NotValidForName | C::NotValidForNameContext { .. } => Self::NameMismatch,
             // webpki's own error type is not ours to name: its words are.
+            C::Other(other) if other.0.is::<OtherKey>() => Self::KeyChanged,
             C::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
                 Self::CaAsServer
             }
@@ -76,6 +98,8 @@ impl TlsFault {
             Self::BadCertificate => "certificate_unusable",
             Self::NotTls => "not_tls",
             Self::Incompatible => "tls_incompatible",
+            Self::KeyChanged => "relay_key_changed",
+            Self::KeyMissing => "relay_key_missing",
             Self::Handshake => "tls_failed",
         }
     }
@@ -83,7 +107,7 @@ impl TlsFault {
     pub(crate) fn remedy(self) -> &'static str {
         match self {
             Self::UnknownCa => {
-                "If the relay has a CA of its own, give its file (`--ca PEM`); if a proxy on this link looks into TLS, name its CA's file (extra_ca in [proxy]). Otherwise something on this link may be posing as the relay (a hotspot's login page?)."
+                "If the relay has a CA of its own, give its file (`--ca PEM`); if it has a key of its own, the fingerprint of that (`--fingerprint KEY`); if a proxy on this link looks into TLS, name its CA's file (extra_ca in [proxy]). Otherwise something on this link may be posing as the relay (a hotspot's login page?)."
             }
             Self::Expired => {
                 "Check this computer's date first; if it is right, who runs the relay has to renew the certificate."
@@ -98,7 +122,13 @@ impl TlsFault {
             Self::BadCertificate => "Who runs the relay has to replace the certificate.",
             Self::NotTls => "Check the port; on this computer the relay may speak plain http://.",
             Self::Incompatible => {
-                "An old gateway may stand before the relay: allow TLS 1.2 in the settings, or have it updated."
+                "If the relay has no certificate, give the fingerprint of its own key (`--fingerprint KEY`, as who runs it tells you). An old gateway may also stand before the relay: allow TLS 1.2 in the settings, or have it updated."
+            }
+            Self::KeyChanged => {
+                "Nothing was sent. Somebody may be posing as the relay: ask who runs it, by another way than this link, and compare what `mailboat-relay key` shows there. If the relay has a new key, say so with `mailboat login URL NAME --fingerprint KEY`."
+            }
+            Self::KeyMissing => {
+                "Nothing was sent. A proxy on this link may look into TLS: if you agree that it reads along, name its CA's file (extra_ca in [proxy]). Or the relay gave its key up, or somebody is posing as it: ask who runs it; relay_key = \"or_certificate\" in [tls] goes by its certificate."
             }
             Self::Handshake => {
                 "Try again; if it stays, something on this link may be changing what passes."

@@ -3,7 +3,15 @@
 //! One request at a time. A connection is done for after a cut, an unread answer or an early one; ask
 //! [`Connection::is_reusable`] before a further request.
 
-use std::{error::Error as _, io, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -26,6 +34,7 @@ use super::{
     meter::Tally,
     patience::{Patience, Stalled},
     proxy::{Forward, PAGE_MAX, PAGE_TIME},
+    trust::Proof,
 };
 
 /// An answer's header, and what is read ahead of its reader, in bytes.
@@ -55,14 +64,20 @@ pub struct Connection {
     rtt: Duration,
     round_trips: u32,
     tls_resumed: Option<bool>,
+    is_late: Option<Arc<AtomicBool>>,
+    proof: Proof,
     forward: Option<Forward>,
     /// A request is under way, or was left unfinished.
     pub(super) busy: bool,
 }
 
 impl Connection {
-    pub(super) async fn open(line: Line, host: HeaderValue) -> Result<Self, LinkError> {
-        let Line { stream, tally, rtt, round_trips, tls_resumed, forward } = line;
+    pub(super) async fn open(
+        line: Line,
+        host: HeaderValue,
+        proof: Proof,
+    ) -> Result<Self, LinkError> {
+        let Line { stream, tally, rtt, round_trips, tls_resumed, is_late, forward } = line;
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(BUFFER_MAX)
             .max_headers(HEADERS_MAX)
@@ -70,8 +85,19 @@ impl Connection {
             .await
             .map_err(|err| request_error(err, &tally, 0))?;
         let task = AbortOnDropHandle::new(tokio::spawn(driver));
-        let busy = false;
-        Ok(Self { sender, task, tally, host, rtt, round_trips, tls_resumed, forward, busy })
+        Ok(Self {
+            sender,
+            task,
+            tally,
+            host,
+            rtt,
+            round_trips,
+            tls_resumed,
+            is_late,
+            proof,
+            forward,
+            busy: false,
+        })
     }
 
     /// About one round trip: how long the TCP handshake took, or a proxy's to get to the relay.
@@ -80,13 +106,26 @@ impl Connection {
         self.rtt
     }
 
-    /// Round trips that connecting took: TCP, what a proxy needs, TLS.
+    /// Round trips that connecting took: TCP, what a proxy needs, TLS if it is not made with the first request.
     #[must_use]
     pub fn round_trips(&self) -> u32 {
-        self.round_trips
+        let is_late = self.is_late.as_ref().is_some_and(|is_late| is_late.load(Relaxed));
+        self.round_trips + u32::from(is_late)
     }
 
-    /// Whether TLS resumed an earlier session; `None` without TLS.
+    /// Whether the first request goes, or went, with TLS's first packet.
+    #[must_use]
+    pub fn is_early(&self) -> bool {
+        self.is_late.as_ref().is_some_and(|is_late| !is_late.load(Relaxed))
+    }
+
+    /// By what the other end has proved to be the relay; of an early one, by what it will have to.
+    #[must_use]
+    pub fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// Whether TLS resumed an earlier session (of an early one: tries to); `None` without TLS.
     #[must_use]
     pub fn tls_resumed(&self) -> Option<bool> {
         self.tls_resumed
@@ -168,8 +207,18 @@ impl Connection {
         }
         let headers = self.headers(token, content_type, body.len(), method == Method::GET)?;
         let Some(forward) = self.forward.clone() else {
-            let (answer, flags, patience) =
-                self.send_once(method, path.into(), headers, body, hold).await?;
+            let (mut answer, mut flags, mut patience) = self
+                .send_once(method.clone(), path.clone().into(), headers.clone(), body.clone(), hold)
+                .await?;
+            if answer.status() == StatusCode::TOO_EARLY {
+                // The relay wants it behind the handshake, whose end goes with the repetition.
+                if !self.goes_on(answer, &flags, patience).await {
+                    let source = io::Error::new(io::ErrorKind::NotConnected, "it was too early");
+                    return Err(LinkError::Cut { received: 0, source: source.into() });
+                }
+                (answer, flags, patience) =
+                    self.send_once(method, path.into(), headers, body, hold).await?;
+            }
             return Answer::new(answer, self, flags, patience).or_portal().await;
         };
         let mut is_second = false;

@@ -9,10 +9,11 @@ use tokio::{
     net::TcpStream,
     time::{Instant, timeout},
 };
+use wire::Fingerprint;
 
 use super::{
     Client, Meter, certificate::Validity, dial, error::LinkError, meter::Metered,
-    patience::CONNECT_MAX, proxy,
+    patience::CONNECT_MAX, proxy, trust::Proof,
 };
 
 /// A certificate which ends sooner than this is worth a word.
@@ -141,20 +142,28 @@ fn reached(stream: &TcpStream, rtt: Duration) -> String {
 #[derive(Debug)]
 struct Seen {
     version: String,
+    /// The relay's own key, where it was shown that.
+    key: Option<Fingerprint>,
     validity: Option<Validity>,
     now: Timestamp,
 }
 
 async fn look_at_tls(client: &Client, stream: Metered<TcpStream>) -> Result<Seen, LinkError> {
     // A resumed session would show no certificate of today, and use up the ticket of the next visit.
-    let mut config = ClientConfig::clone(&*client.config().await?);
+    let (proof, _) = client.shared.trust.ways(false, false);
+    let Some(spoken) = client.spoken(proof).await? else {
+        return Err(LinkError::NotARelay { status: None, hint: "no TLS".to_owned() });
+    };
+    let mut config = ClientConfig::clone(&*spoken.config);
     config.resumption = Resumption::disabled();
-    let stream = dial::handshake(client.url(), Arc::new(config), stream).await?;
+    let stream = dial::handshake(client.url(), Arc::new(config), stream).await;
+    let stream = stream.map_err(|err| err.where_proof_is_due(proof))?;
     let state: &CommonState = stream.get_ref().1;
     let version = state.protocol_version().and_then(|v| v.as_str()).unwrap_or("TLS");
     let leaf = state.peer_certificates().and_then(|chain| chain.first());
     Ok(Seen {
         version: version.replace("TLSv1_", "TLS 1."),
+        key: leaf.filter(|_| proof == Proof::Key).map(|key| Fingerprint::of(key)),
         validity: leaf.and_then(|leaf| Validity::of(leaf)),
         now: Timestamp::now(),
     })
@@ -166,7 +175,10 @@ impl Seen {
             Some(validity) => {
                 format!("{}, certificate valid until {}", self.version, date(validity.not_after))
             }
-            None => self.version.clone(),
+            None => match &self.key {
+                Some(key) => format!("{}, the relay's own key {key}", self.version),
+                None => self.version.clone(),
+            },
         }
     }
 

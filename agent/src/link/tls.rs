@@ -10,16 +10,21 @@ use std::{
 
 use rustls::{
     ClientConfig, RootCertStore, SignatureScheme, SupportedProtocolVersion,
-    client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
+    client::{Resumption, TicketRequest, WebPkiServerVerifier, danger::ServerCertVerifier},
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring},
     version::{TLS12, TLS13},
 };
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, pem::PemObject};
 
-use super::{error::LinkError, fault::TlsFault, pinned::Pinned};
+use config::agent::KeyTrust;
 
-/// Servers whose tickets are kept; a client knows one.
-const SESSIONS: usize = 1;
+use super::{error::LinkError, fault::TlsFault, pinned::Pinned, tickets::Tickets};
+
+/// Tickets that are asked for at once where requests go early: all but the last save a round trip each. Each further one is
+/// 97 bytes in a packet that goes anyway.
+const TICKETS: u8 = 3;
+/// With fewer tickets for it none is used early: the last one brings the next.
+pub(crate) const EARLY_LEAST: usize = 2;
 /// One file of certificates; the largest system bundles have a quarter of it. In bytes.
 const CA_FILE_LEN_MAX: u64 = 1 << 20;
 
@@ -32,15 +37,59 @@ pub struct TlsSettings {
     pub extra_ca: Option<PathBuf>,
     /// Also speak TLS 1.2, for an old gateway before the relay. Costs bytes and a round trip where it is used.
     pub allow_tls12: bool,
+    /// What becomes of the relay's own key.
+    pub key: KeyTrust,
+    /// Send an exchange with the first packet of a resumed session.
+    pub early_data: bool,
+}
+
+/// How one relay is spoken to that proves itself in one way.
+#[derive(Clone, Debug)]
+pub(crate) struct Spoken {
+    /// With the whole handshake before the first request.
+    pub(crate) config: Arc<ClientConfig>,
+    /// With early data.
+    pub(crate) early: Option<Arc<ClientConfig>>,
+    /// The sessions of both.
+    pub(crate) tickets: Arc<Tickets>,
 }
 
 /// Reads the certificates to trust and makes the configuration. Blocks on files.
-pub(crate) fn load(settings: &TlsSettings) -> Result<ClientConfig, LinkError> {
+pub(crate) fn by_certificate(settings: &TlsSettings) -> Result<Spoken, LinkError> {
     let provider = Arc::new(provider(settings.allow_tls12));
     let given = read_given(settings.ca.as_deref())?;
     let extra = read_given(settings.extra_ca.as_deref())?;
     let verifier = verifier(given, &extra.unwrap_or_default(), provider.clone())
         .map_err(|source| LinkError::Roots { from: settings.ca.clone(), source })?;
+    spoken(settings, provider, verifier)
+}
+
+/// The same for somebody who may look into TLS, and for nobody else: what the authorities in `extra_ca` signed. Blocks on
+/// files.
+pub(crate) fn by_extra(settings: &TlsSettings) -> Result<Spoken, LinkError> {
+    let failed = |source| LinkError::Roots { from: settings.extra_ca.clone(), source };
+    let extra = read_given(settings.extra_ca.as_deref())?.unwrap_or_default();
+    let provider = Arc::new(provider(settings.allow_tls12));
+    let roots = Arc::new(roots_of(&extra).map_err(failed)?);
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+    let verifier = verifier.build().map_err(|source| failed(source.into()))?;
+    spoken(settings, provider, verifier)
+}
+
+/// For a relay that proves itself by a key of its own.
+pub(crate) fn by_key(
+    settings: &TlsSettings,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<Spoken, LinkError> {
+    let settings = TlsSettings { allow_tls12: false, ..settings.clone() };
+    spoken(&settings, Arc::new(provider(false)), verifier)
+}
+
+fn spoken(
+    settings: &TlsSettings,
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<Spoken, LinkError> {
     let versions: &[&SupportedProtocolVersion] =
         if settings.allow_tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -49,8 +98,17 @@ pub(crate) fn load(settings: &TlsSettings) -> Result<ClientConfig, LinkError> {
         .dangerous() // says rustls of every verifier but its own
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    config.resumption = Resumption::in_memory_sessions(SESSIONS);
-    Ok(config)
+    let tickets = Arc::new(Tickets::default());
+    config.resumption = Resumption::store(tickets.clone());
+    let early = settings.early_data.then(|| {
+        // No further ticket comes of such a session, so none is asked for.
+        let mut early = config.clone();
+        early.enable_early_data = true;
+        let (new_session_count, resumption_count) = (TICKETS, TICKETS);
+        config.send_ticket_request = Some(TicketRequest { new_session_count, resumption_count });
+        Arc::new(early)
+    });
+    Ok(Spoken { config: Arc::new(config), early, tickets })
 }
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;

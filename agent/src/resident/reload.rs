@@ -38,6 +38,7 @@ impl Resident {
         let old = &*self.settings;
         let trusts_the_same = old.ca == settings.ca
             && old.proxy.extra_ca == settings.proxy.extra_ca
+            && old.tls == settings.tls
             && old.allow_plain_http == settings.allow_plain_http;
         let client = if trusts_the_same {
             // Its TLS sessions go on.
@@ -73,8 +74,9 @@ impl Resident {
         }
         let holds = self.schedule.live_rule(&self.line());
         let holds = holds.and_then(|rule| settings.connect.get(rule).cloned());
-        let same_way =
-            (&old.proxy, &old.link, &old.ca) == (&settings.proxy, &settings.link, &settings.ca);
+        let same_way = (&old.proxy, &old.link, &old.ca)
+            == (&settings.proxy, &settings.link, &settings.ca)
+            && old.tls == settings.tls;
         if held != holds || !same_way || old.account != settings.account {
             self.let_go_of_line();
         }

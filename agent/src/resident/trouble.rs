@@ -16,10 +16,12 @@ use crate::{
 /// What is no rule's matter stands under these names.
 const LINK: &str = "this link";
 const SETTINGS: &str = "settings";
+const RELAY: &str = "the relay";
 /// Where it comes from, as the store keeps it: a rule's calls, its hanging up, a login page.
 const RULE: &str = "rule:";
 const HANGUP: &str = "hangup:";
 const PORTAL: &str = "portal";
+const IMPOSTOR: &str = "impostor";
 /// Kinds of what does not work (`control::TROUBLES`).
 const DIAL: &str = "dial";
 const HANGUP_KIND: &str = "hangup";
@@ -38,6 +40,9 @@ fn remedy(kind: &str) -> &'static str {
             "A rule with every = \"1m\" in place of live = true does without a line that is held."
         }
         PORTAL => "Open any page in a browser on this link and log in.",
+        IMPOSTOR => {
+            "Ask who runs the relay, by another way than this link, for its key (mailboat-relay key); if it is another now: mailboat login URL NAME --fingerprint KEY."
+        }
         SETTINGS => "Correct them and reload (SIGHUP): the settings from before hold.",
         _ => "",
     }
@@ -128,6 +133,15 @@ impl Trouble {
         self.remove(PORTAL);
     }
 
+    /// Somebody did not show the relay's own key; whether that is new.
+    pub(super) fn impostor(&mut self, words: &str) -> bool {
+        self.add(IMPOSTOR, RELAY, words, IMPOSTOR)
+    }
+
+    pub(super) fn impostor_is_gone(&mut self) {
+        self.remove(IMPOSTOR);
+    }
+
     /// The settings were read again: `wrong` says what is wrong with them. Not kept: by wrong settings no agent starts.
     pub(super) fn settings(&mut self, wrong: Option<&str>) {
         let why = wrong.map(|words| Why::new(SETTINGS, SETTINGS.to_owned(), words.to_owned()));
@@ -182,6 +196,9 @@ fn meaning(source: &str, rules: &[Rule]) -> Option<(String, &'static str)> {
     if source == PORTAL {
         return Some((LINK.to_owned(), PORTAL));
     }
+    if source == IMPOSTOR {
+        return Some((RELAY.to_owned(), IMPOSTOR));
+    }
     let rule = |label: &str| {
         let mut labelled = rules.iter().enumerate();
         labelled.find(|(index, rule)| rule.label(*index) == label).map(|(_, rule)| rule)
@@ -214,6 +231,14 @@ pub(super) fn words(rule: &str, why: &str, next: Option<i64>, zone: &TimeZone) -
     format!(
         "A call of \"{rule}\" did not come about: {why}. {next}. You are told once; mailboat status shows whether it \
         still fails, and the agent's log says more."
+    )
+}
+
+/// What the user is told of who did not show the relay's own key.
+pub(super) fn impostor_words(why: &str) -> String {
+    let why = why.trim_end_matches('.');
+    format!(
+        "The relay could not be believed: {why}. You are told once; mailboat status shows whether it still is so."
     )
 }
 

@@ -137,6 +137,15 @@ impl Resident {
 
     fn note_what_stands_in_the_way(&mut self, report: &Report) {
         self.veto.clone_from(&report.veto);
+        match &report.impostor {
+            Some(words) if self.trouble.impostor(words) => {
+                self.tell_user(&super::trouble::impostor_words(words));
+            }
+            None if matches!(report.outcome.outcome, OutcomeKind::Done | OutcomeKind::Partial) => {
+                self.trouble.impostor_is_gone();
+            }
+            Some(_) | None => {}
+        }
         match &report.portal {
             Some(words) => self.note_portal(words),
             None if matches!(report.outcome.outcome, OutcomeKind::Done | OutcomeKind::Partial) => {

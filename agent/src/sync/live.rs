@@ -51,7 +51,7 @@ pub async fn live<D: Transport, U: Transport>(
     let ended = run(store, down, &terms(), &mut first).await;
     flush(progress, &mut first);
     match ended? {
-        Ended::Done => {}
+        Ended::Done => down.settle(store.reader().position()?.limits.tag).await,
         ended => return Ok(ended),
     }
     let turn = Turn::new(store)?;
@@ -132,7 +132,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
                 // The line is taken up again with a whole visit, which sees to it.
                 Held::Done(exchanged) if exchanged.forked => return Err(SyncError::Unfinished),
                 Held::Done(Exchanged { stop: Some(stop), .. }) => return Ok(Ended::Stopped(stop)),
-                Held::Done(_) => {}
+                Held::Done(_) => transport.settle(self.store.reader().position()?.limits.tag).await,
                 // That nothing comes may just as well be the reason of the cut before.
                 Held::Buffered if 0 < cuts => return Err(SyncError::Unfinished),
                 Held::Buffered => is_buffered = true,

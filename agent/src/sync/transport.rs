@@ -36,6 +36,12 @@ pub trait Transport: Send {
     /// A hold has ended: by a cut, so long after the last byte, or (`None`) as it should.
     fn note_hold(&self, _cut_after: Option<Duration>) {}
 
+    /// An exchange went well, and nothing is under way: what else there is to ask is asked now. `limits_tag` names the
+    /// relay's limits.
+    fn settle(&mut self, _limits_tag: u16) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Makes a new device of the same account: `POST /v1/devices` with the token in use, or with `token` itself where
     /// that is in use already. When this comes back, `token` is durable beside the store and in use from here on.
     fn new_device(

@@ -11,7 +11,7 @@ use super::{
     Call, Phase, Report, Visitor,
     ending::give_up,
     ledger::Page,
-    report::{ending, portal},
+    report::{ending, impostor, portal},
     way::Way,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     },
     schedule::{Cost, Line, TRY_LEAST},
     store::{Position, StoreError},
-    sync::{self, Ended, OutcomeKind, Progress, SyncError, Terms},
+    sync::{self, Ended, OutcomeKind, Progress, SyncError, Terms, Transport},
 };
 
 /// Pause between attempts to reach the relay over a link that is just coming up.
@@ -104,8 +104,8 @@ impl Visitor {
             end = give_up(until, cancel, &meter) => end,
             why = page.note(&meter, || None) => Ok(Ended::Partial(why)),
         };
-        let round_trips = way.round_trips() + u64::from(making.progress.requests);
         way.hang_up();
+        let round_trips = way.round_trips() + u64::from(making.progress.requests);
         self.keep_login(way.client());
         let outcome = self.outcome(&making.progress, &end, &meter);
         page.end(&meter, &outcome, &making.progress, round_trips);
@@ -119,7 +119,9 @@ impl Visitor {
         });
         let cost = Cost { spent: making.moved(), wasted: making.wasted, has_failed: making.counts };
         let portal = portal(&end).then(|| outcome.words.clone());
-        Report { trouble, portal, ..Report::of(outcome, ending(&end, may_cost_more), cost) }
+        let impostor = impostor(&end).then(|| outcome.words.clone());
+        let report = Report::of(outcome, ending(&end, may_cost_more), cost);
+        Report { trouble, portal, impostor, ..report }
     }
 
     async fn reach_and_exchange(
@@ -151,6 +153,10 @@ impl Visitor {
             terms.asks_first = waste.is_some();
             making.meter.try_with(waste);
             let err = match sync::run(&self.store, way, &terms, &mut making.progress).await {
+                Ok(Ended::Done) => {
+                    way.settle(self.store.reader().position()?.limits.tag).await;
+                    return Ok(Ended::Done);
+                }
                 Ok(ended) => return Ok(ended),
                 Err(err) => err,
             };

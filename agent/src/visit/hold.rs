@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Call, Phase, QUOTA_USED_UP, Report, Visitor,
     ending::stopped,
-    report::{ending, portal},
+    report::{ending, impostor, portal},
 };
 use crate::{
     link::{LinkError, Meter, QUIET_LEAST},
@@ -64,6 +64,8 @@ impl Visitor {
                 why = page.note(&meter, || Some(counted(&progress))) => Ok(Ended::Partial(why)),
             }
         };
+        down.hang_up();
+        up.hang_up();
         self.keep_login(&client);
         let progress = counted(&progress);
         let round_trips = down.round_trips() + up.round_trips() + u64::from(progress.requests);
@@ -82,8 +84,9 @@ impl Visitor {
             )
         });
         let portal = portal(&end).then(|| outcome.words.clone());
+        let impostor = impostor(&end).then(|| outcome.words.clone());
         let cost = Cost { spent, wasted, has_failed: 0 < wasted };
-        Report { portal, trouble, ..Report::of(outcome, ending(&end, true), cost) }
+        Report { portal, impostor, trouble, ..Report::of(outcome, ending(&end, true), cost) }
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) hangup: Option<Result<(), String>>,
     /// Somebody else answered, who wants a login first: what was found, in words.
     pub(crate) portal: Option<String>,
+    /// The other end did not show the relay's own key: what was found, in words.
+    pub(crate) impostor: Option<String>,
     /// The call was not made: the user's program said why.
     pub(crate) veto: Option<String>,
 }
@@ -36,7 +38,8 @@ impl Report {
     }
 
     pub(super) fn of(outcome: Outcome, ending: Ending, cost: Cost) -> Self {
-        Self { outcome, ending, cost, trouble: None, hangup: None, portal: None, veto: None }
+        let (trouble, hangup, portal, impostor, veto) = (None, None, None, None, None);
+        Self { outcome, ending, cost, trouble, hangup, portal, impostor, veto }
     }
 
     /// Of a call that was not made. `held` is what waits at the relay.
@@ -73,6 +76,11 @@ impl Report {
 /// Whether the answer was that of a login page: a redirection, or a page where a relay's answer should be.
 pub(super) fn portal(end: &Result<Ended, SyncError>) -> bool {
     matches!(end, Err(SyncError::Link(LinkError::NotARelay { status: Some(200..=399 | 511), .. })))
+}
+
+/// Whether the other end failed to show the key by which the relay is known.
+pub(super) fn impostor(end: &Result<Ended, SyncError>) -> bool {
+    matches!(end, Err(SyncError::Link(LinkError::Tls { fault, .. })) if fault.is_about_key())
 }
 
 /// How the timetable has to take the end of a visit's last run.

@@ -17,6 +17,7 @@ async fn a_link_that_was_dialled_is_taken_down_also_after_a_fault_of_ours() {
         device: 70,
         token: config::Secret::new("AAAAAAAAAAAAAAAAAAAAAA"),
         ca: None,
+        relay_key: None,
     };
     store.log_in(&crate::cli::ask::identity(&account), None).unwrap();
     let settings = Arc::new(AgentSettings::default());

@@ -10,16 +10,18 @@ use std::{
 use bytes::Bytes;
 use config::{Account, Secret, agent::VISIT_OVERHEAD};
 use serde_json::json;
-use tracing::info;
+use tracing::{debug, info, warn};
 use wire::Cursors;
 
 use crate::{
-    account::Admitted,
+    account::{Admitted, RelayInfo},
     link::{self, Client, Connection, LinkError, Meter, Method, PathAndQuery},
     store::NewDevice,
     sync::{SyncError, Transport},
 };
 
+/// What asking for the relay's keys may cost at most, in bytes; where less is left of the budget it is put off.
+const KEYS_LEAST: u64 = 1024;
 /// Longest text of a refusal that is shown, in characters.
 const WORDS_MAX: usize = 300;
 
@@ -31,7 +33,7 @@ pub(super) struct Way {
     file: PathBuf,
     connection: Option<Connection>,
     rtt: Duration,
-    /// Spent on connecting so far.
+    /// Spent on connecting so far, but for the connection that there is, and on asking for keys.
     round_trips: u64,
 }
 
@@ -57,7 +59,8 @@ impl Way {
 
     /// Round trips that connecting took.
     pub(super) fn round_trips(&self) -> u64 {
-        self.round_trips
+        let of_this = self.connection.as_ref().map_or(0, Connection::round_trips);
+        self.round_trips + u64::from(of_this)
     }
 
     /// As [`Client::cut_too_soon`].
@@ -67,20 +70,65 @@ impl Way {
 
     /// Without a goodbye: an answer says itself where it ends, so one would only cost bytes.
     pub(super) fn hang_up(&mut self) {
-        self.connection = None;
+        if let Some(connection) = self.connection.take() {
+            self.round_trips += u64::from(connection.round_trips());
+        }
+        self.keep_key();
     }
 
-    async fn connection(&mut self) -> Result<&mut Connection, LinkError> {
-        let connection = match self.connection.take().filter(Connection::is_reusable) {
-            Some(connection) => connection,
-            None => {
-                let connection = self.client.connect(&self.meter).await?;
+    /// The connection; `early` says that nothing but an exchange comes next.
+    async fn connection(&mut self, early: bool) -> Result<&mut Connection, LinkError> {
+        let connection = match self.connection.take() {
+            Some(connection) if connection.is_reusable() => connection,
+            lost => {
+                self.round_trips += lost.map_or(0, |lost| u64::from(lost.round_trips()));
+                let connection = if early {
+                    self.client.connect_to_exchange(&self.meter).await?
+                } else {
+                    self.client.connect(&self.meter).await?
+                };
                 self.rtt = connection.rtt();
-                self.round_trips += u64::from(connection.round_trips());
                 connection
             }
         };
         Ok(self.connection.insert(connection))
+    }
+
+    /// Asks the relay for its keys where its limits, by their tag, say that it may have others, on the connection that
+    /// there is. What does not come now comes another time.
+    async fn ask_for_keys(&mut self, tag: u16) {
+        let Some(connection) = self.connection.as_mut().filter(|c| c.is_reusable()) else { return };
+        let is_dear = self.meter.remaining().is_some_and(|left| left < KEYS_LEAST);
+        if is_dear || !self.client.is_key_due(tag, connection.proof()) {
+            return;
+        }
+        let path = PathAndQuery::from_static("/v1/relay");
+        let asked = connection.request(Method::GET, path, None, None).await;
+        self.round_trips += 1;
+        match asked {
+            Ok((200, answer)) => {
+                let told = serde_json::from_slice::<RelayInfo>(&answer);
+                let keys = told.map(|told| told.keys).unwrap_or_default();
+                self.client.learn_keys(connection.proof(), &keys, tag);
+            }
+            Ok((status, _)) => debug!(status, "the relay does not tell its keys"),
+            Err(err) => debug!(error = %err, "the relay could not be asked for its keys"),
+        }
+        self.keep_key();
+    }
+
+    /// Writes down what is known of the relay's keys, where that has changed.
+    fn keep_key(&self) {
+        let old = self.account();
+        let relay_key = self.client.key_to_keep();
+        if relay_key == old.relay_key {
+            return;
+        }
+        let account = Account { relay_key, ..old };
+        match account.save(&self.file) {
+            Ok(()) => *self.account.lock().unwrap_or_else(PoisonError::into_inner) = account,
+            Err(err) => warn!(error = %err, "the relay's keys are not kept"),
+        }
     }
 
     fn account(&self) -> Account {
@@ -109,7 +157,9 @@ impl Transport for Way {
     async fn post(&mut self, body: Bytes, hold: Duration) -> Result<link::Answer<'_>, LinkError> {
         let token = self.account().token;
         let meter = self.meter.clone();
-        let answer = self.connection().await?.post_sync(token.expose(), body, hold).await?;
+        // The handshake's end would have to be said before a hold: then it may as well come first.
+        let connection = self.connection(hold.is_zero()).await?;
+        let answer = connection.post_sync(token.expose(), body, hold).await?;
         if answer.status() == 200 {
             // A relay is there: what follows is worth its bytes.
             meter.try_with(None);
@@ -136,11 +186,15 @@ impl Transport for Way {
         self.client.note_hold(cut_after);
     }
 
+    async fn settle(&mut self, limits_tag: u16) {
+        self.ask_for_keys(limits_tag).await;
+    }
+
     async fn new_device(&mut self, token: &str, cursors: Cursors) -> Result<NewDevice, SyncError> {
         let in_use = self.account().token;
         let ask = Bytes::from(json!({ "token": token, "cursors": cursors }).to_string());
         let path = PathAndQuery::from_static("/v1/devices");
-        let connection = self.connection().await?;
+        let connection = self.connection(false).await?;
         let (status, answer) =
             connection.request(Method::POST, path, Some(in_use.expose()), Some(ask)).await?;
         if !(200..300).contains(&status) {

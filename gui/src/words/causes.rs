@@ -141,6 +141,7 @@ impl Words {
         let (what, remedy) = match kind {
             "dial" => ("trouble-dial", "remedy-dial"),
             "hangup" => ("trouble-hangup", "remedy-hangup"),
+            "impostor" => ("trouble-impostor", "remedy-impostor"),
             "line" => ("trouble-line", "remedy-line"),
             "portal" => ("trouble-portal", "remedy-portal"),
             "settings" => ("trouble-settings", "remedy-settings"),

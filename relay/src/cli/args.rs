@@ -33,7 +33,7 @@ pub(super) struct Common {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Serve until told to end (SIGTERM); SIGHUP reads the certificate again.
+    /// Serve until told to end (SIGTERM); SIGHUP reads certificate and keys again.
     Serve(ServeArgs),
     /// Make and manage accounts, also while the relay runs.
     Account {
@@ -46,6 +46,11 @@ pub(super) enum Command {
     Device {
         #[command(subcommand)]
         command: DeviceCommand,
+    },
+    /// Show the fingerprint of the relay's own key, for people to compare; or change the key
+    Key {
+        #[command(subcommand)]
+        command: Option<KeyCommand>,
     },
     /// Copy the store to a new file, as of one moment, also while the relay runs.
     Backup {
@@ -131,6 +136,26 @@ pub(super) struct InviteArgs {
     /// How long it can be used: 12h, 7d.
     #[arg(long, value_name = "TIME", default_value = "7d")]
     pub(super) expires: Span,
+    /// Put the fingerprint of the relay's own key into the code: who joins with it trusts that key and needs no certificate.
+    /// Without a certificate (own_key = "alone") it is always there.
+    #[arg(long)]
+    pub(super) fingerprint: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Show the key in use, and the next one.
+    Show,
+    /// Make the next key; devices that call are told of it once the relay has read it (SIGHUP).
+    Prepare,
+    /// Let the next key take over (with a restart, or SIGHUP). Devices that were not told of it by then raise the alarm.
+    Switch {
+        /// Even if the next key was made less than 30 days ago.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Give the next key up.
+    Cancel,
 }
 
 #[derive(Debug, Subcommand)]

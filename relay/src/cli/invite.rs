@@ -1,7 +1,8 @@
 //! `invite` and `invite list`.
 
 use anyhow::{Context, bail};
-use config::Span;
+use config::{RelaySettings, Span, relay::OwnKey};
+use wire::Fingerprint;
 
 use super::{
     Missing, Open,
@@ -12,27 +13,46 @@ use super::{
 use crate::{
     account::check,
     clock::now_s,
+    ownkey::OwnKeys,
     store::{AccountAnswer, AccountOrder, AccountQuery, SecretHash, Store},
 };
 
+/// Between a code and a fingerprint; in neither.
+const AND: char = '~';
+
+/// What goes into the code beside it.
+pub(super) fn fingerprint(
+    args: &InviteArgs,
+    settings: &RelaySettings,
+) -> anyhow::Result<Option<Fingerprint>> {
+    let is_needed = args.fingerprint || settings.tls.own_key == OwnKey::Alone;
+    if args.command.is_some() || !is_needed {
+        return Ok(None);
+    }
+    let keys =
+        OwnKeys::load(&settings.data).context("the invite would name the relay's own key")?;
+    Ok(Some(keys.current.fingerprint()))
+}
+
 pub(super) fn invite(
     args: InviteArgs,
+    fingerprint: Option<Fingerprint>,
     open: impl FnOnce(Missing) -> anyhow::Result<Open>,
     json: bool,
     terminal: &mut dyn Terminal,
 ) -> anyhow::Result<()> {
-    let InviteArgs { command, uses, expires } = args;
+    let InviteArgs { command, uses, expires, fingerprint: _ } = args;
     match command {
         Some(InviteCommand::List) => list(&open(Missing::Refuse)?, json, terminal),
-        None => make(&open(Missing::Make)?, uses, expires, json, terminal),
+        None => make(&open(Missing::Make)?, (uses, expires), fingerprint, json, terminal),
     }
 }
 
 /// Prints the code alone: it is what scripts take on, and it is shown only here.
 fn make(
     open: &Open,
-    uses: u32,
-    expires: Span,
+    (uses, expires): (u32, Span),
+    fingerprint: Option<Fingerprint>,
     json: bool,
     terminal: &mut dyn Terminal,
 ) -> anyhow::Result<()> {
@@ -40,6 +60,7 @@ fn make(
     let expires_at_s = now_s().saturating_add(expires.seconds());
     let order = AccountOrder::Invite { code: SecretHash::of(&code), uses, expires_at_s };
     open.order(order)?;
+    let code = fingerprint.map_or(code.clone(), |fingerprint| format!("{code}{AND}{fingerprint}"));
     terminal.print(&if json {
         serde_json::json!({ "code": code, "uses": uses, "expires": shown(expires_at_s) })
             .to_string()

@@ -10,10 +10,10 @@ use super::terminal::Terminal;
 use crate::{
     descriptors, log,
     ops::service,
-    serve::{ConnectionLimits, tls::Tls},
+    serve::ConnectionLimits,
     settings,
     signals::Signals,
-    start::{Relay, RelayHandle},
+    start::{Certificates, Relay, RelayHandle},
 };
 
 /// The scheduler tells of every job that it takes on; an operator's own filter comes later and wins.
@@ -36,9 +36,9 @@ async fn served(settings: RelaySettings, terminal: &mut dyn Terminal) -> anyhow:
     service::ready(&format!("listening on {}", relay.addr));
     let watchdog =
         tokio::spawn(service::keep_watchdog(relay.readiness.clone(), relay.shutdown.clone()));
-    let tls = relay.tls().cloned();
+    let certificates = relay.certificates().clone();
     let steering =
-        tokio::spawn(signals.steer(relay.shutdown.clone(), move || reload(tls.as_ref())));
+        tokio::spawn(signals.steer(relay.shutdown.clone(), move || reload(&certificates)));
     relay.shutdown.cancelled().await;
     info!("ending");
     service::stopping("waiting for running requests");
@@ -57,19 +57,20 @@ fn announcement(relay: &RelayHandle, format: LogFormat) -> String {
             "event": "listening",
             "address": relay.addr,
             "operations": relay.ops_addr,
-            "tls": relay.tls().is_some(),
+            "tls": relay.certificates().is_on(),
+            "keys": relay.certificates().fingerprints(),
         })
         .to_string(),
     }
 }
 
-fn reload(tls: Option<&Tls>) {
-    match tls.map(Tls::reload) {
-        None => info!("nothing to read again: there is no TLS"),
-        Some(Ok(())) => info!("certificate read again"),
-        Some(Err(err)) => error!(
+fn reload(certificates: &Certificates) {
+    match certificates.reload() {
+        Ok(false) => info!("nothing to read again: there is no TLS"),
+        Ok(true) => info!(keys = ?certificates.fingerprints(), "certificate and keys read again"),
+        Err(err) => error!(
             error = &err as &dyn Error,
-            "the certificate could not be read again; the old one stays in use"
+            "certificate or keys could not be read again; what is in use stays"
         ),
     }
 }

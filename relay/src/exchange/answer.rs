@@ -115,11 +115,12 @@ impl Plan {
     fn welcome(&self) -> Welcome {
         let Open { hello, state, .. } = &self.open;
         let limits = &self.core.limits;
+        let tag = super::limits::tag_with(limits, &self.core.keys.fingerprints());
         Welcome {
             x: hello.x,
             now_s: self.core.clock.now_s(),
             k: state.k,
-            limits: (hello.limits_tag != limits.tag).then(|| limits.clone()),
+            limits: (hello.limits_tag != tag).then(|| wire::Limits { tag, ..limits.clone() }),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the relay tells devices about its limits, and the tag by which they know it.
 
 use config::RelaySettings;
-use wire::{Codec, Limits, limits::HOLD_SECONDS_MAX};
+use wire::{Codec, Fingerprint, Limits, limits::HOLD_SECONDS_MAX};
 
 use crate::store::LIFETIME_DEFAULT_S;
 
@@ -28,6 +28,20 @@ pub(super) fn of(settings: &RelaySettings, incarnation: u64) -> Limits {
     Limits { tag: tag(&untagged, incarnation), ..untagged }
 }
 
+/// The tag of these limits where the relay has these keys: by another one devices know that they may have changed.
+pub(super) fn tag_with(limits: &Limits, keys: &[Fingerprint]) -> u16 {
+    if keys.is_empty() {
+        return limits.tag;
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&limits.tag.to_le_bytes());
+    for key in keys {
+        hasher.update(key.as_bytes());
+    }
+    let [a, b, ..] = *hasher.finalize().as_bytes();
+    tag_of(a, b)
+}
+
 /// The codecs that a device may use upward. All are read whatever this says.
 fn codecs(model_answers_max: u32) -> Vec<u8> {
     let offered = |codec: &Codec| *codec != Codec::Model || 0 < model_answers_max;
@@ -49,6 +63,10 @@ fn tag(limits: &Limits, incarnation: u64) -> u16 {
         hasher.update(&number.to_le_bytes());
     }
     let [a, b, ..] = *hasher.finalize().as_bytes();
+    tag_of(a, b)
+}
+
+fn tag_of(a: u8, b: u8) -> u16 {
     TAG_MIN + u16::from_le_bytes([a, b]) % (u16::MAX - TAG_MIN)
 }
 
@@ -66,6 +84,10 @@ mod tests {
         assert_ne!(again.tag, first.tag);
         assert_eq!(Limits { tag: first.tag, ..again }, first);
         assert_eq!(first.codecs, [0, 1, 2]);
+        let keys = [Fingerprint::of(b"one"), Fingerprint::of(b"other")];
+        let tags = [&[], &keys[..1], &keys[..]].map(|keys| tag_with(&first, keys));
+        assert!(tags[0] == first.tag && tags[0] != tags[1] && tags[1] != tags[2], "{tags:?}");
+        assert!(tags.iter().all(|tag| TAG_MIN <= *tag));
         settings.limits.model_answers_max = 0;
         assert_eq!(of(&settings, 1).codecs, [0, 1]);
         settings.limits.envelope_max = config::Size::from_kib(16);

@@ -16,6 +16,7 @@ struct Told<'a> {
     domain: &'a str,
     registration: config::relay::Registration,
     now: Timestamp,
+    keys: Vec<wire::Fingerprint>,
 }
 
 pub(super) async fn relay(
@@ -31,5 +32,6 @@ pub(super) async fn relay(
         domain: &app.identity.domain,
         registration: app.identity.registration,
         now: now.round(Unit::Second).unwrap_or(now),
+        keys: app.identity.keys.fingerprints(),
     }))
 }

@@ -14,6 +14,7 @@ use super::*;
 use crate::{
     account::Passwords,
     clock::now_s,
+    ownkey::KeyRing,
     store::{AccountOrder, Policy, SecretHash, sqlite::SqliteStore},
 };
 
@@ -71,6 +72,7 @@ impl Rig {
             exchange: Exchange::new(store.clone(), &settings, metrics.clone()),
             store: store.clone(),
             identity: Identity {
+                keys: KeyRing::default(),
                 domain: settings.domain.clone(),
                 registration: settings.registration,
             },

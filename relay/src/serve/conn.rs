@@ -10,16 +10,15 @@ use axum::Router;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ServeOptions,
-    cork::Corked,
     deadline::{Overdue, watch},
     pulse::{Pulse, Watched},
-    request,
+    request, secure,
     table::{DeviceKey, Table},
+    tls::TlsConfigs,
 };
 use crate::{
     ops::metrics::{DropReason, Metrics},
@@ -159,7 +158,7 @@ impl ConnError {
 /// What all connections of a listener share.
 #[derive(Clone)]
 pub(crate) struct Carrier {
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<TlsConfigs>,
     pub(crate) router: Router,
     pub(crate) options: ServeOptions,
 }
@@ -185,7 +184,7 @@ impl Carrier {
 
     async fn over_tls<S>(
         &self,
-        tls: &TlsAcceptor,
+        tls: &TlsConfigs,
         socket: Watched<S>,
         info: ConnInfo,
     ) -> Result<(), ConnError>
@@ -193,10 +192,10 @@ impl Carrier {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (closing, pulse) = (info.closing().clone(), info.pulse().clone());
-        let accepted = Box::pin(handshake(tls, socket, pulse));
+        let accepted = Box::pin(secure::accept(tls, socket, pulse));
         match closing.run_until_cancelled(accepted).await {
             None => Ok(()),
-            Some(secure) => Box::pin(self.http(secure?, info)).await,
+            Some(secure) => Box::pin(self.http(secure.map_err(ConnError::Tls)?, info)).await,
         }
     }
 
@@ -244,30 +243,6 @@ impl Carrier {
             .max_header_size(header_bytes_max)
             .max_buf_size((2 * header_bytes_max).max(16 * 1024));
         builder
-    }
-}
-
-type Secure<S> = tokio_rustls::server::TlsStream<Corked<S>>;
-
-async fn handshake<S>(
-    tls: &TlsAcceptor,
-    socket: S,
-    pulse: Arc<Pulse>,
-) -> Result<Secure<S>, ConnError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    match tls.accept(Corked::new(socket, pulse)).into_fallible().await {
-        Ok(mut secure) => {
-            secure.get_mut().0.release();
-            Ok(secure)
-        }
-        Err((err, mut socket)) => {
-            // The alert that says why may still be held.
-            socket.release();
-            let _ = tokio::io::AsyncWriteExt::shutdown(&mut socket).await;
-            Err(ConnError::Tls(err))
-        }
     }
 }
 

@@ -1,10 +1,8 @@
-//! Holds the session ticket back until there is an answer to send it with.
+//! Holds the handshake's last words back until there is an answer to send them with.
 //!
-//! rustls makes the ticket when the client's `Finished` has come, and tokio-rustls sends it at once: a packet of its
-//! own, and one more to acknowledge it. Nobody needs the ticket before the next connection. The client's `Finished`
-//! is its first record of type 23, so what is written after that and before [`Corked::release`] waits for the first
-//! write that follows, whatever is flushed in between. In TLS 1.2 that record comes after the handshake, and nothing
-//! waits.
+//! rustls makes the session ticket when the client's `Finished` has come: sent at once it would be a packet of its own,
+//! and one more to acknowledge it. Nobody needs it before the next connection. What is written between [`Corked::hold`]
+//! and [`Corked::release`] waits for the first write that follows, whatever is flushed in between.
 //!
 //! An answer's packets are records of their own, so that a cut loses none but the last. Where all of them are there
 //! ([`Pulse::goes_on`]) they leave in one write nevertheless: the kernel fills segments with them, and a thin line
@@ -31,14 +29,10 @@ const HELD_MAX: usize = 1024;
 const TOGETHER_MAX: usize = 1200;
 /// So much of an answer is gathered for one write.
 const GATHERED_MAX: usize = 16 * 1024;
-const RECORD_HEADER_LEN: usize = 5;
-const APPLICATION_DATA: u8 = 23;
 
 #[derive(Debug)]
 pub(crate) struct Corked<S> {
     socket: S,
-    /// None once the handshake is over or its last step was seen.
-    records: Option<Records>,
     holding: bool,
     held: Vec<u8>,
     /// So much of what is held is the handshake's: the ticket.
@@ -51,18 +45,22 @@ pub(crate) struct Corked<S> {
 impl<S: AsyncWrite + Unpin> Corked<S> {
     /// `pulse` says whether an answer goes on.
     pub(crate) fn new(socket: S, pulse: Arc<Pulse>) -> Self {
-        let records = Some(Records::default());
         let (holding, held, ticket_len, alone) = (false, Vec::new(), 0, false);
-        Self { socket, records, holding, held, ticket_len, pulse, alone }
+        Self { socket, holding, held, ticket_len, pulse, alone }
     }
 
-    /// The handshake is over: what is held leaves with the next write.
+    /// What is written from here on waits.
+    pub(crate) fn hold(&mut self) {
+        self.holding = true;
+    }
+
+    /// What is held leaves with the next write.
     pub(crate) fn release(&mut self) {
-        self.records = None;
         self.holding = false;
     }
 
-    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Lets what is held go now.
+    pub(crate) fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_first(cx, |this| this.held.len())
     }
 
@@ -119,12 +117,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Corked<S> {
         let (before, room) = (buf.filled().len(), buf.remaining());
         ready!(Pin::new(&mut this.socket).poll_read(cx, buf))?;
         this.alone |= room > 0 && buf.filled().len() == before;
-        if let Some(records) = &mut this.records
-            && records.reach(APPLICATION_DATA, &buf.filled()[before..])
-        {
-            this.records = None;
-            this.holding = true;
-        }
         Poll::Ready(Ok(()))
     }
 }
@@ -188,40 +180,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Corked<S> {
     }
 }
 
-/// Walks over TLS record headers in a stream that comes in pieces.
-#[derive(Debug, Default)]
-struct Records {
-    header: [u8; RECORD_HEADER_LEN],
-    header_len: usize,
-    /// What is still to come of the record's body.
-    body_left: usize,
-}
-
-impl Records {
-    /// Takes the next piece; whether it reaches the header of a record of type `kind`.
-    fn reach(&mut self, kind: u8, mut piece: &[u8]) -> bool {
-        while !piece.is_empty() {
-            if self.body_left > 0 {
-                let skipped = self.body_left.min(piece.len());
-                self.body_left -= skipped;
-                piece = &piece[skipped..];
-                continue;
-            }
-            self.header[self.header_len] = piece[0];
-            self.header_len += 1;
-            piece = &piece[1..];
-            if self.header[0] == kind {
-                return true;
-            }
-            if self.header_len == RECORD_HEADER_LEN {
-                self.header_len = 0;
-                self.body_left = usize::from(u16::from_be_bytes([self.header[3], self.header[4]]));
-            }
-        }
-        false
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -229,32 +187,17 @@ mod tests {
     use super::{super::tests::bytes::Noted, *};
     use crate::ops::Metrics;
 
-    const HELLO: &[u8] = &[22, 3, 1, 0, 4, 23, 23, 23, 23, 20, 3, 3, 0, 1, 1];
-    const FINISHED: &[u8] = &[23, 3, 3, 0, 2, 9, 9];
-
     fn corked<S: AsyncWrite + Unpin>(socket: S) -> Corked<S> {
         Corked::new(socket, Arc::new(Pulse::new(&Metrics::new())))
     }
 
-    #[test]
-    fn a_record_is_found_by_its_header_and_not_in_a_body_wherever_the_stream_is_split() {
-        let whole = [HELLO, FINISHED].concat();
-        for split in 0..whole.len() {
-            let mut records = Records::default();
-            let first = records.reach(APPLICATION_DATA, &whole[..split]);
-            assert_eq!(first, split > HELLO.len());
-            assert!(first || records.reach(APPLICATION_DATA, &whole[split..]));
-        }
-    }
-
     #[tokio::test]
-    async fn what_follows_the_clients_finished_waits_for_the_first_answer() {
+    async fn what_is_held_waits_for_the_first_answer() {
         let (near, mut far) = tokio::io::duplex(4096);
         let mut socket = corked(near);
-        far.write_all(&[HELLO, FINISHED].concat()).await.unwrap();
         let mut read = [0; 64];
         socket.write_all(b"flight ").await.unwrap();
-        socket.read_exact(&mut read[..HELLO.len() + FINISHED.len()]).await.unwrap();
+        socket.hold();
         socket.write_all(b"ticket ").await.unwrap();
         socket.flush().await.unwrap();
         let count = far.read(&mut read).await.unwrap();

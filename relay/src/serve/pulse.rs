@@ -24,6 +24,8 @@ pub(crate) struct Pulse {
     body_wanted: AtomicBool,
     answering: AtomicBool,
     goes_on: AtomicBool,
+    /// What is read came before the handshake was over.
+    early: AtomicBool,
     /// Requests answered whole; a new one starts a new deadline.
     answered: AtomicU64,
     wire_up: Counter,
@@ -40,6 +42,7 @@ impl Pulse {
             body_wanted: AtomicBool::new(false),
             answering: AtomicBool::new(false),
             goes_on: AtomicBool::new(false),
+            early: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             wire_up: counter(Direction::Up),
             wire_down: counter(Direction::Down),
@@ -71,6 +74,16 @@ impl Pulse {
     /// Whether more of the answer is there already, behind what is written now.
     pub(crate) fn answer_goes_on(&self, goes_on: bool) {
         self.goes_on.store(goes_on, Relaxed);
+    }
+
+    /// Whether what is read came before the handshake was over: it is not known to come from whom it seems to.
+    pub(crate) fn set_early(&self, early: bool) {
+        self.early.store(early, Relaxed);
+    }
+
+    /// As [`Pulse::set_early`] was told.
+    pub(crate) fn is_early(&self) -> bool {
+        self.early.load(Relaxed)
     }
 
     /// As [`Pulse::answer_goes_on`] was told.

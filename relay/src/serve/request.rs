@@ -59,7 +59,11 @@ pub(crate) async fn answer(
     pulse.begin_request();
     let answering = Answering(pulse.clone());
     let method = method_label(request.method());
-    let response = answer_after_body(router, request, info, limits).await;
+    let response = if pulse.is_early() && !may_be_early(&request) {
+        too_early(request, pulse, limits).await
+    } else {
+        answer_after_body(router, request, info, limits).await
+    };
     let route =
         response.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let labels = RequestLabels { route, method, code: response.status().as_u16() };
@@ -98,6 +102,24 @@ async fn answer_after_body(
         return too_large(limits);
     }
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Whether a request may be carried out before the handshake is over. An exchange may: whoever sends it again changes
+/// nothing. Nothing else is.
+fn may_be_early(request: &hyper::Request<Incoming>) -> bool {
+    request.method() == Method::POST && request.uri().path() == "/v1/sync"
+}
+
+/// The client repeats it behind the handshake (RFC 8470).
+async fn too_early(
+    request: hyper::Request<Incoming>,
+    pulse: Arc<Pulse>,
+    limits: BodyLimits,
+) -> Response {
+    drain(PacedBody { incoming: request.into_body(), pulse }, limits.drain_max).await;
+    let mut response = Response::new(Body::from("ask again behind the handshake\n"));
+    *response.status_mut() = StatusCode::TOO_EARLY;
     response
 }
 

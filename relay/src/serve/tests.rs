@@ -1,6 +1,7 @@
 //! A connection over a pipe in memory (time stands still there) or a real socket, and routes to try it with.
 
 pub(super) mod bytes;
+mod early;
 mod hostile;
 mod sockets;
 mod tls;
@@ -35,6 +36,10 @@ fn routes() -> Router {
         .route(
             "/count",
             post(|body: Bytes| async move { Response::new(Body::from(body.len().to_string())) }),
+        )
+        .route(
+            "/v1/sync",
+            post(|body: Bytes| async move { Response::new(Body::from(format!("{} in", body.len()))) }),
         )
         .route("/refuse", post(|| async { StatusCode::UNAUTHORIZED }))
         .route("/hold/{device}", post(hold))
@@ -116,7 +121,7 @@ impl Line {
 /// Carries `near` as `serve` would, by itself.
 fn carried<S>(
     near: S,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<TlsConfigs>,
     options: ServeOptions,
 ) -> (JoinHandle<Result<(), ConnError>>, CancellationToken)
 where

@@ -1,7 +1,12 @@
-//! The relay's TLS side: one certificate from PEM files that can be read again while running, and small answers.
+//! The relay's TLS side: one certificate from PEM files that can be read again while running, the relay's own key for
+//! those who know it, and small answers.
 //!
 //! TLS 1.3 only unless 1.2 is asked for. The suites are those with SHA-256: each `Finished` and each ticket is then
-//! 16 bytes shorter than with SHA-384. One stateful ticket is sent, and each can be used once.
+//! 16 bytes shorter than with SHA-384. One stateful ticket is sent, more to a client that asks for them, and each can be
+//! used once.
+//!
+//! **Invariant:** tickets are in this process's memory and are taken out with their use: early data is taken once, and
+//! never after a restart.
 
 use std::{
     io,
@@ -15,22 +20,42 @@ use rustls::{
         CryptoProvider,
         ring::{self, cipher_suite, kx_group},
     },
-    server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache},
+    server::{
+        CertificateType, ClientHello, ResolvesServerCert, ServerSessionMemoryCache,
+        StoresServerSessions,
+    },
     sign::CertifiedKey,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
 
+use crate::ownkey::KeyRing;
+
+/// Bytes of a request, with its header, that are taken before the handshake is over. A full packet takes 0.4 s on the
+/// thinnest of links, so what is longer gains little.
+const EARLY_DATA_MAX: u32 = 16 * 1024;
+/// A client may ask for so many tickets at once (RFC 9149).
+const TICKETS_MAX: usize = 4;
+
 /// Where the certificate is and how TLS is spoken.
 #[derive(Clone, Debug)]
 pub struct TlsOptions {
+    /// The certificate and its key, if there is one.
+    pub files: Option<PemFiles>,
+    /// Whether TLS 1.2 is spoken beside 1.3.
+    pub tls12: bool,
+    /// How many devices can resume their sessions; about as many as call within a day.
+    pub sessions: usize,
+    /// Whether a request is taken with the first packet of a resumed session.
+    pub early_data: bool,
+}
+
+/// A certificate and its private key.
+#[derive(Clone, Debug)]
+pub struct PemFiles {
     /// PEM file with the certificate, then those that lead to its root.
     pub cert: PathBuf,
     /// PEM file with the certificate's private key.
     pub key: PathBuf,
-    /// Whether TLS 1.2 is spoken beside 1.3.
-    pub tls12: bool,
-    /// How many sessions can be resumed; about one for each device that calls within a day.
-    pub sessions: usize,
 }
 
 /// Why there is no TLS.
@@ -81,52 +106,98 @@ pub enum TlsError {
     },
 }
 
-/// A TLS configuration and the way to renew its certificate.
+/// How TLS is spoken: with those who know the relay's own key, and with all others.
+#[derive(Clone, Debug)]
+pub struct TlsConfigs {
+    certificate: Option<Arc<ServerConfig>>,
+    own: Option<Arc<ServerConfig>>,
+}
+
+impl TlsConfigs {
+    /// What goes with this client. One that can be shown neither is refused by it.
+    pub(crate) fn choose(&self, hello: &ClientHello<'_>) -> Option<Arc<ServerConfig>> {
+        let known = hello.server_cert_types().unwrap_or_default();
+        let own = self.own.as_ref();
+        let wanted = own.filter(|_| known.contains(&CertificateType::RawPublicKey));
+        wanted.or(self.certificate.as_ref()).or(own).cloned()
+    }
+}
+
+/// TLS configurations and the way to renew the certificate.
 #[derive(Clone, Debug)]
 pub struct Tls {
     options: TlsOptions,
-    config: Arc<ServerConfig>,
-    certificate: Arc<Certificate>,
+    provider: Arc<CryptoProvider>,
+    configs: TlsConfigs,
+    certificate: Option<Arc<Certificate>>,
 }
 
 impl Tls {
-    /// Reads the files and makes the configuration.
+    /// Reads the files and makes the configurations. The own key is what `ring` has at each handshake.
     ///
     /// # Errors
     /// When a file cannot be read, is not what it should be, or the two do not belong together; each is named.
-    pub fn load(options: TlsOptions) -> Result<Self, TlsError> {
+    pub fn load(options: TlsOptions, ring: &KeyRing) -> Result<Self, TlsError> {
         let provider = Arc::new(provider(options.tls12));
-        let certificate = Arc::new(Certificate(RwLock::new(read(&options, &provider)?)));
-        let versions: &[_] = if options.tls12 {
-            &[&rustls::version::TLS13, &rustls::version::TLS12]
-        } else {
-            &[&rustls::version::TLS13]
+        let certificate = match &options.files {
+            Some(files) => Some(Arc::new(Certificate(RwLock::new(read(files, &provider)?)))),
+            None => None,
         };
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .expect("the provider has suites for each version")
-            .with_no_client_auth()
-            .with_cert_resolver(certificate.clone());
-        config.session_storage = ServerSessionMemoryCache::new(options.sessions.max(1));
-        config.send_tls13_tickets = 1;
-        Ok(Self { options, config: Arc::new(config), certificate })
+        // Each early visit takes a ticket that was given out with others.
+        let tickets = if options.early_data { TICKETS_MAX } else { 1 };
+        let sessions =
+            ServerSessionMemoryCache::new(options.sessions.max(1).saturating_mul(tickets));
+        let make = |resolver| config(&options, &provider, resolver, &sessions);
+        let configs = TlsConfigs {
+            certificate: certificate.clone().map(|certificate| make(certificate)),
+            own: ring.certified().map(|_| make(Arc::new(Own(ring.clone())))),
+        };
+        Ok(Self { options, provider, configs, certificate })
     }
 
     /// What `serve` takes.
     #[must_use]
-    pub fn config(&self) -> Arc<ServerConfig> {
-        self.config.clone()
+    pub fn configs(&self) -> TlsConfigs {
+        self.configs.clone()
     }
 
-    /// Reads the files again; new handshakes get the new certificate, sessions stay resumable.
+    /// Reads the certificate's files again; new handshakes get the new one, sessions stay resumable.
     ///
     /// # Errors
     /// As [`Tls::load`]; the certificate then stays as it was.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let renewed = read(&self.options, self.config.crypto_provider())?;
-        *self.certificate.0.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        if let (Some(files), Some(certificate)) = (&self.options.files, &self.certificate) {
+            let renewed = read(files, &self.provider)?;
+            *certificate.0.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        }
         Ok(())
     }
+}
+
+fn config(
+    options: &TlsOptions,
+    provider: &Arc<CryptoProvider>,
+    resolver: Arc<dyn ResolvesServerCert>,
+    sessions: &Arc<ServerSessionMemoryCache>,
+) -> Arc<ServerConfig> {
+    let versions: &[_] = if options.tls12 {
+        &[&rustls::version::TLS13, &rustls::version::TLS12]
+    } else {
+        &[&rustls::version::TLS13]
+    };
+    let mut config = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(versions)
+        .expect("the provider has suites for each version")
+        .with_no_client_auth()
+        .with_cert_resolver(resolver);
+    config.session_storage = sessions.clone() as Arc<dyn StoresServerSessions>;
+    config.send_tls13_tickets = 1;
+    if options.early_data {
+        config.max_early_data_size = EARLY_DATA_MAX;
+        config.send_half_rtt_data = true;
+        config.max_tls13_tickets = TICKETS_MAX;
+    }
+    Arc::new(config)
 }
 
 /// The certificate in use now, the same for every name that is asked for.
@@ -136,6 +207,20 @@ struct Certificate(RwLock<Arc<CertifiedKey>>);
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+/// The relay's own key that is in use now, without a certificate.
+#[derive(Debug)]
+struct Own(KeyRing);
+
+impl ResolvesServerCert for Own {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.certified()
+    }
+
+    fn only_raw_public_keys(&self) -> bool {
+        true
     }
 }
 
@@ -157,8 +242,8 @@ fn provider(tls12: bool) -> CryptoProvider {
     }
 }
 
-fn read(options: &TlsOptions, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, TlsError> {
-    let TlsOptions { cert, key, .. } = options;
+fn read(files: &PemFiles, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, TlsError> {
+    let PemFiles { cert, key } = files;
     let chain = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|err| pem_error(cert, err, "certificate"))?;
@@ -196,7 +281,7 @@ mod tests {
 
     struct Files {
         dir: TempDir,
-        options: TlsOptions,
+        pem: PemFiles,
     }
 
     fn made() -> (String, String) {
@@ -207,20 +292,22 @@ mod tests {
 
     fn files(cert: &str, key: &str) -> Files {
         let dir = tempfile::tempdir().unwrap();
-        let options = TlsOptions {
-            cert: dir.path().join("relay.crt"),
-            key: dir.path().join("relay.key"),
-            tls12: false,
-            sessions: 8,
-        };
-        fs::write(&options.cert, cert).unwrap();
-        fs::write(&options.key, key).unwrap();
-        Files { dir, options }
+        let pem =
+            PemFiles { cert: dir.path().join("relay.crt"), key: dir.path().join("relay.key") };
+        fs::write(&pem.cert, cert).unwrap();
+        fs::write(&pem.key, key).unwrap();
+        Files { dir, pem }
+    }
+
+    fn load(pem: &PemFiles) -> Result<Tls, TlsError> {
+        let files = Some(pem.clone());
+        let options = TlsOptions { files, tls12: false, sessions: 8, early_data: true };
+        Tls::load(options, &KeyRing::default())
     }
 
     fn refusal(cert: &str, key: &str) -> String {
         let files = files(cert, key);
-        let text = Tls::load(files.options).unwrap_err().to_string();
+        let text = load(&files.pem).unwrap_err().to_string();
         text.replace(&format!("{}/", files.dir.path().display()), "")
     }
 
@@ -244,8 +331,8 @@ mod tests {
     #[test]
     fn a_missing_file_is_named_with_its_cause() {
         let mut files = files("", "");
-        files.options.cert = format!("absent-{}.pem", id()).into();
-        let err = Tls::load(files.options).unwrap_err();
+        files.pem.cert = format!("absent-{}.pem", id()).into();
+        let err = load(&files.pem).unwrap_err();
         assert!(
             matches!(&err, TlsError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound)
         );
@@ -256,13 +343,13 @@ mod tests {
     fn a_reload_takes_the_new_certificate_and_a_bad_one_changes_nothing() {
         let ((cert, key), (renewed_cert, renewed_key)) = (made(), made());
         let files = files(&cert, &key);
-        let tls = Tls::load(files.options.clone()).unwrap();
-        let leaf = || tls.certificate.0.read().unwrap().cert[0].clone();
+        let tls = load(&files.pem).unwrap();
+        let leaf = || tls.certificate.as_ref().unwrap().0.read().unwrap().cert[0].clone();
         let first = leaf();
-        fs::write(&files.options.cert, &renewed_cert).unwrap();
+        fs::write(&files.pem.cert, &renewed_cert).unwrap();
         assert!(matches!(tls.reload(), Err(TlsError::Mismatch { .. })));
         assert_eq!(leaf(), first);
-        fs::write(&files.options.key, &renewed_key).unwrap();
+        fs::write(&files.pem.key, &renewed_key).unwrap();
         tls.reload().unwrap();
         assert_ne!(leaf(), first);
     }

@@ -35,6 +35,7 @@ pub(crate) struct Memory {
     asked: AtomicU32,
     tunnel_refused: AtomicBool,
     forward_refused: AtomicBool,
+    looked_into: AtomicBool,
     /// By link: behind another one somebody else may stand.
     quiet: Mutex<HashMap<Arc<str>, Quiet>>,
 }
@@ -110,6 +111,16 @@ impl Quiet {
 }
 
 impl Memory {
+    /// Whether somebody was met on this way whom the user lets look into TLS.
+    pub(crate) fn is_looked_into(&self) -> bool {
+        self.looked_into.load(Relaxed)
+    }
+
+    /// Learns whether such a one was met.
+    pub(crate) fn note_looked_into(&self, is_so: bool) {
+        self.looked_into.store(is_so, Relaxed);
+    }
+
     pub(super) fn session(&self) -> MutexGuard<'_, Option<Session>> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -35,7 +35,9 @@ fn fault(code: &str) -> (About, Option<&'static str>) {
         "unreachable" | "connection_refused" => (About::Relay, Some("enter-unreachable")),
         "link_cut" | "link_stalled" => (About::Relay, Some("enter-cut")),
         "not_a_relay" | "not_tls" => (About::Relay, Some("enter-not-a-relay")),
-        "tls_incompatible" | "tls_failed" => (About::Relay, Some("enter-tls")),
+        "tls_incompatible" | "tls_failed" | "relay_key_changed" | "relay_key_missing" => {
+            (About::Relay, Some("enter-tls"))
+        }
         "bad_proxy" | "not_a_proxy" => (About::Proxy, Some("enter-not-a-proxy")),
         "proxy_unreachable" => (About::Proxy, Some("enter-proxy-unreachable")),
         "proxy_reaches_no_relay" | "proxy_refused" => (About::Proxy, Some("enter-proxy-refuses")),

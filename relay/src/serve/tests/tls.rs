@@ -6,28 +6,25 @@ use rustls_pki_types::ServerName;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    super::tls::{Tls, TlsOptions},
+    super::tls::{PemFiles, Tls, TlsOptions},
     bytes::Noted,
     *,
 };
+use crate::ownkey::KeyRing;
 
 struct Ends {
-    server: Arc<ServerConfig>,
+    server: TlsConfigs,
     client: Arc<ClientConfig>,
 }
 
 fn ends(tls12: bool) -> Ends {
     let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let options = TlsOptions {
-        cert: dir.path().join("relay.crt"),
-        key: dir.path().join("relay.key"),
-        tls12,
-        sessions: 16,
-    };
-    std::fs::write(&options.cert, made.cert.pem()).unwrap();
-    std::fs::write(&options.key, made.signing_key.serialize_pem()).unwrap();
-    let server = Tls::load(options).unwrap().config();
+    let files = PemFiles { cert: dir.path().join("relay.crt"), key: dir.path().join("relay.key") };
+    std::fs::write(&files.cert, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let options = TlsOptions { files: Some(files), tls12, sessions: 16, early_data: true };
+    let server = Tls::load(options, &KeyRing::default()).unwrap().configs();
     let mut roots = RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
