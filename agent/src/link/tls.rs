@@ -21,7 +21,7 @@ use config::agent::KeyTrust;
 use super::{error::LinkError, fault::TlsFault, pinned::Pinned, tickets::Tickets};
 
 /// Tickets that are asked for at once where requests go early: all but the last save a round trip each. Each further one is
-/// 97 bytes in a packet that goes anyway; with a third the visit that fetches them would be dearer than 1,000 bytes.
+/// some 90 bytes in a packet that goes anyway; with a third the visit that fetches them would be dearer than 1,000 bytes.
 const TICKETS: u8 = 2;
 /// With fewer tickets for it none is used early: the last one brings the next.
 pub(crate) const EARLY_LEAST: usize = 2;

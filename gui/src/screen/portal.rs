@@ -234,7 +234,10 @@ impl Portal {
             let ask = press(body(cx.words.say("portal-ask-short")))
                 .id("ask")
                 // On the line of the heading beside it, which is smaller.
-                .padding(Padding { bottom: gap::TIGHT, ..Padding::from([gap::INSIDE, gap::BETWEEN]) })
+                .padding(Padding {
+                    bottom: gap::TIGHT,
+                    ..Padding::from([gap::INSIDE, gap::BETWEEN])
+                })
                 .style(styles::link)
                 .on_press(Message::AskPressed(None));
             let title = requests::section(cx.words.say("portal-list"), 0);
