@@ -81,6 +81,8 @@ fn an_agent_with_a_rule_calls_at_once_and_says_when_it_calls_next() {
     let agent = Resident::start(&home);
     let seen = relay.next();
     assert!((3_500..=3_600 + 900).contains(&seen.next_call_s), "{seen:?}");
+    // A further one, and its end: the first may still be under way, and would take along what is written now.
+    assert_eq!(home.one(&["sync"])["outcome"], "done");
     home.one(&["block", "bob"]);
     let outcome = home.one(&["sync"]);
     assert_eq!((&outcome["outcome"], &outcome["sent"]), (&"done".into(), &1.into()), "{outcome}");
