@@ -77,7 +77,7 @@ async fn a_basic_login_costs_no_round_trip_once_the_proxy_has_asked_a_process_be
     behind.near.record(true);
     world.people[0].sync().await;
     let (_, down) = said(&behind);
-    assert!(!down.contains("407"), "{down}");
+    assert!(!down.contains(" 407 "), "{down}");
     assert_eq!(behind.near.recorded().len(), 1);
 }
 
