@@ -104,6 +104,8 @@ pub(crate) fn make(path: &Path, corpus: &Corpus) -> anyhow::Result<()> {
     messages(&tx, &corpus.down)?;
     tx.execute_batch("INSERT INTO message_text (message_text) VALUES ('rebuild')")?;
     tx.execute_batch(&trigger)?;
+    // As after each transaction of the agent: what was written has a stamp below the one of now.
+    tx.execute("UPDATE stamp SET now = now + 1", [])?;
     tx.commit()?;
     Ok(())
 }
