@@ -17,7 +17,10 @@ use iced::{
 use iced_test::{
     Selector, core as iced_core,
     core::widget::operation::Outcome,
-    runtime::{UserInterface, user_interface::Cache},
+    runtime::{
+        UserInterface,
+        user_interface::{Cache, State},
+    },
     selector::Bounded,
     simulator as sim,
 };
@@ -203,6 +206,23 @@ impl<'a, Message: 'a> Ui<'a, Message> {
     /// Draws it: width, height and RGBA.
     pub(crate) fn draw(&mut self, theme: &Theme) -> (u32, u32, Vec<u8>) {
         self.redraw();
+        self.frame(theme)
+    }
+
+    /// A frame at that time: when the window asks for the next one, and what is to be seen.
+    pub(crate) fn frame_at(&mut self, now: Instant) -> (window::RedrawRequest, Vec<u8>) {
+        let event = Event::Window(window::Event::RedrawRequested(now));
+        let Self { raw, renderer, messages, cursor, .. } = self;
+        let (state, _) = raw.update(&[event], *cursor, renderer, &mut clipboard::Null, messages);
+        let asked = match state {
+            State::Updated { redraw_request, .. } => redraw_request,
+            State::Outdated => window::RedrawRequest::NextFrame,
+        };
+        let (_, _, rgba) = self.frame(&theme::light());
+        (asked, rgba)
+    }
+
+    fn frame(&mut self, theme: &Theme) -> (u32, u32, Vec<u8>) {
         let style = iced_core::renderer::Style { text_color: theme::tokens(theme).text };
         self.raw.draw(&mut self.renderer, theme, &style, self.cursor);
         let pixels = |side: f32| (side * self.scale).round() as u32;

@@ -4,6 +4,7 @@ mod elide;
 pub(crate) mod focus;
 pub(crate) mod form;
 pub(crate) mod press;
+mod rest;
 pub(crate) mod tabbed;
 
 use std::borrow::Cow;

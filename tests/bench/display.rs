@@ -63,15 +63,13 @@ pub(crate) async fn print(page: &Page, corpus: &Corpus) -> anyhow::Result<()> {
     screen.until("the list", |screen| has_words(screen, shown, LIST)).await;
     page.row(&Row::new("  with the list of conversations", ms(began), " ms"));
     screen.place(shown, PLACE).await;
-    let list = settled(&screen).await;
+    let list = settled(&screen, PLACE).await;
 
     let (x, y) = row_of_the_largest(&list)?;
     let began = Instant::now();
     screen.click(x, y);
     screen.until("the conversation", |screen| has_words(screen, shown, CHAT)).await;
     page.row(&Row::new("the largest conversation is open", ms(began), " ms").at_most(OPEN_MS));
-    settled(&screen).await;
-
     scrolls(page, &screen, gui.pid()).await?;
     idles(page, &screen, gui.pid()).await?;
     gui.kill().await;
@@ -84,8 +82,7 @@ async fn scrolls(page: &Page, screen: &Screen, pid: u32) -> anyhow::Result<()> {
     let busy = busy_ms(pid)?;
     let (x, y) = area(CHAT).middle();
     screen.point(x, y);
-    settled(screen).await;
-    let mut last = screen.picture(area(CHAT));
+    let mut last = settled(screen, area(CHAT)).await;
     for _ in 0..TURNS {
         let began = Instant::now();
         screen.wheel_up();
@@ -150,14 +147,16 @@ const fn area(part: Area) -> Area {
     Area { x: PLACE.x + part.x, y: PLACE.y + part.y, ..part }
 }
 
-/// The picture once nothing has been drawn for half a second.
-async fn settled(screen: &Screen) -> Picture {
+/// What is to be seen in `part` once it has been the same for half a second. Somewhere else a caret may blink.
+async fn settled(screen: &Screen, part: Area) -> Picture {
+    let mut last = screen.picture(part);
     loop {
-        let stirred = screen.stirred();
         sleep(Duration::from_millis(500)).await;
-        if screen.stirred() == stirred {
-            return screen.picture(PLACE);
+        let is = screen.picture(part);
+        if is == last {
+            return is;
         }
+        last = is;
     }
 }
 

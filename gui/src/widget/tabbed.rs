@@ -1,4 +1,4 @@
-//! The root of a window: it moves the keyboard at Tab, at once.
+//! The root of a window: it moves the keyboard at Tab, at once, and lets the caret rest where nobody does anything.
 //!
 //! As a message, Tab would be carried out after the keys that were pressed behind it: what is typed fast would go into
 //! the field before, a password into one that shows it.
@@ -20,6 +20,7 @@ use iced::{
 use super::{
     Element,
     focus::{self, Way},
+    rest::Rest,
 };
 
 /// What a window shows, with its Tab order. Its root container has to have the [`focus::scope`] of the window.
@@ -60,19 +61,19 @@ fn way(event: &Event) -> Option<Way> {
 
 impl<Message> Widget<Message, Theme, iced::Renderer> for Tabbed<'_, Message> {
     fn tag(&self) -> tree::Tag {
-        self.content.as_widget().tag()
+        tree::Tag::of::<Rest>()
     }
 
     fn state(&self) -> tree::State {
-        self.content.as_widget().state()
+        tree::State::new(Rest::default())
     }
 
     fn children(&self) -> Vec<Tree> {
-        self.content.as_widget().children()
+        vec![Tree::new(&self.content)]
     }
 
     fn diff(&self, tree: &mut Tree) {
-        self.content.as_widget().diff(tree);
+        tree.diff_children(std::slice::from_ref(&self.content));
     }
 
     fn size(&self) -> Size<Length> {
@@ -85,7 +86,7 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Tabbed<'_, Message> {
         renderer: &iced::Renderer,
         limits: &layout::Limits,
     ) -> layout::Node {
-        self.content.as_widget_mut().layout(tree, renderer, limits)
+        self.content.as_widget_mut().layout(&mut tree.children[0], renderer, limits)
     }
 
     fn operate(
@@ -95,7 +96,7 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Tabbed<'_, Message> {
         renderer: &iced::Renderer,
         operation: &mut dyn Operation,
     ) {
-        self.content.as_widget_mut().operate(tree, layout, renderer, operation);
+        self.content.as_widget_mut().operate(&mut tree.children[0], layout, renderer, operation);
     }
 
     fn update(
@@ -109,8 +110,21 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Tabbed<'_, Message> {
         shell: &mut Shell<'_, Message>,
         viewport: &Rectangle,
     ) {
+        let rests = tree.state.downcast_mut::<Rest>().is_in(event);
+        let tree = &mut tree.children[0];
         let content = self.content.as_widget_mut();
+        if rests {
+            // As if the window had just come to the front: the caret is there, whichever half of a blink this is.
+            let front = Event::Window(window::Event::Focused);
+            let mut said = Vec::new();
+            let mut aside = Shell::new(&mut said);
+            content.update(tree, &front, layout, cursor, renderer, clipboard, &mut aside, viewport);
+        }
         content.update(tree, event, layout, cursor, renderer, clipboard, shell, viewport);
+        if rests && matches!(shell.redraw_request(), window::RedrawRequest::At(_)) {
+            // Nothing but a blink asks for a time: what moves asks for the next frame.
+            Shell::replace_redraw_request(shell, window::RedrawRequest::Wait);
+        }
         if let Some(way) = way(event).filter(|_| !shell.is_event_captured()) {
             self.go(way, tree, layout, renderer);
             shell.capture_event();
@@ -128,7 +142,15 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Tabbed<'_, Message> {
         cursor: mouse::Cursor,
         viewport: &Rectangle,
     ) {
-        self.content.as_widget().draw(tree, renderer, theme, style, layout, cursor, viewport);
+        self.content.as_widget().draw(
+            &tree.children[0],
+            renderer,
+            theme,
+            style,
+            layout,
+            cursor,
+            viewport,
+        );
     }
 
     fn mouse_interaction(
@@ -139,7 +161,13 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Tabbed<'_, Message> {
         viewport: &Rectangle,
         renderer: &iced::Renderer,
     ) -> mouse::Interaction {
-        self.content.as_widget().mouse_interaction(tree, layout, cursor, viewport, renderer)
+        self.content.as_widget().mouse_interaction(
+            &tree.children[0],
+            layout,
+            cursor,
+            viewport,
+            renderer,
+        )
     }
 
     fn overlay<'b>(
@@ -150,12 +178,20 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Tabbed<'_, Message> {
         viewport: &Rectangle,
         translation: Vector,
     ) -> Option<overlay::Element<'b, Message, Theme, iced::Renderer>> {
-        self.content.as_widget_mut().overlay(tree, layout, renderer, viewport, translation)
+        self.content.as_widget_mut().overlay(
+            &mut tree.children[0],
+            layout,
+            renderer,
+            viewport,
+            translation,
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use iced::{
         keyboard::Modifiers,
         widget::{container, row, text_input},
@@ -164,6 +200,30 @@ mod tests {
 
     use super::*;
     use crate::kit;
+
+    #[test]
+    fn a_caret_rests_where_nobody_does_anything_and_is_to_be_seen() {
+        let window = window::Id::unique();
+        let field = text_input("", "").id("one").on_input(|_| ());
+        let root = container(row![field]).id(focus::scope(window));
+        let mut ui = kit::simulator(tabbed(window, root));
+        let blinks = |asked| matches!(asked, window::RedrawRequest::At(_));
+        ui.simulate(simulator::tap_key(Named::Tab, None));
+        let half = Instant::now() + Duration::from_millis(500);
+        let (asked, hidden) = ui.frame_at(half);
+        assert!(blinks(asked));
+        ui.simulate(simulator::tap_key(Named::ArrowLeft, None));
+        let now = Instant::now();
+        let half = now + Duration::from_millis(500);
+        let (asked, shown) = ui.frame_at(now.checked_sub(Duration::from_secs(10)).unwrap());
+        assert!(blinks(asked) && shown != hidden, "no caret is to be seen");
+        let (asked, seen) = ui.frame_at(half);
+        assert_eq!(asked, window::RedrawRequest::Wait);
+        assert!(seen == shown, "the caret rests and is gone");
+        ui.simulate(simulator::tap_key(Named::ArrowLeft, None));
+        let (asked, _) = ui.frame_at(half);
+        assert!(blinks(asked), "it blinks no more");
+    }
 
     #[test]
     fn what_is_typed_right_behind_a_tab_goes_into_the_next_field() {
