@@ -16,6 +16,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::failure::NOT_TAKEN;
 pub(crate) use self::failure::chain;
 pub use self::{
     client::{AskError, Client, Events},

@@ -48,23 +48,10 @@ async fn visits_that_are_asked_for_at_once_beside_an_agent_that_starts_all_end_w
     let (ann, bob) = two(&world);
     ann.home.one(&["send", "bob", "-m", "once"]).await;
     let agent = Running::start(ann.home.command(&["agent"]));
-    let syncs = [sync_at_last(ann), sync_at_last(ann), sync_at_last(ann)];
-    let [one, two, three] = syncs;
-    let (one, two, three) = tokio::join!(one, two, three);
+    let (one, two, three) = tokio::join!(ann.sync(), ann.sync(), ann.sync());
     let sent: u64 = [&one, &two, &three].iter().map(|visit| visit["sent"].as_u64().unwrap()).sum();
     assert!((1..=3).contains(&sent), "whoever shares a visit hears the same: {one} {two} {three}");
     drop(agent);
     bob.sync().await;
     assert_eq!(received(bob).await, ["once"]);
-}
-
-/// A visit; asked for again where whoever had the store just then was ending, and said so: 75 means later.
-async fn sync_at_last(person: &Person) -> Value {
-    loop {
-        let said = person.home.run(&["sync", "--json"]).await;
-        if said.code != Some(75) {
-            return said.done().one();
-        }
-        assert!(said.stderr.contains("agent_stopped"), "{said:?}");
-    }
 }

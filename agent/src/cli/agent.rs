@@ -1,10 +1,10 @@
 //! `agent` and `sync`: the commands that call the relay.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use config::{AgentSettings, Size};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -90,7 +90,10 @@ impl Session<'_> {
                         pick: sync.pick.clone(),
                     };
                     match client.ask(&order).await {
-                        Err(AskError::NotTaken) => continue,
+                        Err(AskError::NotTaken) => {
+                            ask::not_taken(began).await?;
+                            continue;
+                        }
                         answer => return Ok(answer?),
                     }
                 }

@@ -67,16 +67,29 @@ pub(super) async fn ask(
     settings: &AgentSettings,
     order: Order,
 ) -> Result<Value, Failure> {
+    let began = Instant::now();
     loop {
         match who(paths).await? {
             Who::Us(store) => return carry_out(&store, settings, order),
             Who::Agent(mut client) => match client.ask(&order).await {
                 // It was just stopping: somebody else can do it.
-                Err(AskError::NotTaken) => {}
+                Err(AskError::NotTaken) => not_taken(began).await?,
                 answer => return Ok(answer?),
             },
         }
     }
+}
+
+/// An agent is ending and has not taken the order: gives it a moment, so that it can be asked for again.
+///
+/// # Errors
+/// It has been ending for too long.
+pub(super) async fn not_taken(began: Instant) -> Result<(), Failure> {
+    if PATIENCE <= began.elapsed() {
+        return Err(AskError::NotTaken.into());
+    }
+    sleep(LOOK_AGAIN).await;
+    Ok(())
 }
 
 pub(super) fn cannot_connect(paths: &AgentPaths, err: &std::io::Error) -> Failure {

@@ -1,6 +1,7 @@
 //! `sync --dry-run`: what a visit would cost.
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{
     Session,
@@ -29,11 +30,15 @@ impl Session<'_> {
         let account = load(&paths)?;
         let is_here = client(&account, &settings, self.env)?.url().is_loopback();
         let quote = block_on(async {
+            let began = Instant::now();
             loop {
                 let store = match ask::who(&paths).await? {
                     ask::Who::Us(store) => store,
                     ask::Who::Agent(mut client) => match client.ask(&order).await {
-                        Err(AskError::NotTaken) => continue,
+                        Err(AskError::NotTaken) => {
+                            ask::not_taken(began).await?;
+                            continue;
+                        }
                         answer => return Ok(answer?),
                     },
                 };

@@ -8,6 +8,7 @@ use tokio::io::{AsyncWriteExt, BufReader, ReadHalf, WriteHalf, split};
 
 use super::{
     Event, Failure, Hello, Order, VERSION,
+    failure::NOT_TAKEN,
     line::Lines,
     order::{Answer, Request},
     place,
@@ -29,7 +30,7 @@ pub enum AskError {
     /// The agent carried it out and it failed, or it refused.
     #[error(transparent)]
     Failed(#[from] Failure),
-    /// The agent went before it took the order: asking again (elsewhere) is safe.
+    /// The agent went before it took the order, or is ending and begins nothing: asking again (elsewhere) is safe.
     #[error("the agent stopped before it took the order")]
     NotTaken,
     /// The agent went while it had the order: it may have been carried out.
@@ -115,6 +116,7 @@ impl Client {
             return Err(AskError::Lost(io::Error::other("the agent answered something else")));
         }
         match answer.error {
+            Some(failure) if failure.code == NOT_TAKEN => Err(AskError::NotTaken),
             Some(failure) => Err(AskError::Failed(failure)),
             None => Ok(answer.ok.unwrap_or(Value::Null)),
         }

@@ -16,6 +16,10 @@ pub mod exit {
     pub const LATER: u8 = 75;
 }
 
+/// The code of an agent that is ending and has not begun what was asked. It stays between the two ends of the socket: who
+/// asks has [`super::AskError::NotTaken`].
+pub(crate) const NOT_TAKEN: &str = "not_taken";
+
 /// Codes of failures that a window may meet. More may come: what is not known here stands in its own words.
 pub const CODES: &[&str] = &[
     "account_file",

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::{
-    Event, Failure, Hello, Listener, Order, VERSION,
+    Event, Failure, Hello, Listener, NOT_TAKEN, Order, VERSION,
     line::Lines,
     order::{Answer, parse},
 };
@@ -160,9 +160,9 @@ impl Connection {
 
     async fn hand_on(&self, order: Order) -> Result<Value, Failure> {
         let (reply, answer) = oneshot::channel();
-        let gone = || Failure::later("agent_stopped", "the agent stopped; ask again");
-        self.orders.send(Handed { order, reply }).await.map_err(|_| gone())?;
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        let gone = |code| Failure::later(code, "the agent stopped; ask again");
+        self.orders.send(Handed { order, reply }).await.map_err(|_| gone(NOT_TAKEN))?;
+        answer.await.unwrap_or_else(|_| Err(gone("agent_stopped")))
     }
 
     /// Shows what the agent does until the peer goes away or the server stops: all of it, then what is not as it was

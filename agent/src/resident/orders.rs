@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::{Carry, Resident, Signal, Wish};
 use crate::{
-    control::{Failure, Handed, Order},
+    control::{Failure, Handed, NOT_TAKEN, Order},
     orders::carry_out,
 };
 
@@ -65,7 +65,7 @@ impl Resident {
     pub(super) async fn take_last(&mut self, handed: Handed) {
         match handed.order {
             Order::Sync { .. } | Order::Price { ask: true, .. } => {
-                let failure = Failure::later("agent_stopped", "the agent is stopping");
+                let failure = Failure::later(NOT_TAKEN, "the agent is stopping");
                 let _ = handed.reply.send(Err(failure));
             }
             _ => self.take(handed).await,

@@ -62,3 +62,31 @@ fn a_call_that_was_stopped_while_its_program_was_asked_is_no_word_of_that_progra
     assert!(Timestamp::now().as_second() + 3_000 < next.as_second(), "{status}");
     agent.end().unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn a_visit_that_is_asked_for_while_the_agent_is_ending_is_made_once_it_has() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    let gate = home.path().join("gate");
+    let waits = format!("[\"sh\", \"-c\", 'until [ -e {} ]; do sleep 0.02; done']", gate.display());
+    settings(&home, &format!("[hooks]\non_visit_end = {waits}\n"));
+    let agent = Resident::start(&home);
+    let visit = || order(&home, &Order::Sync { budget: None, only: None, pick: Vec::new() });
+    visit().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            agent.stop.cancel();
+            while visit().is_ok() {}
+            let asked = scope.spawn(|| home.run(&["sync", "--json"]));
+            // It goes on ending until the program has ended that hears of visits.
+            for _ in 0..50 {
+                visit().unwrap_err();
+            }
+            std::fs::write(&gate, "").unwrap();
+            let ran = asked.join().unwrap();
+            assert_eq!(ran.code, exit::DONE, "{ran:?}");
+        });
+    });
+    agent.end().unwrap();
+}
