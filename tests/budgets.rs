@@ -51,7 +51,7 @@ fn text(rng: &mut Rng) -> String {
 }
 
 fn tls(ca: &Path) -> TlsSettings {
-    TlsSettings { ca: Some(ca.to_owned()), ..TlsSettings::default() }
+    TlsSettings { ca: Some(ca.to_owned()), early_data: true, ..TlsSettings::default() }
 }
 
 /// One visit: some attempts within one budget.

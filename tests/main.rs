@@ -8,6 +8,7 @@ mod bytes;
 mod cuts;
 mod demo;
 mod desktop_files;
+mod early;
 mod first_voyage;
 mod invariants;
 mod keys;

@@ -164,7 +164,9 @@ impl Client {
     /// The relay told of its keys, over a connection with this proof; its limits had the tag `tag`, 0 where they are not
     /// known.
     pub fn learn_keys(&self, proof: Proof, told: &[Fingerprint], tag: u16) {
+        let before = self.keys();
         self.shared.trust.learn(self.believed(proof), told, tag);
+        self.shared.end_sessions_of(&before);
     }
 
     /// Where somebody may look into TLS a certificate may be theirs.
@@ -295,6 +297,8 @@ impl Client {
             Err(err) => err,
         };
         let lacks_proof = match (&err, first) {
+            // Whoever ends TLS before the relay may not even stand being asked for a key.
+            (LinkError::Tls { .. } | LinkError::Cut { .. }, Proof::Key) if is_on_trial => true,
             (LinkError::Tls { fault, .. }, Proof::Key) => fault.is_about_key(),
             // Whoever looked into TLS there does so no more.
             (LinkError::Tls { .. }, _) => true,
@@ -314,7 +318,9 @@ impl Client {
     /// What a connection says of the relay. An early one says nothing new: its session goes on from one that did.
     fn note_proof(&self, proof: Proof, first: Proof, is_early: bool) {
         if !is_early {
+            let before = self.keys();
             self.shared.trust.proved(proof, first);
+            self.shared.end_sessions_of(&before);
             self.memory.note_looked_into(proof == Proof::Inspected);
         }
     }
@@ -391,6 +397,16 @@ impl Client {
 }
 
 impl Inner {
+    /// Sessions are resumed without a key being shown: they end with the first key, of those believed before, that is
+    /// believed no more.
+    fn end_sessions_of(&self, before: &[Fingerprint]) {
+        if !before.iter().all(|key| self.trust.accepts(key))
+            && let Some(spoken) = self.by_key.get()
+        {
+            spoken.tickets.forget();
+        }
+    }
+
     async fn load<'s>(
         &'s self,
         cell: &'s OnceCell<Spoken>,

@@ -10,7 +10,7 @@ use agent::link::{Answer, Client, Connection, LinkError, Meter, RelayUrl, TlsSet
 use agent::store::{Compose, Identity, Inbox, Kind, NewDevice, Options, Store};
 use agent::sync::{self, Ended, Progress, SyncError, Terms, Transport};
 use bytes::Bytes;
-use config::relay::Registration;
+use config::relay::{OwnKey, Registration};
 use config::{Account, AgentPaths, Env, Secret, agent::VISIT_OVERHEAD};
 use relay::account::Passwords;
 use relay::start::{Relay, RelayHandle};
@@ -42,10 +42,20 @@ impl InsideRelay {
 
     /// As [`InsideRelay::start_open`], with TLS where it is given certificates.
     pub async fn start_open_with(dir: &Path, certificates: Option<&TestCertificates>) -> Self {
+        Self::start_open_keyed(dir, certificates, OwnKey::default()).await
+    }
+
+    /// The same, with this part for the relay's own key.
+    pub async fn start_open_keyed(
+        dir: &Path,
+        certificates: Option<&TestCertificates>,
+        own_key: OwnKey,
+    ) -> Self {
         let mut settings = RelayOptions::default().settings;
         settings.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         settings.data = dir.to_owned();
         settings.registration = Registration::Open;
+        settings.tls.own_key = own_key;
         if let Some(certificates) = certificates {
             settings.tls.cert.clone_from(&certificates.cert);
             settings.tls.key.clone_from(&certificates.key);
@@ -62,6 +72,13 @@ impl InsideRelay {
     /// Where it listens.
     pub const fn addr(&self) -> SocketAddr {
         self.handle.addr
+    }
+
+    /// Requests that it has carried out, refusals among them.
+    pub fn requests(&self) -> u64 {
+        let text = self.handle.metrics.encode();
+        let lines = text.lines().filter(|line| line.starts_with("mailboat_http_requests_total{"));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
     /// Waits until it has begun to take items: the first packet of a request has reached it.
@@ -180,11 +197,21 @@ impl InsideAgent {
     /// # Errors
     /// What cut or refused it.
     pub async fn visit_within(&self, client: &Client, meter: &Meter) -> Result<Ended, SyncError> {
+        self.visit_told(client, meter).await.0
+    }
+
+    /// The same; and whether its last connection sent the request with TLS's first packet, and was not refused that.
+    pub async fn visit_told(
+        &self,
+        client: &Client,
+        meter: &Meter,
+    ) -> (Result<Ended, SyncError>, bool) {
         let token = self.token.expose().to_owned();
         let mut line =
             Line { client: client.clone(), meter: meter.clone(), token, connection: None };
         let mut progress = Progress::default();
-        sync::run(&self.store, &mut line, &Terms::default(), &mut progress).await
+        let ended = sync::run(&self.store, &mut line, &Terms::default(), &mut progress).await;
+        (ended, line.connection.as_ref().is_some_and(Connection::is_early))
     }
 }
 
@@ -214,6 +241,8 @@ impl Transport for Line {
     async fn post(&mut self, body: Bytes, hold: Duration) -> Result<Answer<'_>, LinkError> {
         let connection = match self.connection.take().filter(Connection::is_reusable) {
             Some(connection) => connection,
+            // As a visit of the agent's own does it.
+            None if hold.is_zero() => self.client.connect_to_exchange(&self.meter).await?,
             None => self.client.connect(&self.meter).await?,
         };
         self.connection.insert(connection).post_sync(&self.token, body, hold).await

@@ -158,12 +158,13 @@ impl Session<'_> {
         }
         let looked = block_on(async { Ok(client.look_at_key(&Meter::new(None)).await?) });
         let Ok(shown) = looked else { return Ok(false) };
-        self.out.note("This relay has no certificate that this computer trusts. Its own key is")?;
-        self.out.note(&format!("    {shown}"))?;
-        self.out.note(
-            "Compare it with what who runs the relay told you (mailboat-relay key), by another way than this link.",
-        )?;
-        let is_same = self.line_is("Is it the same? Type yes: ", "yes")?;
+        // All of it in the question: what is asked about is to be seen with --quiet too.
+        let ask = format!(
+            "This relay has no certificate that this computer trusts. Its own key is\n    {shown}\n\
+             Compare it with what who runs the relay told you (mailboat-relay key), by another way than this link.\n\
+             Is it the same? Type yes: "
+        );
+        let is_same = self.line_is(&ask, "yes")?;
         if is_same {
             client.give_key(shown);
         }

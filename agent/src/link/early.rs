@@ -24,6 +24,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::tickets::Tickets;
 
+/// So much is said early at most, in bytes, whatever the relay takes: where it takes none it goes twice.
+const EARLY_MAX: usize = 16 * 1024;
+
 /// A stream whose first bytes are early data.
 #[derive(Debug)]
 pub(crate) struct Early<S> {
@@ -150,8 +153,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Early<S> {
         }
         loop {
             if let Stage::Greeting(said) = &mut this.stage {
-                let early =
-                    this.conn.early_data().map(|mut early| early.write(bytes)).transpose()?;
+                let bytes = &bytes[..bytes.len().min(EARLY_MAX - said.len())];
+                let early = this.conn.early_data().filter(|_| !bytes.is_empty());
+                let early = early.map(|mut early| early.write(bytes)).transpose()?;
                 if let Some(count @ 1..) = early {
                     // It leaves when it is flushed: the hello, and all of the request that there is, in one piece.
                     said.extend_from_slice(&bytes[..count]);

@@ -49,9 +49,14 @@ impl TlsFault {
         matches!(self, Self::KeyChanged | Self::KeyMissing)
     }
 
-    /// What a failure means where the relay's own key was expected: servers that know of no such keys end it so.
+    /// What a failure means where the relay's own key was expected: servers that know of no such keys end it so; and who
+    /// shows a key that he does not have signs with another.
     pub(crate) fn where_key_is_due(self) -> Self {
-        if self == Self::Incompatible { Self::KeyMissing } else { self }
+        match self {
+            Self::Incompatible => Self::KeyMissing,
+            Self::UnknownCa | Self::BadCertificate => Self::KeyChanged,
+            fault => fault,
+        }
     }
 
     pub(crate) fn of(error: &rustls::Error) -> Self {
@@ -65,7 +70,8 @@ impl TlsFault {
             | rustls::Error::AlertReceived(
                 AlertDescription::ProtocolVersion
                 | AlertDescription::HandshakeFailure
-                | AlertDescription::InsufficientSecurity,
+                | AlertDescription::InsufficientSecurity
+                | AlertDescription::UnsupportedCertificate,
             ) => Self::Incompatible,
             _ => Self::Handshake,
         }

@@ -3,6 +3,7 @@
 mod exchange;
 mod failures;
 mod floods;
+mod keys;
 mod logins;
 mod secure;
 mod server;

@@ -30,9 +30,10 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
 
 use crate::ownkey::KeyRing;
 
-/// Bytes of a request, with its header, that are taken before the handshake is over. A full packet takes 0.4 s on the
-/// thinnest of links, so what is longer gains little.
-const EARLY_DATA_MAX: u32 = 16 * 1024;
+/// Bytes of a request, with its header, that may come before the handshake is over, and bytes that are skipped where
+/// they are not taken. rustls counts a record that it skips again with every piece that comes behind it, until the
+/// handshake goes on: so this is far more than the 16 KiB that clients send early. What is taken is read piece by piece.
+const EARLY_DATA_MAX: u32 = 1024 * 1024;
 /// A client may ask for so many tickets at once (RFC 9149).
 const TICKETS_MAX: usize = 4;
 

@@ -191,6 +191,43 @@ async fn a_request_longer_than_what_is_taken_early_goes_on_behind_the_handshake(
     assert!(served.said == long);
 }
 
+#[tokio::test]
+async fn no_more_goes_early_than_may_go_twice_however_much_the_server_takes() {
+    let mut ends = Ends::new();
+    let mut server = ServerConfig::clone(&ends.server);
+    server.max_early_data_size = u32::MAX;
+    ends.server = Arc::new(server);
+    ends.acquaint().await;
+    let (near, far) = duplex(PIPE);
+    let served = tokio::spawn(serve(ends.server.clone(), far, 0));
+    let mut stream = ends.early(near);
+    let long: Vec<u8> = (0..10_000_u32).flat_map(u32::to_le_bytes).collect();
+    stream.write_all(&long).await.unwrap();
+    stream.flush().await.unwrap();
+    drop(stream);
+    let served = served.await.unwrap().unwrap();
+    assert_eq!((served.early, served.unfinished), (EARLY_MAX, false));
+    assert!(served.said == long);
+}
+
+#[tokio::test]
+async fn tickets_of_a_relay_that_resumes_and_takes_nothing_early_are_kept() {
+    let ends = Ends::new();
+    ends.acquaint().await;
+    let tickets = ends.tickets.early();
+    let mut server = ServerConfig::clone(&ends.server);
+    server.max_early_data_size = 0;
+    let (near, far) = duplex(PIPE);
+    let served = tokio::spawn(serve(Arc::new(server), far, 1));
+    let mut stream = ends.early(near);
+    let is_late = stream.is_late();
+    assert_eq!(ask(&mut stream).await.unwrap(), ANSWER);
+    assert!(is_late.load(Relaxed) && stream.conn.handshake_kind() == Some(HandshakeKind::Resumed));
+    assert_eq!(ends.tickets.early(), tickets - 1, "the one that was used");
+    drop(stream);
+    assert_eq!(served.await.unwrap().unwrap().said, ASK);
+}
+
 /// Passes so many bytes on in each direction, then cuts.
 async fn cut_after(near: DuplexStream, far: DuplexStream, up: u64, down: u64) {
     let (near_read, mut near_write) = tokio::io::split(near);

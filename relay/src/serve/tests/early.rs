@@ -280,6 +280,40 @@ async fn what_is_not_taken_early_is_taken_behind_the_handshake_once() {
 }
 
 #[tokio::test]
+async fn a_long_request_that_is_not_taken_early_is_skipped_in_small_pieces_too() {
+    let ends = Ends::new(true);
+    let head = b"POST /v1/sync HTTP/1.1\r\ncontent-length: 16000\r\n\r\n";
+    let long = [&head[..], &[7; 16_000]].concat();
+    for pipe in [700, 1460, PIPE] {
+        ends.acquaint().await;
+        let (mut far, near) = tokio::io::duplex(pipe);
+        let restarted = configs(&ends.keys, true);
+        let (_served, _closing) = carried(near, Some(restarted), ends.options());
+        let mut caller = ends.caller(&long);
+        while caller.conn.is_handshaking() {
+            caller.speak(&mut far).await;
+            assert!(caller.listen(&mut far).await);
+        }
+        assert!(!caller.conn.is_early_data_accepted());
+        caller.conn.writer().write_all(&long).unwrap();
+        assert!(caller.hears(&mut far, "16000 in").await, "pieces of {pipe}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_behind_an_early_exchange_is_no_exchange_by_that() {
+    let ends = Ends::new(true);
+    ends.acquaint().await;
+    let (mut far, near) = tokio::io::duplex(PIPE);
+    let (_served, _closing) = carried(near, Some(ends.server.clone()), ends.options());
+    let other = b"POST /count HTTP/1.1\r\ncontent-length: 3\r\n\r\nnew";
+    let mut caller = ends.caller(&[SYNC, other].concat());
+    assert!(caller.hears(&mut far, "behind the handshake").await);
+    caller.conn.writer().write_all(other).unwrap();
+    assert!(caller.hears(&mut far, "3").await);
+}
+
+#[tokio::test]
 async fn a_relay_with_a_key_alone_refuses_who_wants_a_certificate() {
     let ends = Ends::new(true);
     let (far, near) = tokio::io::duplex(PIPE);
