@@ -222,9 +222,7 @@ impl Schedule {
         for index in 0..self.rules.len() {
             let random = self.random();
             let rule = &mut self.rules[index];
-            let base = base(rule, line);
-            let is_allowed = rule.window(now).allows(rule.budget, base);
-            if let Some(pending) = rule.pending.as_mut().filter(|_| is_allowed) {
+            if let Some(pending) = &mut rule.pending {
                 pending.not_before = pending.not_before.min(now.up);
             }
             if rule.waits_for(When::LinkUp) && rule.holds_for(line) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use config::AgentSettings;
+use config::{AgentSettings, agent::Rule};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
@@ -62,7 +62,7 @@ impl Resident {
             self.log.set(&settings.log);
         }
         self.follow.price_anew();
-        self.change_rules(&old);
+        self.change_rules(&old.connect);
         if old.notify != settings.notify {
             self.notifier = Some(match self.notifier.take() {
                 Some(notifier) => notifier.change(&self.store, settings.clone()),
@@ -83,13 +83,10 @@ impl Resident {
         self.trouble.keep_rules(&settings.connect);
     }
 
-    fn change_rules(&mut self, old: &AgentSettings) {
+    fn change_rules(&mut self, old: &[Rule]) {
         let new = self.settings.clone();
-        if old.connect == new.connect && old.sync.budget == new.sync.budget {
-            return;
-        }
         let (now, zone, waited) = (self.now(), self.clocks.zone(), self.schedule.wants_urgent());
-        self.schedule.change(&old.connect, &new.connect, new.sync.budget, now, &zone);
+        self.schedule.change(old, &new.connect, new.sync.budget, now, &zone);
         if waited != self.schedule.wants_urgent() {
             self.urgent = Urgent::of(&self.store, !waited);
         }

@@ -227,15 +227,13 @@ impl Timed {
         self.failures = 0;
     }
 
-    /// It waits `wait_s`, or, where its bytes are used up, for its next time or the next day.
+    /// It waits `wait_s`, or, where its bytes are used up, for its next time; without times it stays due until there are
+    /// bytes again.
     pub(super) fn put_off(&mut self, now: Moment, wait_s: i64, base: Option<u64>) {
-        let Some(pending) = &mut self.pending else { return };
-        if self.window.allows(self.budget, base) {
-            pending.not_before = now.up.saturating_add(wait_s);
-        } else if matches!(self.timer, Timer::Cron { .. } | Timer::Every { .. }) {
+        if self.has_times() && !self.window.allows(self.budget, base) {
             self.pending = None;
-        } else {
-            pending.not_before = self.window.began.saturating_add(backoff::WINDOW_MAX_S);
+        } else if let Some(pending) = &mut self.pending {
+            pending.not_before = now.up.saturating_add(wait_s);
         }
     }
 

@@ -200,3 +200,17 @@ fn a_reload_while_a_visit_is_made_forgets_nothing_that_it_costs() {
     bench.pass(900);
     assert!(bench.due().unwrap().has_failed_at_a_cost);
 }
+
+#[test]
+fn another_budget_of_all_visits_holds_from_the_next_call_on() {
+    let rules = [every(900), Rule { budget: Some(Size::from_kib(30)), ..cron("0 9 * * *") }];
+    let mut bench = Bench::new(&rules);
+    assert_eq!(bench.due().unwrap().budget, None);
+    let zone = bench.zone.clone();
+    for budget in [Some(Size::from_kib(20)), Some(Size::from_kib(40)), None] {
+        bench.schedule.change(&rules, &rules, budget, bench.now, &zone);
+        assert_eq!(bench.due().unwrap().budget, budget);
+    }
+    bench.visit();
+    assert_eq!(bench.next_in(), Some(900), "and nothing else is another");
+}
