@@ -169,7 +169,7 @@ impl Quota {
     /// The highest mark that was reached, if there is something to tell; the last where calls are refused.
     #[must_use]
     pub fn mark(&self) -> Option<u8> {
-        let percent = if self.is_stopped() { 100 } else { self.percent().min(99) };
+        let percent = if self.is_stopped() { 100 } else { self.percent() };
         TOLD_AT.into_iter().rev().find(|mark| u64::from(*mark) <= percent)
     }
 

@@ -78,7 +78,7 @@ impl Planner {
                 groups.entry(Key::of(&news)).or_default().push(news);
             }
         }
-        plan.show = self.cards(groups, quiet_until.is_some());
+        plan.show = self.cards(groups);
         if plan.show.is_empty() && plan.look_at.is_none() {
             self.gap = false;
         }
@@ -136,7 +136,7 @@ impl Planner {
         close
     }
 
-    fn cards(&self, groups: BTreeMap<Key, Vec<News>>, is_quiet: bool) -> Vec<Card> {
+    fn cards(&self, groups: BTreeMap<Key, Vec<News>>) -> Vec<Card> {
         let mut cards = Vec::new();
         let (mut urgent, mut rest) = (Vec::new(), Vec::new());
         for (key, news) in groups {
@@ -154,10 +154,8 @@ impl Planner {
         }
         let open = self.open.len() + urgent.len() + rest.len();
         let has_digest = self.open.contains_key(&Key::Digest);
-        // What breaks quiet hours is not what they kept back.
-        let gap = self.gap && !is_quiet;
         let in_digest =
-            has_digest || OPEN_MAX < open || most < rest.len() || (gap && 1 < rest.len());
+            has_digest || OPEN_MAX < open || most < rest.len() || (self.gap && 1 < rest.len());
         cards.extend(urgent.into_iter().map(|(key, news)| self.card(key, news)));
         if in_digest && !rest.is_empty() {
             let mut news: Vec<News> = rest.into_iter().flat_map(|(_, news)| news).collect();

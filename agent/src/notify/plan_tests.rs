@@ -204,6 +204,47 @@ fn a_source_may_be_muted_or_heard_only_when_urgent() {
 }
 
 #[test]
+fn of_two_rules_for_one_source_the_first_holds() {
+    for (first, second, shown) in [
+        (MinPriority::Never, MinPriority::Ordinary, 0),
+        (MinPriority::Ordinary, MinPriority::Never, 1),
+    ] {
+        let rule = |person: &str, conversation: &str, min_priority| Source {
+            person: person.to_owned(),
+            conversation: conversation.to_owned(),
+            min_priority,
+        };
+        let source = vec![rule("person1", "", first), rule("", "c1", second)];
+        let mut desk = Desk::caught_up(Notify { source, ..Notify::default() });
+        assert_eq!(desk.tell(&[message(1, 1, "a")]).len(), shown);
+    }
+}
+
+#[test]
+fn urgent_ones_of_many_conversations_are_one_digest_too() {
+    let mut desk = Desk::caught_up(Notify::default());
+    let few: Vec<_> = (1..=3).map(|id| urgent(id, id)).collect();
+    assert_eq!(desk.tell(&few).len(), 3);
+    let mut desk = Desk::caught_up(Notify::default());
+    let many: Vec<_> = (1..=4).map(|id| urgent(id, id)).collect();
+    let cards = desk.tell(&many);
+    assert_eq!((cards.len(), &cards[0].key, cards[0].urgent), (1, &Key::Digest, true));
+}
+
+#[test]
+fn where_many_cards_stand_what_follows_goes_into_one() {
+    let mut desk = Desk::caught_up(Notify::default());
+    let most = i64::try_from(OPEN_MAX).unwrap();
+    for id in 1..=most {
+        let card = &desk.tell(&[message(id, id, "hello")])[0];
+        assert_eq!(card.key, Key::Conversation(ConversationId(id)));
+    }
+    assert_eq!(desk.tell(&[message(most + 1, most + 1, "hello")])[0].key, Key::Digest);
+    assert_eq!(desk.tell(&[message(most + 2, most + 2, "hello")])[0].key, Key::Digest);
+    assert_eq!(desk.shown.len(), OPEN_MAX + 1);
+}
+
+#[test]
 fn a_rule_for_a_conversation_holds_after_it_was_found_to_be_another_one() {
     let rule = Source {
         conversation: "c7".to_owned(),

@@ -269,3 +269,45 @@ impl Task {
         work.unwrap_or_else(|err| Err(Failure::chain("internal", &err))).map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Clock, Options};
+
+    const NOW: i64 = 1_800_000_000;
+
+    /// A task that has its store in `dir`, and keeps something back until `look_at`.
+    fn task(dir: &tempfile::TempDir, look_at: Option<i64>) -> Task {
+        let options = Options { clock: Clock::by_hand(NOW).0, ..Options::default() };
+        let store = Store::open(&dir.path().join("store.db"), options).unwrap();
+        Task { look_at, ..Task::new(store, Arc::default(), None) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_back_is_looked_at_when_it_may_be_told_and_the_clock_till_then() {
+        for (look_at, nap) in [
+            (None, None),
+            (Some(NOW + 100), Some(100)),
+            (Some(NOW - 5), Some(0)),
+            (Some(NOW + 7 * 3_600), Some(900)),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let nap = nap.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+            assert_eq!(task(&dir, look_at).nap(), nap, "{look_at:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_visit_is_a_reason_to_look_only_where_something_is_kept_back() {
+        for (look_at, nap) in [(None, None), (Some(NOW + 7 * 3_600), Some(Instant::now() + SETTLE))]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let mut task = task(&dir, look_at);
+            task.heard(Change::Presence);
+            assert!(task.stirred.is_none());
+            task.heard(Change::Visit);
+            assert_eq!(task.nap(), nap, "{look_at:?}");
+        }
+    }
+}
