@@ -120,5 +120,6 @@ fn the_more_own_calls_fail_the_more_of_them_a_message_may_need() {
 fn of_several_people_the_last_one_counts() {
     let (early, late) = (Arrival { from: 10, to: 20 }, Arrival { from: 15, to: 18 });
     assert_eq!(early.and(late), Arrival { from: 15, to: 20 });
+    assert_eq!(late.and(early), early.and(late));
     assert!(early.met(12, 13) && early.met(0, 10) && !early.met(21, 30) && !early.met(0, 9));
 }

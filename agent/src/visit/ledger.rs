@@ -152,11 +152,34 @@ mod tests {
 
     use tokio::time::timeout;
 
+    use config::{Price, agent::Link};
+
     use super::*;
     use crate::{
         quota::{Period, Quota},
         store::Options,
     };
+
+    #[tokio::test(start_paused = true)]
+    async fn the_minutes_of_a_visit_are_paid_for_as_well_as_its_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store.db"), Options::default()).unwrap();
+        let price = |written: &str| Some(written.parse::<Price>().unwrap());
+        let profile = Link {
+            tariff_per_mb: price("2"),
+            tariff_per_minute: price("0.06"),
+            currency: "EUR".to_owned(),
+            ..Link::default()
+        };
+        let name = "satellite".to_owned();
+        let over = Over { name, metered: Some(true), profile: Some(profile), quota: None };
+        let page = Page::begin(&store, &Call::default(), over, false);
+        let meter = Meter::new(None);
+        meter.charge(500_000);
+        tokio::time::advance(Duration::from_secs(90)).await;
+        let end = page.costs(&meter, VisitEnd::default());
+        assert_eq!((end.cost, &*end.currency), (price("1.09"), "EUR"));
+    }
 
     #[tokio::test]
     async fn what_a_visit_costs_is_written_down_while_it_lasts_and_ends_it_where_the_quota_does() {
