@@ -5,6 +5,8 @@ mod follow;
 mod hooks;
 mod link;
 mod stop;
+#[cfg(target_os = "linux")]
+mod system;
 
 use std::{sync::mpsc, time::Duration};
 

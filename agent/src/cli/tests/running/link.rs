@@ -2,10 +2,18 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 use super::*;
+use crate::store::Clock;
+
+const REDIRECTION: &str =
+    "HTTP/1.1 302 Found\r\nlocation: http://login.example/\r\ncontent-length: 0\r\n\r\n";
 
 /// Something that answers every request as a hotspot does; gives how often it was asked so far.
 fn portal() -> (String, mpsc::Receiver<String>) {
@@ -20,9 +28,8 @@ fn portal() -> (String, mpsc::Receiver<String>) {
             if line.is_empty() {
                 continue;
             }
-            let answer = "HTTP/1.1 302 Found\r\nlocation: http://login.example/\r\ncontent-length: 0\r\n\r\n";
             // It may have hung up already.
-            let _ = stream.write_all(answer.as_bytes());
+            let _ = stream.write_all(REDIRECTION.as_bytes());
             if tell.send(line).is_err() {
                 return;
             }
@@ -49,6 +56,7 @@ fn a_login_page_in_the_way_is_told_once_and_not_knocked_at_again() {
         wait(|| Some(home.one(&["status"])).filter(|status| status["network"] == "portal"));
     assert!(status["next_call"].is_null(), "nobody tries again by himself: {status}");
     assert!(status["trouble"].to_string().contains("login"), "{status}");
+    home.rows(&["inbox", "--mark-read"]);
     let ran = home.run(&["sync"]);
     assert_ne!(ran.code, exit::DONE, "{ran:?}");
     asked.recv_timeout(PATIENCE).unwrap();
@@ -56,6 +64,69 @@ fn a_login_page_in_the_way_is_told_once_and_not_knocked_at_again() {
     assert_eq!(notices.len(), 1, "{notices:?}");
     agent.end().unwrap();
     assert!(asked.try_recv().is_err());
+}
+
+/// The same until somebody logs in; from then on it leads to the relay.
+fn gate(relay: &Polite) -> (String, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (is_open, behind) = (Arc::new(AtomicBool::new(false)), relay.url.clone());
+    let opens = is_open.clone();
+    std::thread::spawn(move || {
+        for near in listener.incoming() {
+            let mut near = near.unwrap();
+            if !opens.load(SeqCst) {
+                let mut line = String::new();
+                BufReader::new(&near).read_line(&mut line).unwrap();
+                // It may have hung up already.
+                let _ = near.write_all(REDIRECTION.as_bytes());
+                continue;
+            }
+            let mut far = TcpStream::connect(behind.trim_start_matches("http://")).unwrap();
+            let (mut from, mut to) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            // Either side may hang up.
+            std::thread::spawn(move || _ = std::io::copy(&mut from, &mut to));
+            std::thread::spawn(move || _ = std::io::copy(&mut far, &mut near));
+        }
+    });
+    (url, is_open)
+}
+
+#[test]
+fn a_login_page_is_forgotten_after_a_visit_that_passed_it() {
+    let relay = Polite::start();
+    let (url, is_open) = gate(&relay);
+    let home = Home::of("ann");
+    at(&home, &url);
+    settings(&home, "[[connect]]\nevery = \"2h\"\n");
+    let agent = Resident::start(&home);
+    wait(|| (home.one(&["status"])["network"] == "portal").then_some(()));
+    is_open.store(true, SeqCst);
+    assert_eq!(home.one(&["sync"])["outcome"], "done");
+    let status = home.one(&["status"]);
+    assert_ne!(status["network"], "portal", "{status}");
+    assert_eq!(status["trouble"], serde_json::json!([]));
+    agent.end().unwrap();
+}
+
+#[test]
+fn after_an_hour_a_login_page_may_be_gone_and_what_waits_is_tried_again() {
+    let (url, asked) = portal();
+    let home = Home::of("ann");
+    at(&home, &url);
+    settings(&home, "[[connect]]\nevery = \"2h\"\n");
+    let (up, hand) = Clock::by_hand(1_000);
+    let clocks = Clocks::of(Clock::by_hand(1_800_000_000).0, up, jiff::tz::TimeZone::UTC);
+    let agent = Resident::with(&home, "unix:path=/nonexistent", Log::default(), clocks);
+    wait(|| (home.one(&["status"])["network"] == "portal").then_some(()));
+    asked.recv_timeout(PATIENCE).unwrap();
+    hand.fetch_add(3_590, SeqCst);
+    assert_eq!(home.one(&["status"])["network"], "portal");
+    assert!(asked.try_recv().is_err(), "nobody knocks there within the hour");
+    hand.fetch_add(20, SeqCst);
+    home.one(&["status"]);
+    asked.recv_timeout(PATIENCE).unwrap();
+    agent.end().unwrap();
 }
 
 #[test]
@@ -88,6 +159,21 @@ fn a_reload_with_which_the_relay_could_not_be_called_leaves_the_settings_from_be
 }
 
 #[test]
+fn another_authority_to_trust_holds_from_the_next_visit_on() {
+    let home = Home::of("ann");
+    at(&home, "https://127.0.0.1:9");
+    settings(&home, "");
+    let agent = Resident::start(&home);
+    let ran = home.run(&["sync"]);
+    assert_eq!(ran.code, exit::LATER, "{ran:?}");
+    settings(&home, &format!("ca = {:?}\n", home.path().join("gone.pem")));
+    order(&home, &Order::Reload).unwrap();
+    let ran = home.run(&["sync"]);
+    assert!(ran.err.contains("gone.pem"), "{ran:?}");
+    agent.end().unwrap();
+}
+
+#[test]
 fn a_rule_asks_for_its_direction_and_priority_and_sends_no_more() {
     use wire::{Lane, LaneMask};
     let cases = [
@@ -105,39 +191,6 @@ fn a_rule_asks_for_its_direction_and_priority_and_sends_no_more() {
         assert_eq!((seen.lanes, seen.items), (lanes, items), "{key}");
         agent.end().unwrap();
     }
-}
-
-/// NetworkManager as it comes up: what the system tells leads to one call, once the relay can be reached.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_link_that_comes_up_leads_to_one_call() {
-    use crate::link::monitor::tests::{services::PrivateBus, wireless};
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let bus = runtime.block_on(PrivateBus::start());
-    let manager = runtime.block_on(wireless(&bus));
-    runtime.block_on(manager.set("State", zbus::Variant::from(20_u32)));
-    let relay = Polite::start();
-    let home = home_at(&relay);
-    settings(&home, "[[connect]]\nwhen = \"link-up\"\n[[link]]\nname = \"cafe\"\nssid = \"*\"\n");
-    let agent = Resident::on(&home, &bus.address);
-    assert_eq!(home.one(&["status"])["network"], "down");
-    assert!(relay.seen.try_recv().is_err(), "there is no link");
-    runtime.block_on(manager.set("State", zbus::Variant::from(70_u32)));
-    relay.next();
-    let status = wait(|| Some(home.one(&["status"])).filter(|status| status["link"] == "up"));
-    assert_eq!((&status["profile"], &status["interface"]), (&"cafe".into(), &"wlan0".into()));
-    assert_eq!(status["metered"], true, "as the system guesses");
-    assert_eq!(home.one(&["sync"])["outcome"], "done");
-    relay.next();
-    assert!(relay.seen.try_recv().is_err(), "one call of its own, and the one that was asked for");
-    let visits = home.rows(&["usage"]);
-    let up = |index: usize| visits[index]["bytes_up"].as_u64().unwrap();
-    assert_eq!(visits.len(), 2, "{visits:?}");
-    assert!(
-        up(1) + crate::link::ATTEMPT_BYTES <= up(0),
-        "the wait for the relay is paid for: {visits:?}"
-    );
-    agent.end().unwrap();
 }
 
 #[cfg(unix)]

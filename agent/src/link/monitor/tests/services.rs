@@ -73,7 +73,7 @@ impl PrivateBus {
     }
 
     /// A simulated service, which has its name on the bus already.
-    pub(super) async fn mock(&self, template: &str, name: &'static str) -> Mock {
+    pub(crate) async fn mock(&self, template: &str, name: &'static str) -> Mock {
         let found = Command::new(PYTHON).args(["-c", "import dbusmock"]).output();
         assert!(
             found.is_ok_and(|output| output.status.success()),
@@ -157,7 +157,7 @@ impl Mock {
         self.call(&self.path, "AddObject", &(path, interface, properties, methods)).await;
     }
 
-    pub(super) async fn signal(&self, interface: &str, member: &str, value: bool) {
+    pub(crate) async fn signal(&self, interface: &str, member: &str, value: bool) {
         let arguments = vec![Variant::from(value)];
         self.call(&self.path, "EmitSignal", &(interface, member, "b", arguments)).await;
     }
