@@ -167,6 +167,20 @@ async fn a_click_opens_the_program_at_the_conversation() {
 }
 
 #[tokio::test]
+async fn settings_that_are_read_again_hold_for_what_comes_next() {
+    let (world, bus) = two().await;
+    let [ann, bob] = &world.people[..] else { panic!() };
+    let mut mock = Mock::start(&bus, ALL).await;
+    let mut agent = resident(bob, &bus).await;
+    bob.home.add_settings("[notify]\npreview = \"none\"");
+    agent.signal("HUP").await;
+    agent.wait_line(|line| line.contains("read again").then_some(())).await;
+    write(ann, "bob", "nobody's business").await;
+    let call = mock.next("Notify").await;
+    assert!(call.contains("1 new message") && !call.contains("business"), "{call}");
+}
+
+#[tokio::test]
 async fn without_a_service_it_is_said_once_and_told_when_one_has_come() {
     let (world, bus) = two().await;
     let [ann, bob] = &world.people[..] else { panic!() };

@@ -241,4 +241,40 @@ mod tests {
         run_shell("test \"$(cat)\" = hello", "hello", 30).await.unwrap();
         run_shell("exit 0", &"not read ".repeat(100_000), 30).await.unwrap();
     }
+
+    #[tokio::test]
+    async fn what_a_program_leaves_running_keeps_nobody_waiting() {
+        let began = std::time::Instant::now();
+        run_shell("sleep 25 & exit 0", "", 30).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(20), "its output is open all the while");
+    }
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_talks_without_end_fills_no_log_and_its_last_words_are_kept() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let log =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _log = tracing::subscriber::set_default(log);
+        let talks = "i=0; while [ $i -lt 1000 ]; do echo \"word $i\"; i=$((i+1)); done; exit 1";
+        let unwell = run_shell(talks, "", 30).await.unwrap_err();
+        assert_eq!(unwell.said, "word 999");
+        let said = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let lines = said.lines().filter(|line| line.contains(" INFO ") && line.contains("word"));
+        assert_eq!(lines.count(), LINES_MAX, "{said}");
+    }
 }

@@ -38,3 +38,38 @@ impl Urgent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::store::{Compose, ConversationId, tests::Bench};
+
+    fn send(bench: &Bench, to: ConversationId, urgent: bool) {
+        bench.store.send(to, "words", Compose { urgent, ..Compose::default() }).unwrap();
+    }
+
+    async fn hears(urgent: &mut Urgent, bench: &Bench) -> bool {
+        timeout(Duration::ZERO, urgent.queued(&bench.store)).await.is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_urgent_message_is_heard_of_once_however_long_it_stays() {
+        let (bench, bob) = Bench::with_bob();
+        send(&bench, bob, true);
+        let mut urgent = Urgent::of(&bench.store, true);
+        assert!(hears(&mut urgent, &bench).await, "it waited already when the agent started");
+        assert!(!hears(&mut urgent, &bench).await);
+        send(&bench, bob, false);
+        assert!(!hears(&mut urgent, &bench).await, "the urgent one still waits, and was heard of");
+        send(&bench, bob, true);
+        assert!(hears(&mut urgent, &bench).await);
+        bench.attempt();
+        assert!(!hears(&mut urgent, &bench).await, "a visit that is cut leaves them behind");
+        let mut deaf = Urgent::of(&bench.store, false);
+        assert!(!hears(&mut deaf, &bench).await);
+    }
+}

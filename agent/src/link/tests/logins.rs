@@ -47,12 +47,26 @@ impl Proxy {
 
     fn client(&self, login: LoginWay) -> Client {
         let url = format!("http://ann:secret@{}", self.server.address).parse().unwrap();
-        let settings = config::agent::Proxy { url, login, ..config::agent::Proxy::default() };
+        Self::behind(config::agent::Proxy { url, login, ..config::agent::Proxy::default() })
+    }
+
+    fn behind(settings: config::agent::Proxy) -> Client {
         let client = Client::new(
             RelayUrl::parse("http://127.0.0.1:9", false).unwrap(),
             TlsSettings::default(),
         );
         client.behind(&settings, &Env::default()).unwrap()
+    }
+
+    /// Somebody whose login a program says.
+    fn client_of(&self, program: &[&str]) -> Client {
+        let url = format!("http://{}", self.server.address).parse().unwrap();
+        let authorization_program = program.iter().map(|word| (*word).to_owned()).collect();
+        Self::behind(config::agent::Proxy {
+            url,
+            authorization_program,
+            ..config::agent::Proxy::default()
+        })
     }
 
     /// The first word of each `Proxy-Authorization` so far; `-` without one.
@@ -148,6 +162,17 @@ async fn who_took_digests_and_asks_for_the_password_now_is_not_told_it() {
     let err = visit(&client).await.unwrap_err();
     assert!(err.to_string().contains("password in the clear") && err.is_permanent(), "{err}");
     assert_eq!((&proxy.kinds()[..], client.login_taken()), ("-", None));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_a_program_said_and_the_proxy_did_not_take_is_not_said_again() {
+    for challenge in [BASIC, "Proxy-Authenticate: Negotiate", "X-Else: Basic"] {
+        let proxy = Proxy::start(&[asks(&[challenge], false)]).await;
+        let err = visit(&proxy.client_of(&["echo", "Negotiate YII"])).await.unwrap_err();
+        assert!(err.to_string().contains("does not accept the login"), "{challenge}: {err}");
+        assert!(err.is_permanent() && proxy.kinds() == "Negotiate", "{}", proxy.kinds());
+    }
 }
 
 #[tokio::test]

@@ -79,6 +79,8 @@ async fn an_account_that_asks_too_often_is_stopped_in_its_answer() {
         _ => None,
     });
     assert!(matches!(stops, Some((StopReason::Rate, 1..=60))), "{stops:?}");
+    let page = rig.metrics.encode();
+    assert!(page.contains("mailboat_rate_limited_total{kind=\"requests\"} 1"), "{page}");
 }
 
 #[tokio::test]

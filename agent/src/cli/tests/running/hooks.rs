@@ -97,3 +97,40 @@ fn a_visit_or_a_line_that_was_not_to_be_has_no_end_and_is_not_asked_for_again_at
         assert!(!diary.exists(), "{trigger}");
     }
 }
+
+#[test]
+fn a_program_for_messages_does_not_hear_of_what_was_written_here() {
+    let home = Home::of("ann");
+    let diary = home.path().join("diary");
+    settings(&home, &format!("[hooks]\non_message = [\"touch\", {diary:?}]\n"));
+    let agent = Resident::start(&home);
+    home.one(&["chat", "bob", "-m", "It is ann"]);
+    home.one(&["send", "bob", "-m", "Are you there?"]);
+    // Programs that are due run before it ends.
+    agent.end().unwrap();
+    assert!(!diary.exists());
+}
+
+#[test]
+fn who_asks_during_a_visit_that_carries_less_gets_one_that_carries_everything_after_it() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    home.one(&["block", "bob"]);
+    let gate = home.path().join("gate");
+    let waits =
+        format!("[\"sh\", \"-c\", \"until [ -e {} ]; do sleep 0.02; done\"]", gate.display());
+    settings(
+        &home,
+        &format!(
+            "[[connect]]\nevery = \"1h\"\ndirection = \"down\"\n[hooks]\nbefore_connect = {waits}\n"
+        ),
+    );
+    let agent = Resident::start(&home);
+    wait(|| (home.one(&["status"])["link"] == "calling").then_some(()));
+    agent.signals.blocking_send(Signal::Sync).unwrap();
+    // What is asked for is heard before a second question is.
+    (0..3).for_each(|_| _ = home.one(&["status"]));
+    std::fs::write(&gate, "").unwrap();
+    assert_eq!([relay.next().items, relay.next().items], [0, 1]);
+    agent.end().unwrap();
+}
