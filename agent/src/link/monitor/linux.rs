@@ -154,3 +154,71 @@ fn tell(told: &watch::Sender<LinkState>, state: LinkState, is_first: &mut bool) 
     });
     *is_first = false;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        pin::pin,
+        task::{Context, Waker},
+    };
+
+    use tokio::time::{advance, sleep_until};
+
+    use super::*;
+
+    /// Changes that come by themselves: each at a time.
+    struct Changes(VecDeque<Instant>);
+
+    impl Source for Changes {
+        async fn changed(&mut self) -> Result<(), Lost> {
+            let Some(at) = self.0.front() else { return std::future::pending().await };
+            sleep_until(*at).await;
+            self.0.pop_front();
+            Ok(())
+        }
+
+        async fn read(&mut self) -> Result<Option<LinkState>, Lost> {
+            Ok(None)
+        }
+    }
+
+    /// Whenever it is asked, something has changed, and a tenth of a second has passed.
+    struct Flood(u32);
+
+    impl Source for Flood {
+        async fn changed(&mut self) -> Result<(), Lost> {
+            self.0 += 1;
+            assert!(self.0 < 1_000, "it is never read");
+            let mut step = pin!(advance(Duration::from_millis(100)));
+            let mut cx = Context::from_waker(Waker::noop());
+            while step.as_mut().poll(&mut cx).is_pending() {}
+            Ok(())
+        }
+
+        async fn read(&mut self) -> Result<Option<LinkState>, Lost> {
+            Ok(None)
+        }
+    }
+
+    async fn settles_after(source: &mut impl Source) -> Duration {
+        let (began, (_woke, mut wakes)) = (Instant::now(), watch::channel(0));
+        settled(source, &mut wakes).await.unwrap();
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_state_is_read_once_it_was_quiet_or_after_three_seconds() {
+        for (changes, settles) in [
+            (vec![1_000], 1_500),
+            (vec![1_000, 1_400, 1_800, 2_400], 2_300),
+            ((0..100).map(|step| step * 150).collect(), 3_000),
+        ] {
+            let begin = Instant::now();
+            let changes = changes.into_iter().map(|ms| begin + Duration::from_millis(ms));
+            let took = settles_after(&mut Changes(changes.collect())).await;
+            assert_eq!(took, Duration::from_millis(settles));
+        }
+        assert_eq!(settles_after(&mut Flood(0)).await, Duration::from_millis(3_100));
+    }
+}

@@ -47,22 +47,22 @@ impl Proxy {
 
     fn client(&self, login: LoginWay) -> Client {
         let url = format!("http://ann:secret@{}", self.server.address).parse().unwrap();
-        Self::behind(config::agent::Proxy { url, login, ..config::agent::Proxy::default() })
+        Self::behind(&config::agent::Proxy { url, login, ..config::agent::Proxy::default() })
     }
 
-    fn behind(settings: config::agent::Proxy) -> Client {
+    fn behind(settings: &config::agent::Proxy) -> Client {
         let client = Client::new(
             RelayUrl::parse("http://127.0.0.1:9", false).unwrap(),
             TlsSettings::default(),
         );
-        client.behind(&settings, &Env::default()).unwrap()
+        client.behind(settings, &Env::default()).unwrap()
     }
 
     /// Somebody whose login a program says.
     fn client_of(&self, program: &[&str]) -> Client {
         let url = format!("http://{}", self.server.address).parse().unwrap();
         let authorization_program = program.iter().map(|word| (*word).to_owned()).collect();
-        Self::behind(config::agent::Proxy {
+        Self::behind(&config::agent::Proxy {
             url,
             authorization_program,
             ..config::agent::Proxy::default()

@@ -121,6 +121,8 @@ pub(super) async fn contacts_join_a_group_at_once_and_strangers_are_asked(engine
     let (mut ann, mut bob, _) = pair(&store).await;
     let mut carl = Phone::join(&store, "carl").await;
     let mut dora = Phone::join(&store, "dora").await;
+    let crowd = request(&["bob", "carl", "dora"], "Crew");
+    assert_eq!(reason(&ann.send_one(crowd).await), Refusal::TooMany, "with ann they are four");
     let group = ann.request(&["bob"], "Crew").await;
     // Even what was composed before anybody heard of the group.
     ann.send_one(text_at(group, "welcome", 0)).await;
