@@ -27,6 +27,7 @@ pub(crate) struct Chat {
     pub(crate) title: String,
     pub(crate) version: u32,
     pub(crate) mine: u8,
+    /// Who asked us; empty where we did, whatever the relay calls the founder.
     pub(crate) inviter_name: String,
     pub(crate) greeting: String,
 }
@@ -191,7 +192,8 @@ pub(crate) fn load(db: &Connection, id: ConversationId) -> Result<Chat, StoreErr
 
 /// Columns of [`Chat`], in its order; and how many.
 pub(crate) const CHAT: &str = "conversation.id, conversation.number, conversation.is_pair, conversation.peer,
-    conversation.asked, conversation.title, conversation.version, conversation.mine, conversation.inviter_name,
+    conversation.asked, conversation.title, conversation.version, conversation.mine,
+    iif(conversation.inviter = (SELECT account FROM device WHERE one = 1), '', conversation.inviter_name),
     conversation.greeting";
 pub(crate) const CHAT_LEN: usize = 10;
 /// When the newest message of a conversation came.
@@ -278,8 +280,15 @@ pub(crate) fn title(chat: &Chat, others: &[Other]) -> String {
             names.push(asked);
         }
     }
+    if names.is_empty() && !chat.inviter_name.is_empty() {
+        return chat.inviter_name.clone();
+    }
+    if names.is_empty() {
+        // Those who were in it.
+        names = others.iter().map(|(_, name, _)| name).collect();
+    }
     let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
-    if names.is_empty() { chat.inviter_name.clone() } else { names.join(", ") }
+    names.join(", ")
 }
 
 pub(crate) fn is_there(state: MemberState) -> bool {

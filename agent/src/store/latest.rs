@@ -80,6 +80,9 @@ impl Tx<'_> {
         let id = self.recognise(number, founded, is_pair, ours)?;
         let before = conversations::load(self, id)?;
         let Ours { mine, inviter, inviter_name, greeting } = ours;
+        // The relay tells it to whoever is asked. With what we asked it stays, for ourselves to read.
+        let we_asked = before.inviter_name.is_empty() && *mine != MemberState::Invited;
+        let greeting = if we_asked { before.greeting.as_str() } else { greeting };
         self.run(
             "UPDATE conversation SET is_pair = ?2, title = ?3, version = ?4, mine = ?5, inviter = ?6,
                 inviter_name = ?7, greeting = ?8 WHERE id = ?1",

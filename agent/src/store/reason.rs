@@ -64,6 +64,32 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether what is held goes when somebody lets it go. The rest waits for an answer, and goes by itself then.
+    #[must_use]
+    pub fn ends_by_release(&self) -> bool {
+        match self {
+            Self::UntilAccepts(_)
+            | Self::UntilYouAccept
+            | Self::UntilSomebodyJoins
+            | Self::UntilJoins(_)
+            | Self::Declined(_)
+            | Self::Left(_)
+            | Self::NoAnswer(_)
+            | Self::TakenBack(_)
+            | Self::NotIn(_)
+            | Self::RequestRefused(_) => false,
+            Self::Held
+            | Self::PerhapsSent
+            | Self::SentAlready
+            | Self::ForgotConversation
+            | Self::ForgotMembers
+            | Self::TimeOver
+            | Self::Expired
+            | Self::ExpiredFor { .. }
+            | Self::WaitsFor { .. } => true,
+        }
+    }
+
     /// What a sentence of the store says; none for words of a relay, and for those of a later version.
     #[must_use]
     pub fn of(said: &str) -> Option<Self> {

@@ -47,6 +47,25 @@ fn two_ids_of_one_conversation_both_go_on_working() {
 }
 
 #[test]
+fn whoever_asks_keeps_what_they_wrote_and_nobody_has_asked_them() {
+    let mut bench = Bench::new();
+    let mine = bench.store.request(&["bob".into()], "", "Ahoy").unwrap().conversation.unwrap();
+    bench.attempt();
+    bench.answer(1, 1, 1, vec![Run::Founded { conversation: 50 }]);
+    // As a relay tells it: the founder is their own inviter, and a greeting is for who is asked.
+    let mut latest = pair_with_bob(MemberState::Member, MemberState::Invited);
+    if let Entry::Conversation { greeting, .. } = &mut latest[1] {
+        greeting.clear();
+    }
+    bench.latest(latest);
+    let reader = bench.store.reader();
+    let row = reader.conversations().unwrap().remove(0);
+    assert_eq!((row.id, &row.inviter[..], &row.greeting[..]), (mine, "", "Ahoy"));
+    let row = reader.roll().unwrap().remove(0);
+    assert_eq!((&row.inviter[..], &row.greeting[..], row.unanswered), ("", "Ahoy", true));
+}
+
+#[test]
 fn asking_again_is_one_request_until_it_is_over() {
     let mut bench = Bench::new();
     let ask = |bench: &Bench| bench.store.request(&["bob".into()], "", "Ahoy").unwrap();

@@ -1,6 +1,6 @@
 //! One message: its text, what it answers, its time and how far it has come.
 
-use agent::store::{Answered, MessageState, PageRow, Reliability};
+use agent::store::{Answered, MessageState, PageRow, Reason, Reliability};
 use iced::{
     Alignment, Length,
     widget::{column, container, mouse_area, rich_text, row, space, span, text},
@@ -237,7 +237,10 @@ fn trouble<'a>(cx: Cx<'a>, message: &'a PageRow) -> Option<Element<'a, Message>>
     let mut acts = row![].spacing(gap::TIGHT);
     match row.state? {
         MessageState::Held => {
-            acts = acts.push(act("release", "chat-release", Message::ReleasePressed(id)));
+            let reason = Reason::of_message(row.state, &row.reason);
+            if reason.is_none_or(|reason| reason.ends_by_release()) {
+                acts = acts.push(act("release", "chat-release", Message::ReleasePressed(id)));
+            }
             acts = acts.push(act("rewrite", "chat-rewrite", Message::EditPressed(id)));
             acts = acts.push(act("cancel", "chat-cancel", Message::CancelPressed(id)));
         }

@@ -37,11 +37,11 @@ pub(super) fn error_words(cx: Cx<'_>, err: &DoorError) -> String {
 pub(super) fn foot<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
     let conversation = cx.desk.known.conversation(chat.id);
     let state = conversation.map_or("", |conversation| conversation.state);
-    let waits = hint(cx.words.say("chat-asking")).wrapping(text::Wrapping::Word);
+    let asking = conversation.filter(|it| it.state == "asking" || we_wait(it));
     let above = column![
         slot(chat.link.as_ref().map(|link| leads_to(cx, link))),
         slot(chat.error.as_ref().map(|err| notice(body(error_words(cx, err))))),
-        slot((state == "asking").then(|| waits.into())),
+        slot(asking.map(|asked| asking_words(cx, asked, state == "asking"))),
         slot(conversation.filter(|_| state == "member").and_then(|it| alone(cx, chat, it))),
     ];
     let inside = match conversation {
@@ -51,6 +51,30 @@ pub(super) fn foot<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
     };
     let foot = column![above, inside];
     container(foot).padding(gap::BETWEEN).style(styles::bar).width(Length::Fill).into()
+}
+
+/// Whether somebody whom we asked with a greeting has not answered.
+fn we_wait(conversation: &RollRow) -> bool {
+    let by_us = conversation.inviter.is_empty() && !conversation.greeting.is_empty();
+    conversation.state == "member" && conversation.unanswered && by_us
+}
+
+/// That an answer is waited for, and what we asked with.
+fn asking_words<'a>(cx: Cx<'a>, asked: &'a RollRow, waits: bool) -> Element<'a, Message> {
+    let mut words = column![].spacing(gap::TIGHT);
+    if waits {
+        words = words.push(hint(cx.words.say("chat-asking")).wrapping(text::Wrapping::Word));
+    }
+    if !asked.greeting.is_empty() {
+        words = words.push(you_asked(cx, &asked.greeting));
+    }
+    words.into()
+}
+
+fn you_asked<'a>(cx: Cx<'a>, greeting: &str) -> iced::widget::Text<'a> {
+    let text = harmless(greeting).into_owned();
+    let said = cx.words.tell("chat-you-asked", &[("text", text.into())]);
+    hint(said).wrapping(text::Wrapping::WordOrGlyph)
 }
 
 /// A part above another that may not be there.
@@ -111,9 +135,7 @@ fn over<'a>(cx: Cx<'a>, chat: &'a Chat, conversation: &'a RollRow) -> Element<'a
     };
     let mut words = column![body(said).style(styles::muted).wrapping(text::Wrapping::Word)];
     if let Some(greeting) = refused.map(|it| &it.greeting).filter(|text| !text.is_empty()) {
-        let text = harmless(greeting).into_owned();
-        let said = cx.words.tell("chat-you-asked", &[("text", text.into())]);
-        words = words.push(hint(said).wrapping(text::Wrapping::WordOrGlyph));
+        words = words.push(you_asked(cx, greeting));
     }
     let words = words.spacing(gap::TIGHT);
     // Into a group others have to ask us, unless it never came to be.

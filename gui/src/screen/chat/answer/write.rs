@@ -116,9 +116,14 @@ impl Chat {
             _ => false,
         };
         if !was_sent {
-            let look = matches!(self.compose.going, Going::Unsure { .. });
-            let look = look.then(|| self.compose.look(self.id, door)).flatten();
-            return look.map(Action::Run).into_iter().collect();
+            return match self.compose.going {
+                Going::Unsure { .. } => {
+                    self.compose.look(self.id, door).map(Action::Run).into_iter().collect()
+                }
+                // The words are there still, and whoever pressed a button for them goes on with them.
+                Going::Failed(_) => vec![Action::Focus("draft")],
+                Going::Idle | Going::Asked(_) => Vec::new(),
+            };
         }
         self.line = None;
         let mut actions = self.go_to_end(door);

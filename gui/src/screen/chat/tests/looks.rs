@@ -182,7 +182,11 @@ fn nothing_yet_a_request_and_an_end() {
             "Hello from the field station. Is this still your address?".to_owned();
     });
     shows_in("chat-request", &mut scene, PORTAL, &chat(Vec::new()));
-    scene.know(|known| known.roll[0].state = "asking");
+    scene.know(|known| {
+        known.roll[0].state = "asking";
+        known.roll[0].inviter = String::new();
+        known.roll[0].greeting = "It is me, from the boat. Shall we talk?".to_owned();
+    });
     let mut held = ours(1, "Hello, it is me.", 100, MessageState::Held);
     held.row.reason = "waits until bob accepts".to_owned();
     shows_in("chat-asking", &mut scene, PORTAL, &chat(vec![held]));

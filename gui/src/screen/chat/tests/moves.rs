@@ -34,7 +34,8 @@ fn a_text_stays_until_the_agent_has_it_and_is_not_sent_twice() {
     assert_eq!(runs(&chat.update(Message::SendPressed, &door)), 0, "it is under way");
     let _ = chat.update(paste("more"), &door);
     assert_eq!(chat.compose.text(), "hello", "what is under way does not change");
-    let _ = chat.update(Message::Sent(Some(None), Err(DoorError::NoAgent)), &door);
+    let kept = chat.update(Message::Sent(Some(None), Err(DoorError::NoAgent)), &door);
+    assert!(matches!(kept[..], [Action::Focus("draft")]), "who pressed Send goes on writing");
     assert_eq!(chat.compose.text(), "hello\nmore", "what was typed ahead is not lost");
     assert_eq!(runs(&chat.update(Message::SendPressed, &door)), 1, "it was not taken");
     let _ = chat.update(Message::Sent(Some(None), Ok(())), &door);

@@ -81,7 +81,7 @@ pub(super) fn member_row<'a>(cx: Cx<'a>, member: &'a MemberRow) -> Element<'a, M
     let unblock = press(body(cx.words.say("portal-unblock")))
         .id(format!("unblock-{}", member.name))
         .style(styles::quiet)
-        .on_press(Message::UnblockPressed(member.name.clone()));
+        .on_press_maybe(cx.desk.has_agent().then(|| Message::UnblockPressed(member.name.clone())));
     row![row, container(unblock).padding([0.0, gap::TIGHT])].align_y(Alignment::Center).into()
 }
 
