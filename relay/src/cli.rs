@@ -84,7 +84,8 @@ fn carry_out(args: Args, env: &Env, terminal: &mut dyn Terminal) -> anyhow::Resu
         Command::Man { dir } => return man(dir),
         Command::Key { command } => {
             let settings = settings(&common, None, env)?;
-            return key::key(command.as_ref(), &settings, common.json, terminal);
+            let dir = RelayPaths::data(&settings, env)?;
+            return key::key(command.as_ref(), &dir, common.json, terminal);
         }
         _ => {}
     }
@@ -100,11 +101,15 @@ fn carry_out(args: Args, env: &Env, terminal: &mut dyn Terminal) -> anyhow::Resu
         | Command::Key { .. } => Ok(()),
         Command::Account { command } => account::account(command, open, common.json, terminal),
         Command::Invite(args) => {
-            let fingerprint = invite::fingerprint(&args, &settings)?;
+            let dir = RelayPaths::data(&settings, env)?;
+            let fingerprint = invite::fingerprint(&args, &settings, &dir)?;
             invite::invite(args, fingerprint, open, common.json, terminal)
         }
         Command::Device { command } => device::device(command, open, common.json, terminal),
-        Command::Backup { file } => backup::backup(&file, open, common.json, terminal),
+        Command::Backup { file } => {
+            let dir = RelayPaths::data(&settings, env)?;
+            backup::backup(&file, &dir, open, common.json, terminal)
+        }
     }
 }
 

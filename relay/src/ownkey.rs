@@ -205,6 +205,34 @@ impl OwnKeys {
             .collect()
     }
 
+    /// As the file has them, for a backup. Secret.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = HEAD.to_owned();
+        self.current.write(&mut text);
+        if let Some(next) = &self.next {
+            next.write(&mut text);
+        }
+        text
+    }
+
+    /// Puts keys back from [`OwnKeys::to_text`], durably. Only where there are none.
+    ///
+    /// # Errors
+    /// When they are damaged, or the file cannot be written.
+    pub fn put_back(dir: &Path, text: &str) -> Result<Self, OwnKeyError> {
+        let keys =
+            Self::read(text).ok_or_else(|| OwnKeyError::Damaged { file: dir.join(FILE_NAME) })?;
+        keys.save(dir)?;
+        Ok(keys)
+    }
+
+    /// Whether anyone but the owner may read the file.
+    #[must_use]
+    pub fn others_can_read(dir: &Path) -> bool {
+        config::private::others_can_read(&dir.join(FILE_NAME)).unwrap_or(false)
+    }
+
     fn change(&mut self, dir: &Path, changed: Self) -> Result<(), OwnKeyError> {
         changed.save(dir)?;
         *self = changed;
@@ -212,13 +240,8 @@ impl OwnKeys {
     }
 
     fn save(&self, dir: &Path) -> Result<(), OwnKeyError> {
-        let mut text = HEAD.to_owned();
-        self.current.write(&mut text);
-        if let Some(next) = &self.next {
-            next.write(&mut text);
-        }
         let file = dir.join(FILE_NAME);
-        config::private::replace(&file, &text).map_err(|source| OwnKeyError::File {
+        config::private::replace(&file, &self.to_text()).map_err(|source| OwnKeyError::File {
             what: "write",
             file,
             source,
@@ -226,17 +249,19 @@ impl OwnKeys {
     }
 
     fn read(text: &str) -> Option<Self> {
-        let made = text.lines().filter_map(|line| line.strip_prefix(MADE)?.trim().parse().ok());
-        let keys = PrivatePkcs8KeyDer::pem_slice_iter(text.as_bytes());
-        let mut keys = keys
-            .zip(made)
-            .map(|(key, made_s)| OwnKey::of(key.ok()?.secret_pkcs8_der().to_vec(), made_s));
-        let current = keys.next()??;
-        let next = match keys.next() {
-            None => None,
-            Some(next) => Some(next?),
+        let made = text.lines().filter_map(|line| line.strip_prefix(MADE));
+        let mut made = made.map(|made| made.trim().parse().ok());
+        let mut keys = PrivatePkcs8KeyDer::pem_slice_iter(text.as_bytes());
+        // As many of the ones as of the others: a key that is not read would be forgotten with the next change.
+        let mut key = || match (keys.next(), made.next()) {
+            (None, None) => Some(None),
+            (Some(key), Some(made)) => {
+                Some(Some(OwnKey::of(key.ok()?.secret_pkcs8_der().to_vec(), made?)?))
+            }
+            _ => None,
         };
-        keys.next().is_none().then_some(Self { current, next })
+        let (current, next) = (key()??, key()?);
+        (next.is_none() || key()?.is_none()).then_some(Self { current, next })
     }
 }
 

@@ -21,7 +21,7 @@ use config::{
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
     account::{Accounts, Passwords},
@@ -37,7 +37,10 @@ use crate::{
         tls::{Tls, TlsError},
     },
     settings::{self, Rates},
-    store::{Chore, Policy, Store, StoreError, sqlite::SqliteStore},
+    store::{
+        Chore, Policy, Store, StoreError,
+        sqlite::{SqliteStore, kept},
+    },
 };
 
 /// Why the relay does not run.
@@ -167,19 +170,31 @@ async fn open(
         };
         let (count, count_read) = (Box::new(count), Box::new(count_read));
         let store = SqliteStore::observed(&path, policy, now_s(), count, count_read)
-            .map_err(|source| StartError::Store { path, source })?;
-        let ring = own_keys(&tls, &data)?;
+            .map_err(|source| StartError::Store { path: path.clone(), source })?;
+        let ring = own_keys(&tls, &data, &path)?;
         Ok(Opened { lock, store: Arc::new(store), ring })
     });
     opened.await.map_err(|_| StartError::Interrupted)?
 }
 
-/// The relay's own keys, where it shows them.
-fn own_keys(tls: &TlsSettings, data: &Path) -> Result<KeyRing, OwnKeyError> {
+/// The relay's own keys, where it shows them; those of the backup that the store came from, where their file is missing.
+fn own_keys(tls: &TlsSettings, data: &Path, store: &Path) -> Result<KeyRing, StartError> {
     if !tls.is_on() || tls.own_key == OwnKey::Off {
         return Ok(KeyRing::default());
     }
-    let keys = OwnKeys::load_or_make(data, i64::try_from(now_s()).unwrap_or(i64::MAX))?;
+    let failed = |source| StartError::Store { path: store.to_owned(), source };
+    let kept = match OwnKeys::load(data) {
+        Err(OwnKeyError::None) => kept::found(store).map_err(failed)?,
+        _ => None,
+    };
+    let keys = match kept {
+        Some(kept) => OwnKeys::put_back(data, &kept)?,
+        None => OwnKeys::load_or_make(data, i64::try_from(now_s()).unwrap_or(i64::MAX))?,
+    };
+    kept::forget(store).map_err(failed)?;
+    if OwnKeys::others_can_read(data) {
+        warn!("others can read the file of the relay's own key: chmod 600 relay-key.pem");
+    }
     info!(fingerprint = %keys.current.fingerprint(), "the relay's own key");
     Ok(KeyRing::new(keys))
 }

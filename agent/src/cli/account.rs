@@ -71,7 +71,7 @@ impl Session<'_> {
         // The account's file outlives the folder that the command was given in.
         let ca = flags.ca.map(std::path::absolute).transpose();
         let ca = ca.map_err(|err| Failure::usage(format!("--ca: {err}")))?;
-        let mut client = reach(url.clone(), ca.clone(), &settings, self.env)?;
+        let mut client = reach(url.clone(), tls(ca.clone(), &settings), &settings, self.env)?;
         if let Some(fingerprint) = flags.fingerprint {
             if !url.is_secure() {
                 return Err(Failure::usage("--fingerprint needs a relay with https"));
@@ -332,14 +332,33 @@ pub(crate) fn load(paths: &AgentPaths) -> Result<Account, Failure> {
     Ok(account.ok_or(StoreError::NotLoggedIn)?)
 }
 
-/// The way to the account's relay.
+/// The way to the account's relay, for one command.
 pub(crate) fn client(
     account: &Account,
     settings: &AgentSettings,
     env: &Env,
 ) -> Result<Client, Failure> {
+    recalling(account, settings, env, true)
+}
+
+/// The same for an agent that stays, and resumes its sessions.
+pub(crate) fn lasting_client(
+    account: &Account,
+    settings: &AgentSettings,
+    env: &Env,
+) -> Result<Client, Failure> {
+    recalling(account, settings, env, false)
+}
+
+fn recalling(
+    account: &Account,
+    settings: &AgentSettings,
+    env: &Env,
+    once: bool,
+) -> Result<Client, Failure> {
     let url = relay_url(&account.relay, settings)?;
-    let client = reach(url, account.ca.clone(), settings, env)?;
+    let tls = TlsSettings { once, ..tls(account.ca.clone(), settings) };
+    let client = reach(url, tls, settings, env)?;
     client.recalling(account.relay_key.as_ref()).map_err(|err| {
         let words = format!("account.toml is damaged: {err}; log in again with mailboat login");
         Failure::new("account_file", words)
@@ -355,11 +374,11 @@ pub(super) fn shown_key(account: &Account) -> Option<&str> {
 /// The way to a relay, through the proxy that the settings or the environment name.
 fn reach(
     url: RelayUrl,
-    ca: Option<PathBuf>,
+    tls: TlsSettings,
     settings: &AgentSettings,
     env: &Env,
 ) -> Result<Client, Failure> {
-    let client = Client::new(url, tls(ca, settings)).behind(&settings.proxy, env);
+    let client = Client::new(url, tls).behind(&settings.proxy, env);
     client.map_err(|err| Failure::chain("bad_proxy", &err))
 }
 
@@ -372,7 +391,7 @@ fn tls(ca: Option<PathBuf>, settings: &AgentSettings) -> TlsSettings {
     let ca = ca.or_else(|| named(&settings.ca));
     let (key, early_data) = (settings.tls.relay_key, settings.tls.early_data);
     let extra_ca = named(&settings.proxy.extra_ca);
-    TlsSettings { ca, extra_ca, key, early_data, ..TlsSettings::default() }
+    TlsSettings { ca, extra_ca, key, early_data, once: true, ..TlsSettings::default() }
 }
 
 fn not_empty(password: String) -> Result<Secret, Failure> {

@@ -41,6 +41,8 @@ pub struct TlsSettings {
     pub key: KeyTrust,
     /// Send an exchange with the first packet of a resumed session.
     pub early_data: bool,
+    /// The process makes one visit: there are no sessions to resume but after a cut. No early data then.
+    pub once: bool,
 }
 
 /// How one relay is spoken to that proves itself in one way.
@@ -82,7 +84,14 @@ pub(crate) fn by_key(
     verifier: Arc<dyn ServerCertVerifier>,
 ) -> Result<Spoken, LinkError> {
     let settings = TlsSettings { allow_tls12: false, ..settings.clone() };
-    spoken(&settings, Arc::new(provider(false)), verifier)
+    let spoken = spoken(&settings, Arc::new(provider(false)), verifier)?;
+    if !settings.once {
+        return Ok(spoken);
+    }
+    // A ticket costs more than resuming would save where a key is all that is shown: a second attempt is no reason for one.
+    let mut config = ClientConfig::clone(&spoken.config);
+    config.send_ticket_request = Some(TicketRequest { new_session_count: 0, resumption_count: 0 });
+    Ok(Spoken { config: Arc::new(config), ..spoken })
 }
 
 fn spoken(
@@ -100,7 +109,7 @@ fn spoken(
         .with_no_client_auth();
     let tickets = Arc::new(Tickets::default());
     config.resumption = Resumption::store(tickets.clone());
-    let early = settings.early_data.then(|| {
+    let early = (settings.early_data && !settings.once).then(|| {
         // No further ticket comes of such a session, so none is asked for.
         let mut early = config.clone();
         early.enable_early_data = true;

@@ -45,7 +45,7 @@ impl Resident {
             let client = self.visitor.client().clone().behind(&settings.proxy, &self.env);
             client.map_err(|err| Failure::chain("bad_proxy", &err))?
         } else {
-            crate::cli::account::client(&self.visitor.account(), &settings, &self.env)?
+            crate::cli::account::lasting_client(&self.visitor.account(), &settings, &self.env)?
         };
         Ok((settings, client))
     }

@@ -38,7 +38,10 @@ pub async fn run(
 ) -> Result<Option<Outcome>, Failure> {
     let Setup { paths, settings, sources, env, mode, link, signals, log, clocks } = setup;
     let account = crate::cli::account::load(&paths)?;
-    let client = crate::cli::account::client(&account, &settings, &env)?;
+    let client = match mode {
+        Mode::Stay => crate::cli::account::lasting_client(&account, &settings, &env)?,
+        Mode::Once(_) => crate::cli::account::client(&account, &settings, &env)?,
+    };
     let (store, link) = match mode {
         Mode::Stay => tokio::join!(open(&paths, &account, &clocks), LinkWatch::start(link)),
         Mode::Once(_) => tokio::join!(open(&paths, &account, &clocks), LinkWatch::look(link)),

@@ -1,7 +1,9 @@
 //! `key`: the relay's own key, which people compare, and its successor.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
-use config::{RelaySettings, Span};
+use config::Span;
 
 use super::{args::KeyCommand, terminal::Terminal};
 use crate::{
@@ -16,12 +18,14 @@ const READ_AGAIN: &str =
 
 pub(super) fn key(
     command: Option<&KeyCommand>,
-    settings: &RelaySettings,
+    dir: &Path,
     json: bool,
     terminal: &mut dyn Terminal,
 ) -> anyhow::Result<()> {
-    let dir = &settings.data;
     let mut keys = OwnKeys::load(dir)?;
+    if OwnKeys::others_can_read(dir) {
+        terminal.complain("others can read the file of the keys: chmod 600 relay-key.pem\n");
+    }
     let now_s = i64::try_from(now_s()).context("the clock is off")?;
     match command {
         None | Some(KeyCommand::Show) => return show(&keys, json, terminal),

@@ -6,6 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
+use crate::{ownkey::OwnKeys, store::sqlite::kept};
 
 /// Somebody at a terminal, or a script: what is typed, and what was printed.
 #[derive(Default)]
@@ -202,6 +203,71 @@ fn a_backup_opens_as_a_store_and_overwrites_nothing() {
     assert!(again.failed().contains("exists; a backup goes to a new file"));
     let listed = rig.typed_at(&restored, "account list --json", &mut Typist::default());
     assert_eq!(listed.objects()[0]["name"], "anna");
+}
+
+#[test]
+fn a_backup_has_the_relays_own_keys_and_only_a_backup_has() {
+    let rig = Rig::new();
+    rig.run("account add anna --password-stdin");
+    let copy = |name: &str| {
+        let file = rig.0.path().join(name);
+        let made = rig.run(&format!("backup {} --json", file.display()));
+        let made = made.objects().remove(0);
+        assert_eq!(made["bytes"], std::fs::metadata(&file).unwrap().len());
+        (file, made["key"].clone())
+    };
+    let (without, key) = copy("without.db");
+    assert_eq!((kept::found(&without).unwrap(), key), (None, Value::Null));
+
+    let mut keys = OwnKeys::load_or_make(&rig.data(), 0).unwrap();
+    keys.prepare(&rig.data(), 0).unwrap();
+    let (with, key) = copy("with.db");
+    assert_eq!(key, keys.current.fingerprint().to_string());
+    assert_eq!(kept::found(&datadir::store_file(&rig.data())).unwrap(), None);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let text = kept::found(&with).unwrap().unwrap();
+    let again = OwnKeys::put_back(elsewhere.path(), &text).unwrap();
+    assert_eq!(again.fingerprints(), keys.fingerprints());
+    assert!(!OwnKeys::others_can_read(elsewhere.path()));
+    let said = rig.run(&format!("backup {}", rig.0.path().join("said.db").display()));
+    assert!(said.lines[0].ends_with(&format!("own key {}", keys.current.fingerprint())));
+
+    // A damaged file is no reason to lose the mail.
+    std::fs::write(rig.data().join("relay-key.pem"), "").unwrap();
+    let file = rig.0.path().join("damaged.db");
+    let said = rig.run(&format!("backup {}", file.display()));
+    assert_eq!(said.code, DONE);
+    assert!(said.complaints.contains("own key is not in this backup"), "{}", said.complaints);
+    assert_eq!(kept::found(&file).unwrap(), None);
+}
+
+#[test]
+fn the_key_is_looked_for_where_the_relay_has_its_store_without_being_told() {
+    let state = tempfile::tempdir().unwrap();
+    let keys = OwnKeys::load_or_make(state.path(), 0).unwrap();
+    let env: Env = [("STATE_DIRECTORY", state.path().to_str().unwrap())].into_iter().collect();
+    let said = |line: &str| {
+        let mut typist = Typist::default();
+        let args = ["mailboat-relay"].into_iter().chain(line.split(' ')).map(OsString::from);
+        assert_eq!(run(args, &env, &mut typist), DONE, "{line}: {}", typist.complaints);
+        typist.printed.concat()
+    };
+    let key = keys.current.fingerprint().to_string();
+    assert!(said("key").contains(&key));
+    assert!(said("invite --fingerprint").ends_with(&key));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read_is_complained_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let rig = Rig::new();
+    std::fs::create_dir(rig.data()).unwrap();
+    OwnKeys::load_or_make(&rig.data(), 0).unwrap();
+    assert_eq!(rig.run("key").complaints, "");
+    let file = rig.data().join("relay-key.pem");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(rig.run("key").complaints.contains("chmod 600"));
 }
 
 #[test]

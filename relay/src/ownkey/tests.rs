@@ -44,9 +44,19 @@ fn a_damaged_file_is_refused_and_not_replaced() {
     keys.prepare(dir.path(), NOW_S).unwrap();
     let file = dir.path().join(FILE_NAME);
     let text = fs::read_to_string(&file).unwrap();
-    for damaged in
-        ["", &text[..text.len() / 2], &text[..text.len() - 9], &text.replace("MC4", "MC5")]
-    {
+    let three = [&text[..], &text[text.find(MADE).unwrap()..]].concat();
+    let [one_date, no_dates] = [text.replacen(MADE, "#", 1), text.replace(MADE, "#")];
+    for damaged in [
+        "",
+        HEAD,
+        &text[..text.len() / 2],
+        &text[..text.len() - 9],
+        &text.replace("MC4", "MC5"),
+        &text.replacen("# made 1", "# made x", 1),
+        &one_date,
+        &no_dates,
+        &three,
+    ] {
         fs::write(&file, damaged).unwrap();
         let err = OwnKeys::load_or_make(dir.path(), NOW_S).unwrap_err();
         assert!(matches!(err, OwnKeyError::Damaged { .. }), "{err}: {damaged}");

@@ -196,8 +196,9 @@ fn config(
     if options.early_data {
         config.max_early_data_size = EARLY_DATA_MAX;
         config.send_half_rtt_data = true;
-        config.max_tls13_tickets = TICKETS_MAX;
     }
+    // Who asks for none gets none, with early data or without.
+    config.max_tls13_tickets = if options.early_data { TICKETS_MAX } else { 1 };
     Arc::new(config)
 }
 

@@ -8,6 +8,7 @@ mod devices;
 mod entries;
 mod founding;
 mod housekeeping;
+pub mod kept;
 mod lanes;
 mod lapses;
 mod latest;
@@ -126,6 +127,15 @@ impl SqliteStore {
             commits,
             incarnation,
         })
+    }
+
+    /// As [`Store::backup`]; `keys`, the relay's own, lie in the copy, see [`kept`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn backup_with(&self, to: PathBuf, keys: Option<String>) -> Result<(), StoreError> {
+        let from = self.path.clone();
+        blocking(move || back_up(&from, &to, keys.as_deref())).await
     }
 
     /// Runs a function in a write transaction.
@@ -257,8 +267,7 @@ impl Store for SqliteStore {
     }
 
     fn backup(&self, to: PathBuf) -> Pending<'_, Result<(), StoreError>> {
-        let from = self.path.clone();
-        Box::pin(blocking(move || back_up(&from, &to)))
+        Box::pin(self.backup_with(to, None))
     }
 
     fn changes(&self) -> &Arc<Changes> {
@@ -295,7 +304,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// A whole copy under another name first, then under its own: what has the name is complete.
-fn back_up(from: &Path, to: &Path) -> Result<(), StoreError> {
+fn back_up(from: &Path, to: &Path, keys: Option<&str>) -> Result<(), StoreError> {
     if to.exists() {
         return Err(StoreError::File(io::ErrorKind::AlreadyExists.into()));
     }
@@ -310,6 +319,9 @@ fn back_up(from: &Path, to: &Path) -> Result<(), StoreError> {
     create_private(&part).map_err(StoreError::File)?;
     let db = Connection::open(from)?;
     db.execute("VACUUM INTO ?", [part.to_string_lossy()])?;
+    if let Some(keys) = keys {
+        kept::keep(&part, keys)?;
+    }
     let durable = || {
         File::open(&part)?.sync_all()?;
         std::fs::rename(&part, to)?;

@@ -103,7 +103,7 @@ fn pages_can_be_given_back_by_and_by_in_a_store_and_its_copies() {
     let dir = tempfile::tempdir().unwrap();
     let (path, copy) = (dir.path().join("relay.db"), dir.path().join("copy.db"));
     drop(schema::open_writer(&path, None).unwrap());
-    super::back_up(&path, &copy).unwrap();
+    super::back_up(&path, &copy, None).unwrap();
     const INCREMENTAL: u32 = 2;
     for path in [path, copy] {
         let db = schema::open_writer(&path, None).unwrap();
