@@ -419,6 +419,7 @@ rule-every = Every { $span }
 rule-times = At { $times }, { $days }
 rule-cron = By the expression { $cron }
 rule-over = over { $links }
+rule-most = at most { $most } a call
 links-any = any link
 links-metered = metered links
 links-unmetered = unmetered links

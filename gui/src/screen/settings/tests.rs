@@ -35,7 +35,11 @@ fn known() -> AgentSettings {
             ..Rule::default()
         },
         Rule::every(Span::from_minutes(240)),
-        Rule { when: Some(config::agent::When::UrgentQueued), ..Rule::default() },
+        Rule {
+            when: Some(config::agent::When::UrgentQueued),
+            budget: Some("40 KiB".parse().unwrap()),
+            ..Rule::default()
+        },
     ];
     let link = vec![
         Link {

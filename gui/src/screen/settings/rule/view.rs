@@ -131,7 +131,12 @@ impl Settings {
         for (index, rule) in known.connect.iter().enumerate() {
             let trigger = calls::trigger_words(cx, rule);
             let args = [("links", calls::link_words(cx, &rule.links).into())];
-            let over = cx.words.tell("rule-over", &args);
+            let mut over = cx.words.tell("rule-over", &args);
+            if let Some(budget) = rule.budget {
+                // As it is written, and as the rule's own field shows it.
+                let most = cx.words.tell("rule-most", &[("most", budget.to_string().into())]);
+                over = format!("{over} · {most}");
+            }
             let (name, words) = match rule.name.as_str() {
                 "" => (trigger, over),
                 name => (name.to_owned(), format!("{trigger} · {over}")),
