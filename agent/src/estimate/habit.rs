@@ -19,6 +19,8 @@ pub(super) const GRACE_S: i64 = 600;
 const BACK_MAX_S: i64 = 14 * 86_400;
 /// A silence that was less likely than this is an outage: it says nothing about the usual day.
 const OUTAGE: f64 = 0.01;
+/// However sure a call in one slot was, its absence alone is no outage: they may have come to call at another time.
+const SURE_MOST: f64 = 0.98;
 /// Slots of one kind that were seen before a silence in one is a surprise.
 const PROVEN: f64 = 2.5;
 /// What may lie outside of an interval, at first, and what is aimed at.
@@ -246,10 +248,10 @@ impl Habit {
         let begin = self.seen.map_or(from, |seen| silent_from(seen, zone));
         let begin = begin.max(to.saturating_sub(BACK_MAX_S));
         let from = from.max(begin);
-        let before = parts(begin, from, zone).map(|part| 1.0 - self.proven_in(part));
-        let mut left: f64 = before.product();
+        let silent = |habit: &Self, part| 1.0 - habit.proven_in(part).min(SURE_MOST);
+        let mut left: f64 = parts(begin, from, zone).map(|part| silent(self, part)).product();
         for part in parts(from, to, zone) {
-            left *= 1.0 - self.proven_in(part);
+            left *= silent(self, part);
             if left < OUTAGE {
                 return;
             }

@@ -53,6 +53,76 @@ fn an_announced_call_is_believed_until_it_was_missed() {
     let next = BEGIN + 7 * DAY_S + 12 * 3_600;
     let wider = arrival(&habit, next - 3_600).unwrap();
     assert!(next + 720 < wider.to, "{wider:?}");
+    let midnight = next + 12 * 3_600;
+    assert!(midnight + 2 * 3_600 < wider.to, "who misses it as well may be away: {wider:?}");
+}
+
+#[test]
+fn announced_calls_of_long_ago_count_for_less_than_those_that_were_missed_of_late() {
+    let mut habit = Habit::default();
+    let (mut at, half) = (BEGIN, DAY_S / 2);
+    for wait in [[half; 100].as_slice(), &[half + 6 * 3_600; 4]].concat() {
+        called(&mut habit, at, Some(at + half));
+        at += wait;
+    }
+    called(&mut habit, at, Some(at + half));
+    let arrival = arrival(&habit, at + 3_600).unwrap();
+    assert!(at + half + 720 < arrival.to, "it is not sure any more: {arrival:?}");
+}
+
+#[test]
+fn who_calls_before_the_call_that_they_announced_may_be_met_then() {
+    let mut habit = Habit::default();
+    for day in 0..10 {
+        let six = BEGIN + day * DAY_S + 6 * 3_600;
+        called(&mut habit, six, Some(six + DAY_S + 6 * 3_600));
+    }
+    let six = BEGIN + 10 * DAY_S + 6 * 3_600;
+    let arrival = arrival(&habit, six - 6 * 3_600).unwrap();
+    assert!(arrival.from <= six && six + 6 * 3_600 <= arrival.to, "{arrival:?}");
+}
+
+/// So many days of calls at this hour, of which each evening's visit tells.
+fn daily(habit: &mut Habit, begin: i64, days: i64, hour: i64) -> i64 {
+    for day in 0..days {
+        called(habit, begin + day * DAY_S + hour * 3_600 + 300, None);
+        habit.observe(News::default(), None, begin + (day + 1) * DAY_S, &TimeZone::UTC);
+    }
+    begin + days * DAY_S
+}
+
+#[test]
+fn a_long_silence_is_an_outage_and_no_habit() {
+    let mut habit = Habit::default();
+    let mut day = daily(&mut habit, BEGIN, 21, 6);
+    for _ in 0..10 {
+        day += DAY_S;
+        habit.observe(News::default(), None, day, &TimeZone::UTC);
+    }
+    let day = daily(&mut habit, day, 1, 6);
+    let arrival = arrival(&habit, day).unwrap();
+    assert!(arrival.to <= day + DAY_S + 7 * 3_600, "it may happen again, no more: {arrival:?}");
+}
+
+#[test]
+fn who_calls_at_another_time_from_now_on_is_expected_then_however_sure_the_old_one_was() {
+    for before in [10, 40, 200] {
+        let mut habit = Habit::default();
+        let day = daily(&mut habit, BEGIN, before, 6);
+        let day = daily(&mut habit, day, 60, 18);
+        let arrival = arrival(&habit, day).unwrap();
+        assert!(day + 18 * 3_600 + 305 <= arrival.to, "{before} days before: {arrival:?}");
+    }
+}
+
+#[test]
+fn a_call_that_is_still_to_come_by_our_clock_hides_no_later_one() {
+    let mut habit = Habit::default();
+    let news = News { seen: Some(BEGIN + 30 * DAY_S), ..News::default() };
+    habit.observe(news, None, BEGIN, &TimeZone::UTC);
+    assert_eq!(habit.seen(), Some(BEGIN));
+    called(&mut habit, BEGIN + DAY_S, None);
+    assert_eq!(habit.seen(), Some(BEGIN + DAY_S));
 }
 
 #[test]
