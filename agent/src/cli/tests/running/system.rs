@@ -204,3 +204,24 @@ fn after_a_wake_a_call_that_had_failed_is_tried_again_without_waiting_for_the_re
         "an attempt that nobody answers costs less: {visits:?}"
     );
 }
+
+#[test]
+fn a_call_that_dialled_goes_over_no_link_that_its_rule_does_not_name() {
+    let system = System::start();
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    let dial = "links = [\"modem\"]\ndial = [\"true\"]\ndial_timeout = \"1s\"\n";
+    settings(
+        &home,
+        &format!(
+            "[[connect]]\nevery = \"1h\"\n{dial}[[link]]\nname = \"modem\"\ninterface = \"ppp*\"\n"
+        ),
+    );
+    let agent = system.agent(&home);
+    let status = wait(|| {
+        Some(home.one(&["status"])).filter(|status| status["trouble"] != serde_json::json!([]))
+    });
+    assert!(status["trouble"].to_string().contains("none of its links came up"), "{status}");
+    agent.end().unwrap();
+    assert!(relay.seen.try_recv().is_err(), "nobody was called over the wireless network");
+}
