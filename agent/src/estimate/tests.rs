@@ -53,15 +53,25 @@ fn an_announced_call_is_believed_until_it_was_missed() {
     let next = BEGIN + 7 * DAY_S + 12 * 3_600;
     let wider = arrival(&habit, next - 3_600).unwrap();
     assert!(next + 720 < wider.to, "{wider:?}");
-    let midnight = next + 12 * 3_600;
-    assert!(midnight + 2 * 3_600 < wider.to, "who misses it as well may be away: {wider:?}");
+}
+
+#[test]
+fn who_misses_a_call_that_they_announced_may_be_away() {
+    let mut habit = Habit::default();
+    for day in 0..=63 {
+        let midnight = BEGIN + day * DAY_S;
+        called(&mut habit, midnight, Some(midnight + DAY_S / 2));
+    }
+    let midnight = BEGIN + 64 * DAY_S;
+    let arrival = arrival(&habit, midnight - DAY_S / 2 - 3_600).unwrap();
+    assert!(midnight + 2 * DAY_S < arrival.to, "also from their usual call: {arrival:?}");
 }
 
 #[test]
 fn announced_calls_of_long_ago_count_for_less_than_those_that_were_missed_of_late() {
     let mut habit = Habit::default();
     let (mut at, half) = (BEGIN, DAY_S / 2);
-    for wait in [[half; 100].as_slice(), &[half + 6 * 3_600; 4]].concat() {
+    for wait in [[half; 300].as_slice(), &[half + 6 * 3_600; 4]].concat() {
         called(&mut habit, at, Some(at + half));
         at += wait;
     }
@@ -113,6 +123,14 @@ fn who_calls_at_another_time_from_now_on_is_expected_then_however_sure_the_old_o
         let arrival = arrival(&habit, day).unwrap();
         assert!(day + 18 * 3_600 + 305 <= arrival.to, "{before} days before: {arrival:?}");
     }
+}
+
+#[test]
+fn what_was_usual_long_ago_is_forgotten() {
+    let mut habit = Habit::default();
+    let day = daily(&mut habit, BEGIN, 203, 6);
+    let day = daily(&mut habit, day, 140, 18);
+    assert_eq!(arrival(&habit, day).unwrap().to, day + 18 * 3_600 + 1_800 + 120);
 }
 
 #[test]
