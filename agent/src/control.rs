@@ -18,6 +18,8 @@ mod tests;
 
 pub(crate) use self::failure::NOT_TAKEN;
 pub(crate) use self::failure::chain;
+pub use wire::Fingerprint;
+
 pub use self::{
     client::{AskError, Client, Events},
     departures::departures,

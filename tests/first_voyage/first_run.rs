@@ -44,6 +44,7 @@ async fn a_window_gets_from_an_empty_folder_to_the_first_message() {
         name: name.to_owned(),
         how,
         ca: None,
+        key: None,
     };
     let refused = async |entry: Entry| {
         let mut attempts = 0;
@@ -105,6 +106,37 @@ async fn a_window_gets_from_an_empty_folder_to_the_first_message() {
         inbox.iter().any(|row| row["text"] == "hello" && row["kind"] == "request"),
         "{inbox:?}"
     );
+}
+
+#[tokio::test]
+async fn a_window_logs_in_to_a_relay_with_a_key_of_its_own_by_that_key_alone() {
+    let mut options = RelayOptions::default();
+    options.settings.tls.own_key = config::relay::OwnKey::Alone;
+    let world = World::empty(&options).await;
+    world.relay.account("ann").await;
+    let shown = world.relay.run(&["key", "--json"], "").await.done().one();
+    let ann = world.stranger("ann");
+    let scratch = tempfile::tempdir().unwrap();
+    let launcher = Launcher::of(quiet_program(scratch.path()), Some(ann.home.dir()), None);
+    let password = Secret::new(password_of("ann"));
+    let enter = async |key: Option<&str>| {
+        let entry = Entry {
+            relay: format!("https://{}", ann.link.addr()),
+            name: "ann".to_owned(),
+            how: EntryBy::Account { since: None },
+            ca: None,
+            key: key.map(|key| key.parse().unwrap()),
+        };
+        launcher.enter(&entry, &password, |_| {}).await
+    };
+    // For the first of these the window shows the field for a key, the second stands beside it.
+    let code = enter(None).await.unwrap_err().code;
+    assert!(["certificate_untrusted", "tls_incompatible"].contains(&&code[..]), "{code}");
+    let wrong = enter(Some("aaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaa")).await.unwrap_err();
+    assert_eq!(wrong.code, "relay_key_changed");
+    let right = shown["current"].as_str().unwrap();
+    assert_eq!(enter(Some(right)).await.unwrap().account, "ann@localhost");
+    assert_eq!(ann.home.one(&["status"]).await["relay_key"], right);
 }
 
 /// Ends the agent, which nobody else does.

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 pub use self::start::Started;
-use super::Failure;
+use super::{Failure, Fingerprint};
 pub use crate::account::Attempt;
 
 /// Most of what the program says that is read, in bytes.
@@ -49,6 +49,8 @@ pub struct Entry {
     pub how: EntryBy,
     /// PEM file that is trusted for this relay.
     pub ca: Option<PathBuf>,
+    /// The relay's own key, as who runs it tells it: nothing else is trusted then. An invitation may hold it already.
+    pub key: Option<Fingerprint>,
 }
 
 /// What the user has to show, beside the password.
@@ -116,14 +118,16 @@ impl Launcher {
         match &entry.how {
             EntryBy::Invite(code) => {
                 command.args(["join", "--password-stdin", "--name", &entry.name]);
-                command.args(ca_args(entry)).args(["--", &entry.relay, code.trim()]);
+                trust(&mut command, entry);
+                command.args(["--", &entry.relay, code.trim()]);
             }
             EntryBy::Account { since } => {
                 command.args(["login", "--password-stdin"]);
                 if let Some(since) = since {
                     command.args(["--since", &since.to_string()]);
                 }
-                command.args(ca_args(entry)).args(["--", &entry.relay, &entry.name]);
+                trust(&mut command, entry);
+                command.args(["--", &entry.relay, &entry.name]);
             }
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -198,8 +202,13 @@ enum Said {
     Error(Failure),
 }
 
-fn ca_args(entry: &Entry) -> impl Iterator<Item = &OsStr> {
-    entry.ca.iter().flat_map(|ca| [OsStr::new("--ca"), ca.as_ref()])
+fn trust(command: &mut Command, entry: &Entry) {
+    if let Some(ca) = &entry.ca {
+        command.arg("--ca").arg(ca);
+    }
+    if let Some(key) = &entry.key {
+        command.args(["--fingerprint", &key.to_string()]);
+    }
 }
 
 /// The program may end before it asks: then it says why.

@@ -9,7 +9,7 @@ mod next;
 mod tests;
 
 use agent::{
-    control::{Attempt, Entered, Entry, EntryBy},
+    control::{Attempt, Entered, Entry, EntryBy, Fingerprint},
     store::ConversationId,
 };
 use config::{Secret, Span, agent::ProxyChoice};
@@ -76,6 +76,7 @@ pub(crate) struct FirstRun {
     again: Secret,
     proxy: String,
     ca: String,
+    key: String,
     has_proxy_field: bool,
     plan: Plan,
     times: String,
@@ -99,6 +100,7 @@ pub(crate) enum Message {
     AgainTyped(Secret),
     ProxyTyped(String),
     CaTyped(String),
+    KeyTyped(String),
     ProxyPressed,
     EnterPressed,
     CancelPressed,
@@ -139,6 +141,7 @@ impl FirstRun {
             again: Secret::new(""),
             proxy: String::new(),
             ca: String::new(),
+            key: String::new(),
             has_proxy_field: false,
             plan: Plan::Always,
             times: "08:30, 18:30".to_owned(),
@@ -169,6 +172,7 @@ impl FirstRun {
             Message::AgainTyped(again) => self.again = again,
             Message::ProxyTyped(proxy) => self.proxy = proxy,
             Message::CaTyped(ca) => self.ca = ca,
+            Message::KeyTyped(key) => self.key = key,
             Message::ProxyPressed => self.has_proxy_field = true,
             Message::EnterPressed => return self.enter(door),
             Message::CancelPressed => self.step = Step::Account,
@@ -215,6 +219,7 @@ impl FirstRun {
             && has(&self.name)
             && !self.password.expose().is_empty()
             && self.proxy_choice().is_ok()
+            && self.key().is_ok()
     }
 
     /// The proxy that was typed; `None` where nobody said anything of one.
@@ -226,6 +231,14 @@ impl FirstRun {
             }
             // As people write it: a host and a port.
             (true, host) => format!("http://{host}").parse().map(Some).map_err(|_| ()),
+        }
+    }
+
+    /// The relay's own key, if one is given; an error where it is none.
+    fn key(&self) -> Result<Option<Fingerprint>, ()> {
+        match self.key.trim() {
+            "" => Ok(None),
+            key => key.parse().map(Some).map_err(|_| ()),
         }
     }
 
@@ -244,7 +257,8 @@ impl FirstRun {
             By::Login => EntryBy::Account { since: Some(Span::from_days(30)) },
         };
         let ca = Some(self.ca.trim()).filter(|ca| !ca.is_empty()).map(Into::into);
-        let entry = Entry { relay, name: self.name.trim().to_owned(), how, ca };
+        let key = self.key().ok().flatten();
+        let entry = Entry { relay, name: self.name.trim().to_owned(), how, ca, key };
         let stream = door.enter(entry, self.password.clone(), proxy);
         let (task, handle) = Task::run(stream, Message::Admission).abortable();
         self.error = None;

@@ -23,8 +23,10 @@ fn script(text: &str) -> (tempfile::TempDir, PathBuf) {
 
 fn entry(how: EntryBy) -> Entry {
     let (relay, name) = ("https://relay.example".to_owned(), "-ann".to_owned());
-    Entry { relay, name, how, ca: Some("/ca.pem".into()) }
+    Entry { relay, name, how, ca: Some("/ca.pem".into()), key: Some(KEY.parse().unwrap()) }
 }
+
+const KEY: &str = "abcd-efgh-2345-ijkl-mnop-qrst-uvwx-yz67";
 
 #[tokio::test]
 async fn the_password_is_no_argument_and_names_are_no_flags() {
@@ -39,11 +41,11 @@ async fn the_password_is_no_argument_and_names_are_no_flags() {
     for (how, args) in [
         (
             EntryBy::Invite(" code\n".to_owned()),
-            "--home /home dir --json join --password-stdin --name -ann --ca /ca.pem -- https://relay.example code",
+            "--home /home dir --json join --password-stdin --name -ann --ca /ca.pem --fingerprint abcd-efgh-2345-ijkl-mnop-qrst-uvwx-yz67 -- https://relay.example code",
         ),
         (
             EntryBy::Account { since: Some(Span::from_days(7)) },
-            "--home /home dir --json login --password-stdin --since 7d --ca /ca.pem -- https://relay.example -ann",
+            "--home /home dir --json login --password-stdin --since 7d --ca /ca.pem --fingerprint abcd-efgh-2345-ijkl-mnop-qrst-uvwx-yz67 -- https://relay.example -ann",
         ),
     ] {
         let entered = launcher.enter(&entry(how), &password, |begun| attempts.push(begun)).await;

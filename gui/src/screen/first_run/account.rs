@@ -21,6 +21,7 @@ enum About {
     Relay,
     Proxy,
     Certificate,
+    Key,
     Invite,
     Name,
     Password,
@@ -35,9 +36,9 @@ fn fault(code: &str) -> (About, Option<&'static str>) {
         "unreachable" | "connection_refused" => (About::Relay, Some("enter-unreachable")),
         "link_cut" | "link_stalled" => (About::Relay, Some("enter-cut")),
         "not_a_relay" | "not_tls" => (About::Relay, Some("enter-not-a-relay")),
-        "tls_incompatible" | "tls_failed" | "relay_key_changed" | "relay_key_missing" => {
-            (About::Relay, Some("enter-tls"))
-        }
+        "tls_incompatible" | "tls_failed" => (About::Relay, Some("enter-tls")),
+        "relay_key_changed" => (About::Key, Some("enter-other-key")),
+        "relay_key_missing" => (About::Key, Some("enter-no-key")),
         "bad_proxy" | "not_a_proxy" => (About::Proxy, Some("enter-not-a-proxy")),
         "proxy_unreachable" => (About::Proxy, Some("enter-proxy-unreachable")),
         "proxy_reaches_no_relay" | "proxy_refused" => (About::Proxy, Some("enter-proxy-refuses")),
@@ -92,6 +93,9 @@ pub(super) fn is_of_the_way(err: &DoorError) -> bool {
     is_of_relay || fault(code).0 == About::Proxy
 }
 
+/// What a key looks like: eight groups of four.
+const KEY_SUCH_AS: &str = "abcd-efgh-2345-…";
+
 impl FirstRun {
     /// What is to be told about this, if it is what went wrong.
     fn wrong(&self, cx: Cx<'_>, about: About) -> Option<String> {
@@ -135,6 +139,15 @@ impl FirstRun {
                 .on_submit(Message::EnterPressed);
             lines = lines.push(ca);
         }
+        if self.may_need_key() {
+            let bad = self.key().is_err().then(|| say("enter-bad-key"));
+            let key = form::field("key", say("enter-key"), &self.key, Message::KeyTyped)
+                .such_as(cx.words, KEY_SUCH_AS)
+                .help(say("enter-key-help"))
+                .wrong(bad.or_else(|| self.wrong(cx, About::Key)))
+                .on_submit(Message::EnterPressed);
+            lines = lines.push(key);
+        }
         if self.by == By::Invite {
             let code = form::field("code", say("enter-code"), &self.code, Message::CodeTyped)
                 .help(say("enter-code-help"))
@@ -157,6 +170,16 @@ impl FirstRun {
             foot = foot.push(space::horizontal()).push(proxy);
         }
         lines.push(foot).into()
+    }
+
+    /// Whether the relay may be one that proves itself by a key of its own, and nobody has told it here yet.
+    fn may_need_key(&self) -> bool {
+        let code = self.error.as_ref().map_or("", code);
+        let is_about = |about| fault(code).0 == about;
+        is_about(About::Certificate)
+            || is_about(About::Key)
+            || code == "tls_incompatible"
+            || !self.key.is_empty()
     }
 
     fn proxy_field<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {

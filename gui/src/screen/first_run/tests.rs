@@ -86,6 +86,28 @@ fn nothing_is_asked_before_all_is_there_and_the_relay_is_asked_once() {
     assert!(run.has_proxy_field);
 }
 
+const KEY: &str = "abcd-efgh-2345-ijkl-mnop-qrst-uvwx-yz67";
+
+#[test]
+fn the_relays_own_key_is_asked_for_where_it_may_help_and_has_to_be_whole() {
+    for (code, asks) in [
+        ("certificate_untrusted", true),
+        ("tls_incompatible", true),
+        ("relay_key_changed", true),
+        ("relay_key_missing", true),
+        ("unreachable", false),
+    ] {
+        assert_eq!(shows(&failed(code), "Key of the relay"), asks, "{code}");
+    }
+    let mut run = failed("certificate_untrusted");
+    let _ = run.update(Message::KeyTyped("abcd-efgh".to_owned()), &door());
+    assert!(shows(&run, "This is not a whole key: eight groups of four letters and digits."));
+    assert!(matches!(run.update(Message::EnterPressed, &door()), Action::None));
+    let _ = run.update(Message::KeyTyped(format!(" {} ", KEY.to_uppercase())), &door());
+    assert_eq!(run.key(), Ok(Some(KEY.parse().unwrap())));
+    assert!(matches!(run.update(Message::EnterPressed, &door()), Action::Run(_)));
+}
+
 #[test]
 fn each_call_is_told_and_can_be_cancelled_and_late_words_are_not_heard() {
     let mut run = filled();
@@ -227,7 +249,13 @@ fn it_looks_as_it_did() {
         let _ = run.update(Message::CaTyped("/home/ann/relay.pem".to_owned()), &door());
         run
     };
-    snapshot("first-run-untrusted", Size::new(360.0, 900.0), 1.0, || untrusted.view(scene.cx()));
+    snapshot("first-run-untrusted", Size::new(360.0, 1100.0), 1.0, || untrusted.view(scene.cx()));
+    let other_key = {
+        let mut run = failed("relay_key_changed");
+        let _ = run.update(Message::KeyTyped(KEY.to_owned()), &door());
+        run
+    };
+    snapshot("first-run-other-key", Size::new(360.0, 900.0), 1.0, || other_key.view(scene.cx()));
     let mut calling = filled();
     let _ = calling.update(Message::EnterPressed, &door());
     snapshot("first-run-calling", PORTAL, 1.0, || calling.view(scene.cx()));
