@@ -13,7 +13,7 @@ use std::{sync::mpsc, time::Duration};
 use serde_json::Value;
 
 use super::*;
-use crate::control::{Client, Order};
+use crate::control::{Client, Only, Order};
 
 /// Enough for a machine that is busy with other tests; every wait ends with its event.
 const PATIENCE: Duration = Duration::from_secs(60);

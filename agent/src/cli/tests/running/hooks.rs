@@ -93,6 +93,7 @@ fn a_visit_or_a_line_that_was_not_to_be_has_no_end_and_is_not_asked_for_again_at
         let status =
             wait(|| Some(home.one(&["status"])).filter(|status| !status["not_now"].is_null()));
         assert!(800 < in_seconds(&status), "{status}");
+        assert_eq!(status["link"], "unknown", "nobody was called");
         agent.end().unwrap();
         assert!(!diary.exists(), "{trigger}");
     }
@@ -111,26 +112,54 @@ fn a_program_for_messages_does_not_hear_of_what_was_written_here() {
     assert!(!diary.exists());
 }
 
+/// A visit that does not begin before `open`: the settings of its agent, after these rules.
+struct Gate(std::path::PathBuf);
+
+impl Gate {
+    fn before_visits_of(home: &Home, rules: &str) -> Self {
+        let gate = home.path().join("gate");
+        let waits = format!("until [ -e {} ]; do sleep 0.02; done", gate.display());
+        settings(
+            home,
+            &format!("{rules}[hooks]\nbefore_connect = [\"sh\", \"-c\", \"{waits}\"]\n"),
+        );
+        Self(gate)
+    }
+
+    fn open(&self) {
+        std::fs::write(&self.0, "").unwrap();
+    }
+}
+
 #[test]
 fn who_asks_during_a_visit_that_carries_less_gets_one_that_carries_everything_after_it() {
-    let relay = Polite::start();
-    let home = home_at(&relay);
-    home.one(&["block", "bob"]);
-    let gate = home.path().join("gate");
-    let waits =
-        format!("[\"sh\", \"-c\", \"until [ -e {} ]; do sleep 0.02; done\"]", gate.display());
-    settings(
-        &home,
-        &format!(
-            "[[connect]]\nevery = \"1h\"\ndirection = \"down\"\n[hooks]\nbefore_connect = {waits}\n"
-        ),
-    );
-    let agent = Resident::start(&home);
-    wait(|| (home.one(&["status"])["link"] == "calling").then_some(()));
-    agent.signals.blocking_send(Signal::Sync).unwrap();
-    // What is asked for is heard before a second question is.
-    (0..3).for_each(|_| _ = home.one(&["status"]));
-    std::fs::write(&gate, "").unwrap();
-    assert_eq!([relay.next().items, relay.next().items], [0, 1]);
-    agent.end().unwrap();
+    use wire::LaneMask;
+    for (direction, queued, seen) in [
+        ("down", true, vec![(LaneMask::ALL, 0), (LaneMask::ALL, 1)]),
+        ("up", false, vec![(LaneMask::NONE, 0), (LaneMask::ALL, 0)]),
+        ("both", true, vec![(LaneMask::ALL, 1)]),
+    ] {
+        let relay = Polite::start();
+        let home = home_at(&relay);
+        if queued {
+            home.one(&["block", "bob"]);
+        }
+        let rule = format!("[[connect]]\nevery = \"1h\"\ndirection = \"{direction}\"\n");
+        let gate = Gate::before_visits_of(&home, &rule);
+        let agent = Resident::start(&home);
+        wait(|| (home.one(&["status"])["link"] == "calling").then_some(()));
+        agent.signals.blocking_send(Signal::Sync).unwrap();
+        // What is asked for is heard before a second question is.
+        (0..3).for_each(|_| _ = home.one(&["status"]));
+        let part = Order::Sync { budget: None, only: Some(Only::Urgent), pick: Vec::new() };
+        assert_eq!(order(&home, &part).unwrap_err().code, "busy", "a part of it waits");
+        gate.open();
+        for expected in seen {
+            let seen = relay.next();
+            assert_eq!((seen.lanes, seen.items), expected, "{direction}");
+        }
+        wait(|| (home.one(&["status"])["link"] == "up").then_some(()));
+        agent.end().unwrap();
+        assert!(relay.seen.try_recv().is_err(), "{direction}: no further one");
+    }
 }

@@ -16,7 +16,7 @@ const REDIRECTION: &str =
     "HTTP/1.1 302 Found\r\nlocation: http://login.example/\r\ncontent-length: 0\r\n\r\n";
 
 /// Something that answers every request as a hotspot does; gives how often it was asked so far.
-fn portal() -> (String, mpsc::Receiver<String>) {
+pub(super) fn portal() -> (String, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (tell, asked) = mpsc::channel();
@@ -38,7 +38,7 @@ fn portal() -> (String, mpsc::Receiver<String>) {
     (url, asked)
 }
 
-fn at(home: &Home, url: &str) {
+pub(super) fn at(home: &Home, url: &str) {
     let file = home.path().join("account.toml");
     let account = Account::load(&file).unwrap().unwrap();
     Account { relay: url.to_owned(), ..account }.save(&file).unwrap();
@@ -155,6 +155,39 @@ fn a_reload_with_which_the_relay_could_not_be_called_leaves_the_settings_from_be
     assert_eq!(failure.code, "bad_url", "{failure:?}");
     let status = home.one(&["status"]);
     assert_eq!(status["trouble"].as_array().map(Vec::len), Some(1), "{status}");
+    agent.end().unwrap();
+}
+
+#[test]
+fn a_line_that_gives_way_is_taken_up_again_at_once() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, "[[connect]]\nlive = true\n");
+    // No time passes.
+    let (wall, up) = (Clock::by_hand(1_800_000_000).0, Clock::by_hand(1_000).0);
+    let clocks = Clocks::of(wall, up, jiff::tz::TimeZone::UTC);
+    let agent = Resident::with(&home, "unix:path=/nonexistent", Log::default(), clocks);
+    while relay.next().hold_s == 0 {}
+    agent.signals.blocking_send(Signal::Sync).unwrap();
+    assert_eq!(relay.next().hold_s, 0, "to a visit, which carries all there is");
+    while relay.next().hold_s == 0 {}
+    settings(&home, "[[connect]]\nlive = true\n[[link]]\nname = \"here\"\nproxy = \"none\"\n");
+    order(&home, &Order::Reload).unwrap();
+    assert_eq!(relay.next().hold_s, 0, "to another over another way");
+    agent.end().unwrap();
+}
+
+#[test]
+fn others_are_told_of_the_next_call_that_fetches() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(
+        &home,
+        "[[connect]]\nevery = \"10m\"\ndirection = \"up\"\n[[connect]]\nevery = \"3h\"\n",
+    );
+    let agent = Resident::start(&home);
+    let told = relay.next().next_call_s;
+    assert!((2 * 3_600..4 * 3_600).contains(&told), "{told}");
     agent.end().unwrap();
 }
 

@@ -181,6 +181,36 @@ fn a_wake_is_a_link_that_comes_up_where_there_is_one() {
 }
 
 #[test]
+fn a_wake_takes_a_line_up_anew() {
+    let system = System::start();
+    let logind = system.logind();
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, "[[connect]]\nlive = true\n");
+    let agent = system.agent(&home);
+    while relay.next().hold_s == 0 {}
+    system.wakes(&logind);
+    assert_eq!(relay.next().hold_s, 0, "another line begins");
+    agent.end().unwrap();
+}
+
+#[test]
+fn after_a_wake_a_login_page_may_be_gone() {
+    let system = System::start();
+    let logind = system.logind();
+    let (url, asked) = super::link::portal();
+    let home = Home::of("ann");
+    super::link::at(&home, &url);
+    settings(&home, LINK_UP);
+    let agent = system.agent(&home);
+    asked.recv_timeout(PATIENCE).unwrap();
+    status(&home, "network", "portal");
+    system.wakes(&logind);
+    asked.recv_timeout(PATIENCE).unwrap();
+    agent.end().unwrap();
+}
+
+#[test]
 fn after_a_wake_a_call_that_had_failed_is_tried_again_without_waiting_for_the_relay() {
     let system = System::start();
     let logind = system.logind();
