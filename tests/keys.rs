@@ -141,8 +141,7 @@ async fn a_key_that_was_announced_takes_over_unnoticed_and_one_that_was_not_is_a
         assert_eq!(pinned(person).await, first);
     }
     world.relay.run(&["key", "prepare"], "").await.done();
-    world.relay.terminate().await;
-    world.restart_relay().await;
+    world.relay.reload().await;
     // Ann calls meanwhile, bob and carl do not.
     world.people[0].sync().await;
     let too_soon = world.relay.run(&["key", "switch"], "").await.exits(1);

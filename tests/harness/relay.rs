@@ -141,6 +141,12 @@ impl RelayProcess {
         self.running.terminate().await
     }
 
+    /// Tells it to read its certificate and keys again (SIGHUP), once after a start, and waits until it has.
+    pub async fn reload(&mut self) {
+        self.running.signal("HUP").await;
+        self.running.wait_line(|line| line.contains("read again").then_some(())).await;
+    }
+
     /// Starts it again on the same data, at another port, after [`RelayProcess::kill`] or
     /// [`RelayProcess::terminate`].
     pub async fn restart(&mut self) {

@@ -211,6 +211,40 @@ async fn no_more_goes_early_than_may_go_twice_however_much_the_server_takes() {
 }
 
 #[tokio::test]
+async fn somebody_else_in_the_servers_place_reads_nothing_and_no_ticket_is_tried_on_him_again() {
+    let (ends, other) = (Ends::new(), Ends::new());
+    for _ in 0..3 {
+        ends.acquaint().await;
+    }
+    assert!(1 < ends.tickets.early());
+    let (near, far) = duplex(PIPE);
+    let served = tokio::spawn(serve(other.restarted(), far, 1));
+    let mut stream = ends.early(near);
+    let err = ask(&mut stream).await.unwrap_err();
+    assert_eq!(err.kind(), io::ErrorKind::InvalidData, "{err}");
+    assert_eq!(ends.tickets.early(), 0);
+    drop(stream);
+    // He is told why, by an alert that ends it.
+    assert!(served.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn the_newest_ticket_goes_first_because_the_server_may_have_forgotten_the_older_ones() {
+    let mut ends = Ends::new();
+    ends.acquaint().await;
+    let mut server = ServerConfig::clone(&ends.server);
+    server.session_storage = ServerSessionMemoryCache::new(16);
+    ends.server = Arc::new(server);
+    ends.acquaint().await;
+    let (near, far) = duplex(PIPE);
+    let served = tokio::spawn(serve(ends.server.clone(), far, 1));
+    let mut stream = ends.early(near);
+    assert_eq!(ask(&mut stream).await.unwrap(), ANSWER);
+    drop(stream);
+    assert_eq!(served.await.unwrap().unwrap().early, ASK.len());
+}
+
+#[tokio::test]
 async fn tickets_of_a_relay_that_resumes_and_takes_nothing_early_are_kept() {
     let ends = Ends::new();
     ends.acquaint().await;

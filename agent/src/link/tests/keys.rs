@@ -188,3 +188,16 @@ async fn nothing_is_said_behind_a_handshake_that_looks_only() {
     assert!(!asked, "looking made a key known");
     tokio::time::timeout(Duration::from_secs(5), server.ended()).await.unwrap();
 }
+
+#[test]
+fn what_is_told_of_keys_where_somebody_may_look_into_tls_is_believed_behind_a_key_alone() {
+    let [one, two] = [Pair::new(), Pair::new()].map(|pair| pair.fingerprint());
+    let ca = Ca::new();
+    let client =
+        client("https://127.0.0.1:9", TlsSettings { extra_ca: Some(ca.path()), ..ca.settings() });
+    client.learn_keys(Proof::Certificate, &[one], 7);
+    assert!(client.keys().is_empty() && !client.is_key_due(7, Proof::Certificate));
+    client.give_key(one);
+    client.learn_keys(Proof::Key, &[two], 7);
+    assert_eq!(client.keys(), [two]);
+}

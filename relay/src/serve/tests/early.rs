@@ -8,7 +8,7 @@ use std::{
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind,
     client::{
-        Resumption,
+        Resumption, TicketRequest,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key},
@@ -202,7 +202,9 @@ async fn an_exchange_is_answered_in_the_first_write_and_a_further_request_ends_t
 #[tokio::test]
 async fn nothing_but_an_exchange_is_carried_out_early() {
     let ends = Ends::new(true);
-    for request in [HELLO, b"POST /count HTTP/1.1\r\ncontent-length: 3\r\n\r\nnew"] {
+    let other: &[u8] = b"POST /count HTTP/1.1\r\ncontent-length: 3\r\n\r\nnew";
+    let looks: &[u8] = b"GET /v1/sync HTTP/1.1\r\n\r\n";
+    for (request, expected) in [(HELLO, "hello"), (other, "3"), (looks, "content-length: 0")] {
         ends.acquaint().await;
         let (mut far, near) = tokio::io::duplex(PIPE);
         let (_served, _closing) = carried(near, Some(ends.server.clone()), ends.options());
@@ -210,7 +212,6 @@ async fn nothing_but_an_exchange_is_carried_out_early() {
         assert!(caller.hears(&mut far, "behind the handshake").await);
         // The same behind it.
         caller.conn.writer().write_all(request).unwrap();
-        let expected = if request == HELLO { "hello" } else { "3" };
         assert!(caller.hears(&mut far, expected).await);
     }
 }
@@ -277,6 +278,23 @@ async fn what_is_not_taken_early_is_taken_behind_the_handshake_once() {
     caller.conn.writer().write_all(SYNC).unwrap();
     assert!(caller.hears(&mut far, "3 in").await);
     assert_eq!(ends.answered(), before + 1);
+}
+
+#[tokio::test]
+async fn there_is_room_for_all_tickets_of_every_device_that_is_counted_on() {
+    let mut ends = Ends::new(true);
+    let options = TlsOptions { files: None, tls12: false, sessions: 1, early_data: true };
+    ends.server = Tls::load(options, &KeyRing::new(ends.keys.clone())).unwrap().configs();
+    let mut client = ClientConfig::clone(&ends.client);
+    let (new_session_count, resumption_count) = (4, 0);
+    client.send_ticket_request = Some(TicketRequest { new_session_count, resumption_count });
+    ends.client = Arc::new(client);
+    let mut kinds = Vec::new();
+    for _ in 0..5 {
+        kinds.push(ends.acquaint().await);
+    }
+    assert_eq!(kinds[0], HandshakeKind::Full);
+    assert_eq!(kinds[1..], [HandshakeKind::Resumed; 4]);
 }
 
 #[tokio::test]
