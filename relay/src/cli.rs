@@ -84,8 +84,7 @@ fn carry_out(args: Args, env: &Env, terminal: &mut dyn Terminal) -> anyhow::Resu
         Command::Man { dir } => return man(dir),
         Command::Key { command } => {
             let settings = settings(&common, None, env)?;
-            let dir = RelayPaths::data(&settings, env)?;
-            return key::key(command.as_ref(), &dir, common.json, terminal);
+            return key::key(command.as_ref(), &settings.data, common.json, terminal);
         }
         _ => {}
     }
@@ -101,14 +100,12 @@ fn carry_out(args: Args, env: &Env, terminal: &mut dyn Terminal) -> anyhow::Resu
         | Command::Key { .. } => Ok(()),
         Command::Account { command } => account::account(command, open, common.json, terminal),
         Command::Invite(args) => {
-            let dir = RelayPaths::data(&settings, env)?;
-            let fingerprint = invite::fingerprint(&args, &settings, &dir)?;
+            let fingerprint = invite::fingerprint(&args, &settings)?;
             invite::invite(args, fingerprint, open, common.json, terminal)
         }
         Command::Device { command } => device::device(command, open, common.json, terminal),
         Command::Backup { file } => {
-            let dir = RelayPaths::data(&settings, env)?;
-            backup::backup(&file, &dir, open, common.json, terminal)
+            backup::backup(&file, &settings.data, open, common.json, terminal)
         }
     }
 }

@@ -1,7 +1,5 @@
 //! `invite` and `invite list`.
 
-use std::path::Path;
-
 use anyhow::{Context, bail};
 use config::{RelaySettings, Span, relay::OwnKey};
 use wire::Fingerprint;
@@ -26,13 +24,13 @@ const AND: char = '~';
 pub(super) fn fingerprint(
     args: &InviteArgs,
     settings: &RelaySettings,
-    dir: &Path,
 ) -> anyhow::Result<Option<Fingerprint>> {
     let is_needed = args.fingerprint || settings.tls.own_key == OwnKey::Alone;
     if args.command.is_some() || !is_needed {
         return Ok(None);
     }
-    let keys = OwnKeys::load(dir).context("the invite would name the relay's own key")?;
+    let keys =
+        OwnKeys::load(&settings.data).context("the invite would name the relay's own key")?;
     Ok(Some(keys.current.fingerprint()))
 }
 
