@@ -69,7 +69,12 @@ fn a_visit_that_is_asked_for_while_the_agent_is_ending_is_made_once_it_has() {
     let relay = Polite::start();
     let home = home_at(&relay);
     let gate = home.path().join("gate");
-    let waits = format!("[\"sh\", \"-c\", 'until [ -e {} ]; do sleep 0.02; done']", gate.display());
+    // Nor longer than there is a home to look in: one that begins late must not outlive the test.
+    let waits = format!(
+        "[\"sh\", \"-c\", 'until [ -e {} ] || [ ! -d {} ]; do sleep 0.02; done']",
+        gate.display(),
+        home.path().display()
+    );
     settings(&home, &format!("[hooks]\non_visit_end = {waits}\n"));
     let agent = Resident::start(&home);
     let visit = || order(&home, &Order::Sync { budget: None, only: None, pick: Vec::new() });
