@@ -23,7 +23,7 @@ pub use wire::Fingerprint;
 pub use self::{
     client::{AskError, Client, Events},
     departures::departures,
-    failure::{CODES, Failure, TROUBLES, exit},
+    failure::{CODES, Failure, TroubleKind, exit},
     launch::{Attempt, Entered, Entry, EntryBy, Launcher, Started},
     line::LINE_MAX,
     order::{Event, Hello, Only, Order, VERSION},

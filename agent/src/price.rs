@@ -111,7 +111,7 @@ fn quote(store: &Store, terms: &Terms, over: &Over) -> Result<Quote, SyncError> 
         cost,
         currency,
         quota_left: over.left(),
-        refused: over.refusal(store.now()).unwrap_or_default(),
+        refused: over.refusal(store.now()).unwrap_or_default().words,
         words: String::new(),
     })
 }

@@ -16,6 +16,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::store::HowEnded;
+
 /// Longest line that is logged, in characters.
 const LINE_MAX: usize = 500;
 /// Lines that are logged of one run.
@@ -36,6 +38,8 @@ pub(crate) struct Program {
 pub(crate) struct Unwell {
     /// In words that follow its name, with the last that it said.
     pub(crate) words: String,
+    /// How it ended.
+    pub(crate) how: HowEnded,
     /// What it exited with; `None` where it did not end by itself.
     pub(crate) code: Option<i32>,
     /// The last line that it printed; empty for none.
@@ -44,7 +48,8 @@ pub(crate) struct Unwell {
 
 impl Unwell {
     fn started(err: &std::io::Error) -> Self {
-        Self { words: format!("could not be started: {err}"), code: None, said: String::new() }
+        let how = HowEnded::NotStarted(err.to_string());
+        Self { words: words_of(&how), how, code: None, said: String::new() }
     }
 }
 
@@ -87,29 +92,41 @@ pub(crate) async fn run(
         ended = timeout(limit, child.wait()) => Some(ended),
     };
     let mut code = None;
-    let unwell = match ended {
+    let how = match ended {
         Some(Ok(Ok(status))) if status.success() => None,
         Some(Ok(Ok(status))) => {
             code = status.code();
-            Some(format!("failed ({status})"))
+            Some(code.map_or_else(|| HowEnded::Failed(status.to_string()), HowEnded::Exited))
         }
-        Some(Ok(Err(err))) => Some(format!("got lost: {err}")),
+        Some(Ok(Err(err))) => Some(HowEnded::Lost(err.to_string())),
         Some(Err(_)) => {
             stop(&mut child).await;
-            Some(format!("was stopped: it took longer than {} s", limit.as_secs()))
+            Some(HowEnded::TooSlow(limit.as_secs()))
         }
         None => {
             stop(&mut child).await;
-            Some("was stopped, because the visit or the agent was".to_owned())
+            Some(HowEnded::Stopped)
         }
     };
     // A program that stays in the background may hold its output open: then nobody waits for its end.
     let _ = timeout(LAST_LINES, async { while readers.join_next().await.is_some() {} }).await;
-    let Some(unwell) = unwell else { return Ok(Program { _readers: readers }) };
+    let Some(how) = how else { return Ok(Program { _readers: readers }) };
     let said = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let words = if said.is_empty() { unwell } else { format!("{unwell}, and said: {said}") };
+    let words = words_of(&how);
+    let words = if said.is_empty() { words } else { format!("{words}, and said: {said}") };
     warn!(program = name, "{words}");
-    Err(Unwell { words, code, said })
+    Err(Unwell { words, how, code, said })
+}
+
+fn words_of(how: &HowEnded) -> String {
+    match how {
+        HowEnded::NotStarted(why) => format!("could not be started: {why}"),
+        HowEnded::Exited(status) => format!("failed (exit status: {status})"),
+        HowEnded::Failed(status) => format!("failed ({status})"),
+        HowEnded::Lost(why) => format!("got lost: {why}"),
+        HowEnded::TooSlow(limit_s) => format!("was stopped: it took longer than {limit_s} s"),
+        HowEnded::Stopped => "was stopped, because the visit or the agent was".to_owned(),
+    }
 }
 
 /// Starts `argv` and leaves it alone: for an end that cannot wait.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{
     cli::out::{bytes, span},
     link::room_within,
-    store::{Lift, Reader, StoreError, rfc3339},
+    store::{Cause, Lift, Notice, Reader, StoreError, Told, rfc3339},
 };
 
 /// Percent of a quota at which the user is told.
@@ -206,13 +206,34 @@ impl Quota {
         }
     }
 
+    /// The same as a value.
+    #[must_use]
+    pub fn notice_value(&self) -> Notice {
+        Notice::Quota {
+            link: self.link.clone(),
+            used: self.used,
+            allowed: self.allowed(),
+            left: self.left().unwrap_or_default(),
+            stopped: self.is_stopped(),
+            resets: self.period.ends,
+        }
+    }
+
     /// Why a call is refused.
     #[must_use]
-    pub fn refusal(&self, now: i64, zone: &TimeZone) -> String {
+    pub fn refusal(&self, now: i64, zone: &TimeZone) -> Told {
         let (link, words) = (&self.link, self.words(now, zone));
-        format!(
+        let said = format!(
             "the quota of the link {link} is used up: {words}. Lift it with: mailboat usage --lift-quota {link}"
-        )
+        );
+        let cause = Cause::QuotaUsedUp {
+            link: link.clone(),
+            used: self.used,
+            allowed: self.allowed().unwrap_or(self.bytes),
+            left: self.left().unwrap_or_default(),
+            resets: self.period.ends,
+        };
+        Told::new(said, cause)
     }
 
     /// For scripts.
@@ -325,6 +346,6 @@ mod tests {
             "10.0 KiB of 24.0 KiB used (41 %), the 14.0 KiB that are left are too few for a visit, begins anew Sat 31 Jan (in 9 d)"
         );
         let refusal = quota(1 << 20, 1 << 20, None).refusal(0, &TimeZone::UTC);
-        assert!(refusal.contains("mailboat usage --lift-quota stick"), "{refusal}");
+        assert!(refusal.words.contains("mailboat usage --lift-quota stick"), "{refusal:?}");
     }
 }

@@ -56,7 +56,7 @@ use crate::{
     link::{monitor::Sources, state::LinkState},
     notify::Notifier,
     schedule::{Clocks, Line, Moment, Schedule},
-    store::Store,
+    store::{Store, Told},
     sync::Outcome,
     visit::{Call, Report, Visitor},
 };
@@ -137,7 +137,7 @@ struct Resident {
     comes_up: bool,
     portal: Option<Portal>,
     /// Why the user's own program would have no call.
-    veto: Option<String>,
+    veto: Option<Told>,
     urgent: Urgent,
     trouble: Trouble,
     service: Service,

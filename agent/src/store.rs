@@ -11,6 +11,7 @@ mod answer;
 mod apply;
 mod asking;
 mod attempt;
+mod cause;
 mod chat;
 mod clock;
 mod compose;
@@ -74,6 +75,7 @@ pub(crate) use self::{
     attempt::{Ask, Attempt, Draft, Packed, Submits},
 };
 pub use self::{
+    cause::{Cause, HowEnded, Told},
     clock::Clock,
     compose::Compose,
     fork::NewDevice,
@@ -82,6 +84,7 @@ pub use self::{
     identity::{Identity, Position},
     inbox::Inbox,
     ledger::{DayUse, Ledger},
+    notice::Notice,
     page::{Answered, At, PAGE_MAX, Page, PageRow, Place, Reached},
     prospect::Prospect,
     quota::Lift,

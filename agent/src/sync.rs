@@ -5,6 +5,8 @@
 //! committed by itself with the cursors that pass it, and no transaction is open across a read. Whatever is cut, dropped
 //! or killed is asked for again from where it stands.
 
+mod bound;
+mod cause;
 mod error;
 mod exchange;
 mod fork;
@@ -24,6 +26,7 @@ use crate::store::{OutboxId, Store, Submits};
 
 use self::exchange::{Exchange, Exchanged, Next};
 pub use self::{
+    bound::Bound,
     error::SyncError,
     live::live,
     outcome::{Outcome, OutcomeKind, Progress, by_kind},
@@ -101,11 +104,11 @@ impl Default for Terms {
 impl Terms {
     /// Why no further request begins, where its time is over or somebody stopped it.
     #[must_use]
-    pub fn over(&self) -> Option<&'static str> {
+    pub fn over(&self) -> Option<Bound> {
         if self.stop.is_cancelled() {
-            return Some(STOPPED);
+            return Some(Bound::Stopped);
         }
-        self.until.is_some_and(|until| until <= Instant::now()).then_some(TIME_IS_OVER)
+        self.until.is_some_and(|until| until <= Instant::now()).then_some(Bound::Time)
     }
 
     /// Waits until that is so.
@@ -154,8 +157,8 @@ impl Terms {
 pub enum Ended {
     /// Everything went, and nothing waits at the relay.
     Done,
-    /// Something is left, on this side or the other: what, and what to do about it, in words.
-    Partial(String),
+    /// Something is left, on this side or the other.
+    Partial(Bound),
     /// The relay takes no more for now.
     Stopped(Stop),
 }
@@ -182,18 +185,14 @@ pub async fn run<T: Transport>(
         gaps_left: GAPS_MAX,
     };
     loop {
-        if let Some(words) = Run::bound(transport, terms, progress) {
-            return Ok(Ended::Partial(words));
+        if let Some(bound) = Run::bound(transport, terms, progress) {
+            return Ok(Ended::Partial(bound));
         }
         let exchange = Exchange::new(store, terms, run.mode(store, transport, terms)?);
         let attempt = match exchange.attempt()? {
             Next::Go(attempt) => attempt,
             Next::Nothing => return Ok(Ended::Done),
-            Next::TooLarge => {
-                let words =
-                    "what waits in the outbox does not fit into what is left of this budget";
-                return Ok(Ended::Partial(words.to_owned()));
-            }
+            Next::TooLarge => return Ok(Ended::Partial(Bound::Outbox)),
         };
         let exchanged = exchange.carry_out(transport, &attempt, progress).await?;
         if let Some(ended) = run.after(store, transport, terms, &exchanged, &attempt).await? {
@@ -202,10 +201,6 @@ pub async fn run<T: Transport>(
     }
 }
 
-/// Why a visit ends that was given so much time and no more.
-const TIME_IS_OVER: &str = "the time for this visit is over: what is left goes with the next";
-/// Why a visit ends that somebody stopped.
-pub(crate) const STOPPED: &str = "the visit was stopped: what is left goes with the next";
 /// A store that forks again and again is at odds with its relay.
 const FORKS_MAX: u32 = 3;
 /// So does one whose numbers leave gaps, or were used before.
@@ -225,17 +220,14 @@ struct Run {
 
 impl Run {
     /// Why no further request begins, if so.
-    fn bound<T: Transport>(transport: &T, terms: &Terms, progress: &Progress) -> Option<String> {
+    fn bound<T: Transport>(transport: &T, terms: &Terms, progress: &Progress) -> Option<Bound> {
         if transport.left().is_some_and(|left| left < plan::LEFT_LEAST) {
-            return Some("the budget is spent: what is left goes with the next visit".to_owned());
+            return Some(Bound::Budget);
         }
         if terms.requests_max <= progress.requests {
-            return Some(
-                "the visit made as many requests as it may: what is left goes with the next"
-                    .to_owned(),
-            );
+            return Some(Bound::Requests);
         }
-        terms.over().map(str::to_owned)
+        terms.over()
     }
 
     fn mode<'t, T: Transport>(
@@ -297,19 +289,15 @@ impl Run {
             None => {}
         }
         if exchanged.is_late {
-            return Ok(Some(Ended::Partial(terms.over().unwrap_or(TIME_IS_OVER).to_owned())));
+            return Ok(Some(Ended::Partial(terms.over().unwrap_or(Bound::Time))));
         }
         if !attempt.has_room {
-            return Ok(Some(Ended::Partial(
-                "the disk is almost full, so nothing was fetched: free some space (nothing is lost, it waits at the relay)"
-                    .to_owned(),
-            )));
+            return Ok(Some(Ended::Partial(Bound::Disk)));
         }
         self.welcomed = true;
         self.nothing_held = !exchanged.held;
         if exchanged.held && !exchanged.brought_something() {
-            let words = "what waits at the relay does not fit into this budget";
-            return Ok(Some(Ended::Partial(words.to_owned())));
+            return Ok(Some(Ended::Partial(Bound::Mailbox)));
         }
         self.wants_more = exchanged.held;
         Ok(None)

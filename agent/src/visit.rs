@@ -40,12 +40,9 @@ pub(crate) use self::{
 use crate::{
     link::{Client, Meter, state::LinkState},
     schedule::{Cost, Ending},
-    store::Store,
-    sync::{self, Ended, Outcome, OutcomeKind, Progress, SyncError, Terms},
+    store::{Store, Told},
+    sync::{Bound, Ended, Outcome, OutcomeKind, Progress, SyncError, Terms},
 };
-
-/// Why a line or a visit ended before its time.
-const QUOTA_USED_UP: &str = "the quota of this link is used up: what is left waits";
 
 /// Makes the visits of one store. One at a time: [`crate::resident`] sees to that.
 #[derive(Debug)]
@@ -153,7 +150,7 @@ impl Visitor {
         };
         match self.ask_program(call, cancel).await {
             Asked::Agreed => None,
-            Asked::NotNow(words) => Some(Report::not_now(words, held())),
+            Asked::NotNow(why) => Some(Report::not_now(why, held())),
             Asked::Stopped => Some(Report::stopped(held())),
         }
     }
@@ -180,7 +177,7 @@ impl Visitor {
     }
 
     /// Why this call is not made at all: a quota is used up.
-    fn refusal(&self, call: &Call) -> Option<String> {
+    fn refusal(&self, call: &Call) -> Option<Told> {
         let (reader, now) = (self.store.reader(), self.store.now());
         if call.dial.is_empty() {
             return self.over(call, false).refusal(now);
@@ -199,14 +196,14 @@ impl Visitor {
     }
 
     /// What a call comes to whose link did not come up. Where it was stopped that is no failure, and nobody has to be told.
-    fn not_dialled(&self, page: Page, why: String, cancel: &CancellationToken) -> Report {
+    fn not_dialled(&self, page: Page, why: Told, cancel: &CancellationToken) -> Report {
         let is_stopped = cancel.is_cancelled();
-        let why = if is_stopped { sync::STOPPED.to_owned() } else { why };
+        let why = if is_stopped { Bound::Stopped.into() } else { why };
         let meter = Meter::new(None);
-        let end = Ok(Ended::Partial(why.clone()));
+        let end = Ok(Ended::Partial(Bound::Stopped));
         let outcome = Outcome {
             outcome: OutcomeKind::NoLink,
-            ..self.outcome(&Progress::default(), &end, &meter)
+            ..self.outcome(&Progress::default(), &end, &meter).saying(why.clone())
         };
         page.end(&meter, &outcome, &Progress::default(), 0);
         if is_stopped {

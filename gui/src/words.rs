@@ -9,6 +9,7 @@ mod figures;
 mod harmless;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::{borrow::Cow, fmt, sync::Arc};
 

@@ -57,8 +57,24 @@ pub const CODES: &[&str] = &[
     "unsupported_version",
     "usage",
 ];
+
 /// Kinds of what does not work, as the `follow` stream has them.
-pub const TROUBLES: [&str; 6] = ["dial", "hangup", "impostor", "line", "portal", "settings"];
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TroubleKind {
+    /// A rule's own link was not there: the dial program failed, or nobody answered behind it.
+    Dial,
+    /// The link of a rule's call was not taken down.
+    Hangup,
+    /// Somebody did not show the relay's own key.
+    Impostor,
+    /// A rule's line does not last.
+    Line,
+    /// A login page answers in the relay's place.
+    Portal,
+    /// The settings were read again, and cannot stand.
+    Settings,
+}
 
 /// A failed order. The words say what failed, on what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@ impl Resident {
             "connection": self.link_was.connection,
             "ssid": self.link_was.ssid,
             "network": self.network(),
-            "not_now": self.veto,
+            "not_now": self.veto.as_ref().map(|veto| &veto.words),
             "trouble": self.trouble.lines(),
         })
     }

@@ -8,7 +8,8 @@ use serde::Serialize;
 use tracing::warn;
 
 use crate::{
-    store::Store,
+    control::TroubleKind,
+    store::{Cause, Notice, Store, Told},
     sync::OutcomeKind,
     visit::{Call, Report},
 };
@@ -22,29 +23,24 @@ const RULE: &str = "rule:";
 const HANGUP: &str = "hangup:";
 const PORTAL: &str = "portal";
 const IMPOSTOR: &str = "impostor";
-/// Kinds of what does not work (`control::TROUBLES`).
-const DIAL: &str = "dial";
-const HANGUP_KIND: &str = "hangup";
-const LINE: &str = "line";
 
 /// What can be done about it.
-fn remedy(kind: &str) -> &'static str {
+fn remedy(kind: TroubleKind) -> &'static str {
     match kind {
-        DIAL => {
+        TroubleKind::Dial => {
             "Run the dial program by hand; the agent's log says what it printed (log = \"info\")."
         }
-        HANGUP_KIND => {
+        TroubleKind::Hangup => {
             "Run the hangup program by hand; the agent's log says what it printed (log = \"info\")."
         }
-        LINE => {
+        TroubleKind::Line => {
             "A rule with every = \"1m\" in place of live = true does without a line that is held."
         }
-        PORTAL => "Open any page in a browser on this link and log in.",
-        IMPOSTOR => {
+        TroubleKind::Portal => "Open any page in a browser on this link and log in.",
+        TroubleKind::Impostor => {
             "Ask who runs the relay, by another way than this link, for its key (mailboat-relay key); if it is another now: mailboat login URL NAME --fingerprint KEY."
         }
-        SETTINGS => "Correct them and reload (SIGHUP): the settings from before hold.",
-        _ => "",
+        TroubleKind::Settings => "Correct them and reload (SIGHUP): the settings from before hold.",
     }
 }
 
@@ -53,17 +49,19 @@ fn remedy(kind: &str) -> &'static str {
 pub(super) struct Why {
     /// What it is about: a rule's label, `this link` or `settings`.
     pub(super) about: String,
-    /// Of which kind it is, for whoever has words of his own: one of `control::TROUBLES`.
-    pub(super) kind: &'static str,
+    /// Of which kind it is, for whoever has words of his own.
+    pub(super) kind: TroubleKind,
     /// What is wrong.
     pub(super) words: String,
+    /// What those say, where that is known.
+    pub(super) cause: Option<Cause>,
     /// What can be done.
     pub(super) remedy: &'static str,
 }
 
 impl Why {
-    fn new(kind: &'static str, about: String, words: String) -> Self {
-        Self { about, kind, words, remedy: remedy(kind) }
+    fn new(kind: TroubleKind, about: String, told: Told) -> Self {
+        Self { about, kind, words: told.words, cause: told.cause, remedy: remedy(kind) }
     }
 }
 
@@ -86,17 +84,17 @@ impl Trouble {
         for kept in kept {
             let source = kept.source;
             let Some((about, kind)) = meaning(&source, rules) else { continue };
-            trouble.known.insert(source, Why::new(kind, about, kept.words));
+            trouble.known.insert(source, Why::new(kind, about, kept.told));
         }
         trouble
     }
 
     /// Takes note of how a call went; gives the reason when the user has to be told of it.
-    pub(super) fn note(&mut self, call: &Call, report: &Report) -> Option<String> {
+    pub(super) fn note(&mut self, call: &Call, report: &Report) -> Option<Told> {
         let source = format!("{RULE}{}", call.rule);
         match &report.trouble {
             Some(why) => {
-                let kind = if call.dial.is_empty() { LINE } else { DIAL };
+                let kind = if call.dial.is_empty() { TroubleKind::Line } else { TroubleKind::Dial };
                 self.add(&source, &call.rule, why, kind).then(|| why.clone())
             }
             None => {
@@ -110,12 +108,12 @@ impl Trouble {
     }
 
     /// The same of how hanging up went.
-    pub(super) fn note_hangup(&mut self, call: &Call, report: &Report) -> Option<String> {
+    pub(super) fn note_hangup(&mut self, call: &Call, report: &Report) -> Option<Told> {
         let source = format!("{HANGUP}{}", call.rule);
         match report.hangup.as_ref()? {
             Err(why) => {
-                let words = format!("{why}: the link may still be up");
-                self.add(&source, &call.rule, &words, HANGUP_KIND).then_some(words)
+                let why = why.clone().and(": the link may still be up");
+                self.add(&source, &call.rule, &why, TroubleKind::Hangup).then_some(why)
             }
             Ok(()) => {
                 self.remove(&source);
@@ -125,8 +123,8 @@ impl Trouble {
     }
 
     /// A login page stands before the relay; whether that is new.
-    pub(super) fn portal(&mut self, words: &str) -> bool {
-        self.add(PORTAL, LINK, words, PORTAL)
+    pub(super) fn portal(&mut self, why: &Told) -> bool {
+        self.add(PORTAL, LINK, why, TroubleKind::Portal)
     }
 
     pub(super) fn portal_is_gone(&mut self) {
@@ -134,8 +132,8 @@ impl Trouble {
     }
 
     /// Somebody did not show the relay's own key; whether that is new.
-    pub(super) fn impostor(&mut self, words: &str) -> bool {
-        self.add(IMPOSTOR, RELAY, words, IMPOSTOR)
+    pub(super) fn impostor(&mut self, why: &Told) -> bool {
+        self.add(IMPOSTOR, RELAY, why, TroubleKind::Impostor)
     }
 
     pub(super) fn impostor_is_gone(&mut self) {
@@ -144,7 +142,8 @@ impl Trouble {
 
     /// The settings were read again: `wrong` says what is wrong with them. Not kept: by wrong settings no agent starts.
     pub(super) fn settings(&mut self, wrong: Option<&str>) {
-        let why = wrong.map(|words| Why::new(SETTINGS, SETTINGS.to_owned(), words.to_owned()));
+        let why =
+            wrong.map(|words| Why::new(TroubleKind::Settings, SETTINGS.to_owned(), words.into()));
         match why {
             Some(why) => _ = self.known.insert(SETTINGS.to_owned(), why),
             None => _ = self.known.remove(SETTINGS),
@@ -169,13 +168,13 @@ impl Trouble {
     }
 
     /// Gives whether the user has to be told.
-    fn add(&mut self, source: &str, about: &str, words: &str, kind: &'static str) -> bool {
-        let why = Why::new(kind, about.to_owned(), words.to_owned());
+    fn add(&mut self, source: &str, about: &str, told: &Told, kind: TroubleKind) -> bool {
+        let why = Why::new(kind, about.to_owned(), told.clone());
         let before = self.known.insert(source.to_owned(), why.clone());
         if before.as_ref() == Some(&why) {
             return false;
         }
-        let kept = self.store.trouble_told(source, words);
+        let kept = self.store.trouble_told(source, told.clone());
         kept.unwrap_or_else(|err| {
             warn!(error = %err, "what does not work could not be kept");
             before.is_none()
@@ -192,61 +191,75 @@ impl Trouble {
 }
 
 /// What a source of the store is about, and of which kind; `None` where that is over or not ours.
-fn meaning(source: &str, rules: &[Rule]) -> Option<(String, &'static str)> {
+fn meaning(source: &str, rules: &[Rule]) -> Option<(String, TroubleKind)> {
     if source == PORTAL {
-        return Some((LINK.to_owned(), PORTAL));
+        return Some((LINK.to_owned(), TroubleKind::Portal));
     }
     if source == IMPOSTOR {
-        return Some((RELAY.to_owned(), IMPOSTOR));
+        return Some((RELAY.to_owned(), TroubleKind::Impostor));
     }
     let rule = |label: &str| {
         let mut labelled = rules.iter().enumerate();
         labelled.find(|(index, rule)| rule.label(*index) == label).map(|(_, rule)| rule)
     };
     if let Some(label) = source.strip_prefix(HANGUP) {
-        return rule(label).map(|_| (label.to_owned(), HANGUP_KIND));
+        return rule(label).map(|_| (label.to_owned(), TroubleKind::Hangup));
     }
     let label = source.strip_prefix(RULE)?;
     let rule = rule(label)?;
-    Some((label.to_owned(), if rule.dial.is_empty() { LINE } else { DIAL }))
+    Some((
+        label.to_owned(),
+        if rule.dial.is_empty() { TroubleKind::Line } else { TroubleKind::Dial },
+    ))
 }
 
 /// What the user is told where the link of a rule's call was not taken down.
-pub(super) fn hangup_words(rule: &str, why: &str) -> String {
-    format!(
-        "After a call of \"{rule}\" {why}, and cost. Take it down by hand if so. You are told once; mailboat status shows \
-        whether it still fails, and the agent's log says more."
-    )
+pub(super) fn hangup_notice(rule: &str, why: Told) -> (String, Notice) {
+    let words = format!(
+        "After a call of \"{rule}\" {}, and cost. Take it down by hand if so. You are told once; mailboat status shows \
+        whether it still fails, and the agent's log says more.",
+        why.words
+    );
+    (words, Notice::LinkLeftUp { rule: rule.to_owned(), why: why.cause, said: why.words })
 }
 
 /// What the user is told of a rule's call.
-pub(super) fn words(rule: &str, why: &str, next: Option<i64>, zone: &TimeZone) -> String {
-    let next = next.and_then(|at| Timestamp::from_second(at).ok()).map_or_else(
+pub(super) fn call_notice(
+    rule: &str,
+    why: Told,
+    next: Option<i64>,
+    zone: &TimeZone,
+) -> (String, Notice) {
+    let due = next.and_then(|at| Timestamp::from_second(at).ok()).map_or_else(
         || "Nothing is lost; it is tried again when its rule says so".to_owned(),
         |at| {
             let at = at.to_zoned(zone.clone()).strftime("%a %-d %b %H:%M").to_string();
             format!("Nothing is lost; the next call is due {at}")
         },
     );
-    format!(
-        "A call of \"{rule}\" did not come about: {why}. {next}. You are told once; mailboat status shows whether it \
-        still fails, and the agent's log says more."
-    )
+    let words = format!(
+        "A call of \"{rule}\" did not come about: {}. {due}. You are told once; mailboat status shows whether it \
+        still fails, and the agent's log says more.",
+        why.words
+    );
+    (words, Notice::CallFailed { rule: rule.to_owned(), why: why.cause, said: why.words, next })
 }
 
 /// What the user is told of who did not show the relay's own key.
-pub(super) fn impostor_words(why: &str) -> String {
-    let why = why.trim_end_matches('.');
-    format!(
-        "The relay could not be believed: {why}. You are told once; mailboat status shows whether it still is so."
-    )
+pub(super) fn impostor_notice(why: &Told) -> (String, Notice) {
+    let said = why.words.trim_end_matches('.');
+    let words = format!(
+        "The relay could not be believed: {said}. You are told once; mailboat status shows whether it still is so."
+    );
+    (words, Notice::NotTheRelay { why: why.cause.clone(), said: why.words.clone() })
 }
 
 /// What the user is told of a login page.
-pub(super) fn portal_words(why: &str) -> String {
-    let why = why.trim_end_matches('.');
-    format!(
-        "Something else answers in the relay's place on this link: {why}. Nothing is lost; the agent calls again when the \
+pub(super) fn portal_notice(why: &Told) -> (String, Notice) {
+    let said = why.words.trim_end_matches('.');
+    let words = format!(
+        "Something else answers in the relay's place on this link: {said}. Nothing is lost; the agent calls again when the \
         link changes, at the next time of a rule, in an hour, or when you say mailboat sync."
-    )
+    );
+    (words, Notice::LoginPage { why: why.cause.clone(), said: why.words.clone() })
 }

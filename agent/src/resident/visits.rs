@@ -10,6 +10,7 @@ use super::{Mode, Reached, Resident, WAITERS_MAX, trouble};
 use crate::{
     control::{Event, Failure},
     schedule::{Due, Ending, Scope},
+    store::Notice,
     sync::{Outcome, OutcomeKind},
     visit::{Call, Carry, Report, Wish},
 };
@@ -138,8 +139,8 @@ impl Resident {
     fn note_what_stands_in_the_way(&mut self, report: &Report) {
         self.veto.clone_from(&report.veto);
         match &report.impostor {
-            Some(words) if self.trouble.impostor(words) => {
-                self.tell_user(&super::trouble::impostor_words(words));
+            Some(why) if self.trouble.impostor(why) => {
+                self.tell_user(super::trouble::impostor_notice(why));
             }
             None if matches!(report.outcome.outcome, OutcomeKind::Done | OutcomeKind::Partial) => {
                 self.trouble.impostor_is_gone();
@@ -147,7 +148,7 @@ impl Resident {
             Some(_) | None => {}
         }
         match &report.portal {
-            Some(words) => self.note_portal(words),
+            Some(why) => self.note_portal(why),
             None if matches!(report.outcome.outcome, OutcomeKind::Done | OutcomeKind::Partial) => {
                 self.forget_portal();
             }
@@ -190,23 +191,23 @@ impl Resident {
     fn note_trouble(&mut self, call: &Call, report: &Report) {
         let Some(why) = self.trouble.note(call, report) else { return };
         let next = self.schedule.next(self.now(), &self.line());
-        let words = trouble::words(&call.rule, &why, next.map(|next| next.at), &self.clocks.zone());
-        self.tell_user(&words);
+        let (next, zone) = (next.map(|next| next.at), self.clocks.zone());
+        self.tell_user(trouble::call_notice(&call.rule, why, next, &zone));
     }
 
     pub(super) fn note_hangup(&mut self, call: &Call, report: &Report) {
         if let Some(why) = self.trouble.note_hangup(call, report) {
-            self.tell_user(&trouble::hangup_words(&call.rule, &why));
+            self.tell_user(trouble::hangup_notice(&call.rule, why));
         }
     }
 
-    pub(super) fn tell_user(&self, words: &str) {
+    pub(super) fn tell_user(&self, (words, notice): (String, Notice)) {
         // Who asked for one visit reads it from that.
         match self.mode {
             Mode::Stay => warn!("{words}"),
             Mode::Once(_) => info!("{words}"),
         }
-        if let Err(err) = self.store.notice(words) {
+        if let Err(err) = self.store.notice(&words, &notice) {
             warn!(error = %err, "the user could not be told");
         }
     }

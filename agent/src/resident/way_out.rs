@@ -6,9 +6,12 @@ use tokio::{sync::watch, time::timeout};
 use tracing::info;
 
 use super::Resident;
-use crate::link::{
-    monitor::{Monitor, Sources},
-    state::{LinkState, Reach},
+use crate::{
+    link::{
+        monitor::{Monitor, Sources},
+        state::{LinkState, Reach},
+    },
+    store::Told,
 };
 
 /// How long a single visit waits for what the system says of the link.
@@ -114,10 +117,10 @@ impl Resident {
     }
 
     /// A login page answered: nobody knocks there again until something says that it may be gone.
-    pub(super) fn note_portal(&mut self, words: &str) {
+    pub(super) fn note_portal(&mut self, why: &Told) {
         self.portal = Some(Portal { until: self.now().up.saturating_add(PORTAL_S) });
-        if self.trouble.portal(words) {
-            self.tell_user(&super::trouble::portal_words(words));
+        if self.trouble.portal(why) {
+            self.tell_user(super::trouble::portal_notice(why));
         }
     }
 

@@ -8,7 +8,7 @@ use rusqlite::params;
 use wire::Cursors;
 
 use super::{
-    Change, ConversationId, Kind, Reason, Store, StoreError,
+    Change, ConversationId, Notice, Reason, Store, StoreError,
     item::{ITEM, hold, item_row, state},
     write::{Query, Tx},
 };
@@ -196,7 +196,8 @@ impl Tx<'_> {
             false => "This computer was logged in again, as a new device.",
         };
         let text = format!("{why}{waits}");
-        self.insert_said(None, Kind::Notice, 0, "", &text)?;
+        let held = u64::try_from(held).unwrap_or(u64::MAX);
+        self.notice(None, &text, &Notice::NewDevice { is_fork, held })?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use wire::{Lane, Refusal};
 
 use super::{
     Change, ConversationId, InboxRow, Kind, MessageId, MessageState, Reader, Store, StoreError,
-    conversations, reason,
+    cause, conversations, reason,
     write::{Query, Tx},
 };
 
@@ -27,9 +27,9 @@ pub(crate) const ROW: &str =
     m.is_read, m.is_edited, m.is_deleted, m.lane, m.state, m.reason, coalesce(m.reply_to,
         (SELECT r.id FROM message r WHERE r.device = m.reply_device AND r.n = m.reply_n),
         (SELECT r.id FROM alias a JOIN message r ON r.id = a.message
-            WHERE a.device = m.reply_device AND a.n = m.reply_n AND r.conversation = m.conversation LIMIT 1)), m.refusal";
+            WHERE a.device = m.reply_device AND a.n = m.reply_n AND r.conversation = m.conversation LIMIT 1)), m.refusal, m.notice";
 /// Columns of it.
-pub(crate) const ROW_LEN: usize = 16;
+pub(crate) const ROW_LEN: usize = 17;
 /// What only keeps the place of a message that has not come is not shown, unless its edit says something.
 pub(crate) const SHOWN: &str = "(m.is_here = 1 OR (m.is_deleted = 0 AND m.text <> ''))";
 
@@ -85,6 +85,7 @@ pub(crate) fn inbox_row(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
     let mine: bool = row.get(7)?;
     let state = MessageState::from_number(row.get(12)?).filter(|_| mine);
     let refusal = Refusal::from(row.get::<_, u8>(15)?);
+    let notice: String = row.get(16)?;
     Ok(InboxRow {
         id: row.get(0)?,
         conversation: row.get(1)?,
@@ -103,6 +104,7 @@ pub(crate) fn inbox_row(row: &Row<'_>) -> rusqlite::Result<InboxRow> {
         state,
         reason: row.get(13)?,
         refusal: reason::refusal_code(refusal).filter(|_| state == Some(MessageState::Refused)),
+        notice: cause::read(&notice),
     })
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::{
-    Change, Kind, MessageId, MessageState, Reader, Reason, Store, StoreError,
+    Change, MessageId, MessageState, Notice, Reader, Reason, Store, StoreError,
     clock::age_s,
     item::{ITEM, ItemRow, item_row},
     write::{Query, Tx},
@@ -80,8 +80,11 @@ impl Tx<'_> {
         };
         let quoted: String = text.chars().take(QUOTED).collect();
         let more = if quoted.len() < text.len() { "…" } else { "" };
-        let notice = format!("Not delivered: \u{201c}{quoted}{more}\u{201d} ({message}): {words}.");
-        self.insert_said(conversation, Kind::Notice, 0, "", &notice)?;
+        let said = format!("Not delivered: \u{201c}{quoted}{more}\u{201d} ({message}): {words}.");
+        let text = format!("{quoted}{more}");
+        let (message_id, why) = (message.to_string(), words.to_owned());
+        let notice = Notice::NotDelivered { message: message_id, text, why };
+        self.notice(conversation, &said, &notice)?;
         // The notice says it.
         self.run("UPDATE message SET is_told = 1 WHERE id = ?1", [message])?;
         Ok(())

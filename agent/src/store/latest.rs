@@ -4,7 +4,7 @@ use rusqlite::params;
 use wire::{Entry, MemberState, Name};
 
 use super::{
-    Change, ConversationId, Kind, MessageId, StoreError,
+    Change, ConversationId, Kind, MessageId, Notice, StoreError,
     conversations::{self, by_number, pair_with},
     write::{Query, Tx},
 };
@@ -209,7 +209,7 @@ impl Tx<'_> {
             let text = format!(
                 "{more} message(s) for you expired, or found your mailbox full, before they were fetched."
             );
-            self.insert_said(Some(id), Kind::Notice, 0, "", &text)?;
+            self.notice(Some(id), &text, &Notice::Lapsed { count: more })?;
         }
         Ok(())
     }
@@ -221,7 +221,7 @@ impl Tx<'_> {
             let text = format!(
                 "{more} message(s) left the relay while this device was silent for long. Your other devices may have them."
             );
-            self.insert_said(None, Kind::Notice, 0, "", &text)?;
+            self.notice(None, &text, &Notice::LapsedHere { count: more })?;
         }
         Ok(())
     }
@@ -258,7 +258,7 @@ impl Tx<'_> {
                 "The relay sent something that this version of Mailboat does not know ({what} of kind {kind}). \
                 It is kept, and so is what else of this kind comes with this visit; a newer version may show it."
             );
-            self.insert_said(None, Kind::Notice, 0, "", &text)?;
+            self.notice(None, &text, &Notice::Unknown { kind, is_entry })?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Reader, Store, StoreError, write::Query};
+use super::{Notice, Reader, Store, StoreError, write::Query};
 
 /// A quota that the user lifted, in one of its periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Store {
         })
     }
 
-    /// Tells the user `words`, once in the period that began at `begins`, that `percent` of the quota of `link` are used;
+    /// Tells the user `words`, which say `notice`, once in the period that began at `begins`, that `percent` of the quota of `link` are used;
     /// not if he was told of more. Gives whether he was told now.
     ///
     /// # Errors
@@ -98,6 +98,7 @@ impl Store {
         begins: i64,
         percent: u8,
         words: &str,
+        notice: &Notice,
     ) -> Result<bool, StoreError> {
         self.write(|tx| {
             let sql = "INSERT INTO quota (link, period, told) VALUES (?1, ?2, ?3)
@@ -107,7 +108,7 @@ impl Store {
             if tx.run(sql, params![link, begins, percent])? == 0 {
                 return Ok(false);
             }
-            tx.insert_said(None, super::Kind::Notice, 0, "", words)?;
+            tx.notice(None, words, notice)?;
             Ok(true)
         })
     }

@@ -9,9 +9,9 @@ use wire::Refusal;
 
 use super::{MessageState, conversations};
 
-/// Why a message of ours is not on its way, or came to nothing.
+/// Why a message of ours is not on its way, or came to nothing. A variant more has to be said by the window as well: its
+/// list is held to this one by the compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Reason {
     /// Somebody was asked, and has not answered: a name, a title, or names.
     UntilAccepts(String),

@@ -15,7 +15,7 @@ pub(crate) use self::since::reader_number;
 pub(crate) use self::since::{CHANGED, NEXT_STAMP};
 pub use self::since::{MembersSince, RollSince, Seen};
 use super::{
-    ConversationId, Kind, MessageId, MessageState, Reader, StoreError,
+    ConversationId, Kind, MessageId, MessageState, Notice, Reader, StoreError, cause,
     conversations::{self, CHAT, CHAT_LEN, Other, all_others},
     names::is_account_name,
     write::Query,
@@ -76,6 +76,8 @@ pub struct LastLine {
     pub mine: bool,
     /// Its first 200 characters; empty once deleted.
     pub text: String,
+    /// What a notice of Mailboat's own says, where that is known beside its words.
+    pub notice: Option<Box<Notice>>,
     /// Whether its author took it back.
     pub deleted: bool,
     /// How far it has come, of one's own.
@@ -126,7 +128,7 @@ fn put_in_order(rows: &mut [RollRow]) {
 pub(crate) fn sql(which: &str) -> String {
     format!(
         "SELECT {CHAT}, coalesce(roll.newest_at, conversation.created_at), roll.unread, roll.under_way, roll.held,
-            l.id, l.shown_as, l.author, l.is_mine, substr(l.text, 1, {LINE_CHARS_MAX}), l.is_deleted, l.state, l.sent_at
+            l.id, l.shown_as, l.author, l.is_mine, substr(l.text, 1, {LINE_CHARS_MAX}), l.is_deleted, l.state, l.sent_at, l.notice
         FROM conversation JOIN roll ON roll.conversation = conversation.id LEFT JOIN message l ON l.id = roll.last
         WHERE merged_into IS NULL{which}"
     )
@@ -173,12 +175,14 @@ fn last_line(row: &Row<'_>) -> rusqlite::Result<Option<LastLine>> {
     let at = |column: usize| LINE_AT + column;
     let Some(id) = row.get(at(0))? else { return Ok(None) };
     let mine: bool = row.get(at(3))?;
+    let notice: String = row.get(at(8))?;
     Ok(Some(LastLine {
         id,
         kind: Kind::from_number(row.get(at(1))?),
         from: row.get(at(2))?,
         mine,
         text: row.get(at(4))?,
+        notice: cause::read(&notice),
         deleted: row.get(at(5))?,
         state: MessageState::from_number(row.get(at(6))?).filter(|_| mine),
         sent_at: row.get(at(7))?,

@@ -6,7 +6,9 @@ use config::Price;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{ConversationId, Kind, MessageId, MessageState, OutboxId, Reliability, VisitId};
+use super::{
+    Cause, ConversationId, Kind, MessageId, MessageState, Notice, OutboxId, Reliability, VisitId,
+};
 
 /// The state of a row of the outbox: that of a message, for every kind of item.
 pub type OutboxState = MessageState;
@@ -51,6 +53,9 @@ pub struct InboxRow {
     /// Of what the relay refused and said why: the code of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<&'static str>,
+    /// What a notice of Mailboat's own says, where that is known beside its words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
 }
 
 /// One row of `outbox`: something of our own that has not arrived.
@@ -260,6 +265,9 @@ pub struct VisitRow {
     pub received: u64,
     /// What failed, in words.
     pub words: String,
+    /// What those say, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// Bytes at the socket by kind: `messages_up`, `control_up`, `overhead_up`, and the same `_down`. Together they are
     /// all of them.
     pub by_kind: BTreeMap<String, u64>,

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007_proxy.sql"),
     include_str!("../../migrations/0008_window.sql"),
     include_str!("../../migrations/0009_roll.sql"),
+    include_str!("../../migrations/0010_causes.sql"),
 ];
 
 /// How long a statement waits for a lock inside SQLite: readers and the checkpoint are quick.
@@ -151,6 +152,56 @@ mod tests {
             let sql = "SELECT count(*) FROM message WHERE place = CASE id WHEN 1 THEN 7 ELSE 9223372036854775807 END";
             assert_eq!(db.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap(), 2);
         }
+    }
+
+    #[test]
+    fn what_was_told_before_there_were_codes_stands_in_its_words_and_so_does_what_a_later_version_wrote()
+     {
+        use crate::store::{Cause, Inbox, Notice, Store, Told, VisitBegin, VisitEnd};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let db = Connection::open(&path).unwrap();
+        for migration in &MIGRATIONS[..9] {
+            db.execute_batch(migration).unwrap();
+        }
+        db.pragma_update(None, "user_version", 9).unwrap();
+        let told = "INSERT INTO visit (start_at, end_at, link, outcome, words) VALUES (1, 2, 'gsm', 'no_link', 'cut');
+            INSERT INTO trouble (source, words, since) VALUES ('rule:day', 'no modem', 1);
+            INSERT INTO message (shown_as, is_mine, account, author, is_here, base, text, sent_at, received_at, is_read)
+                VALUES (3, 0, 0, '', 1, 'a', 'a', 0, 0, 0);";
+        db.execute_batch(told).unwrap();
+        drop(db);
+        let store = Store::open(&path, Options::default()).unwrap();
+        let heard = || {
+            let reader = store.reader();
+            let (visit, trouble) =
+                (reader.visits(0).unwrap().remove(0), reader.troubles().unwrap().remove(0));
+            let notice = reader.inbox(&Inbox::default()).unwrap().remove(0);
+            (
+                (visit.words, visit.cause),
+                (trouble.told.words, trouble.told.cause),
+                (notice.text, notice.notice),
+            )
+        };
+        let words = |words: &str| words.to_owned();
+        let before = ((words("cut"), None), (words("no modem"), None), (words("a"), None));
+        assert_eq!(heard(), before);
+        let later =
+            "UPDATE visit SET cause = '{\"code\":\"of_later\"}'; UPDATE trouble SET cause = 'odd';
+            UPDATE message SET notice = '{\"code\":\"lapsed\"}'";
+        Connection::open(&path).unwrap().execute_batch(later).unwrap();
+        assert_eq!(heard(), before);
+        // What this version writes it reads.
+        let visit = store.begin_visit(VisitBegin::default()).unwrap();
+        let told = Told::new("cut", Cause::LinkCut { said: "reset".to_owned() });
+        let end = VisitEnd { outcome: "refused", told: told.clone(), ..VisitEnd::default() };
+        store.end_visit(visit, &end).unwrap();
+        assert!(store.notice("b", &Notice::Lapsed { count: 2 }).unwrap());
+        let visit = store.reader().counters().unwrap().last_visit.unwrap();
+        assert_eq!((visit.words, visit.cause), (told.words.clone(), told.cause.clone()));
+        assert_eq!(store.reader().troubles().unwrap()[1].told, told);
+        let notice = store.reader().inbox(&Inbox::default()).unwrap().remove(1);
+        assert_eq!((notice.text, notice.notice), (words("b"), Some(Notice::Lapsed { count: 2 })));
     }
 
     #[cfg(unix)]

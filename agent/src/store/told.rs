@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 use rusqlite::{Connection, params};
 
 use super::{
-    Change, ConversationId, ItemId, Kind, MessageId, Reader, Store, StoreError, conversations,
+    Change, ConversationId, ItemId, Kind, MessageId, Reader, Store, StoreError, Told, cause,
+    conversations,
     inbox::SHOWN,
     write::{Query, Tx},
 };
@@ -81,12 +82,12 @@ pub enum NewsKind {
 pub struct Trouble {
     /// What does not work: `visit`, `dial:gsm`.
     pub source: String,
-    /// In words.
-    pub words: String,
+    /// What is wrong.
+    pub told: Told,
     /// Since when, in seconds since 1970.
     pub since: i64,
     /// Whether the user was told.
-    pub told: bool,
+    pub is_told: bool,
 }
 
 impl Reader {
@@ -141,11 +142,12 @@ impl Reader {
     /// # Errors
     /// What SQLite says.
     pub fn troubles(&self) -> Result<Vec<Trouble>, StoreError> {
-        let sql = "SELECT source, words, since, is_told FROM trouble ORDER BY since, source";
+        let sql = "SELECT source, words, since, is_told, cause FROM trouble ORDER BY since, source";
         self.read(|db| {
             db.all(sql, [], |row| {
-                let (source, words) = (row.get(0)?, row.get(1)?);
-                Ok(Trouble { source, words, since: row.get(2)?, told: row.get(3)? })
+                let cause: String = row.get(4)?;
+                let told = Told { words: row.get(1)?, cause: cause::read(&cause) };
+                Ok(Trouble { source: row.get(0)?, told, since: row.get(2)?, is_told: row.get(3)? })
             })
         })
     }
@@ -278,8 +280,9 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite and the disk say.
-    pub fn trouble(&self, source: &str, words: &str) -> Result<(), StoreError> {
-        self.write(|tx| tx.trouble(source, words))
+    pub fn trouble(&self, source: &str, told: impl Into<Told>) -> Result<(), StoreError> {
+        let told = told.into();
+        self.write(|tx| tx.trouble(source, &told))
     }
 
     /// The same where the user is told in another way: what does not work is kept, also over a restart. Gives whether it
@@ -287,11 +290,12 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite and the disk say.
-    pub fn trouble_told(&self, source: &str, words: &str) -> Result<bool, StoreError> {
+    pub fn trouble_told(&self, source: &str, told: impl Into<Told>) -> Result<bool, StoreError> {
+        let told = told.into();
         self.write(|tx| {
             let known =
                 tx.first("SELECT 1 FROM trouble WHERE source = ?1", [source], |_| Ok(()))?;
-            tx.trouble(source, words)?;
+            tx.trouble(source, &told)?;
             tx.run("UPDATE trouble SET is_told = 1 WHERE source = ?1 AND is_told = 0", [source])?;
             Ok(known.is_none())
         })
@@ -307,11 +311,12 @@ impl Store {
 }
 
 impl Tx<'_> {
-    pub(crate) fn trouble(&self, source: &str, words: &str) -> Result<(), StoreError> {
+    pub(crate) fn trouble(&self, source: &str, told: &Told) -> Result<(), StoreError> {
         let changed = self.run(
-            "INSERT INTO trouble (source, words, since) VALUES (?1, ?2, ?3)
-            ON CONFLICT (source) DO UPDATE SET words = excluded.words WHERE words <> excluded.words",
-            params![source, words, self.now],
+            "INSERT INTO trouble (source, words, since, cause) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (source) DO UPDATE SET words = excluded.words, cause = excluded.cause
+            WHERE words <> excluded.words",
+            params![source, told.words, self.now, told.written()],
         )?;
         if changed != 0 {
             self.changed(Change::Trouble);
@@ -327,9 +332,9 @@ impl Tx<'_> {
     }
 
     /// What a visit's end says of the visits: refused is trouble, having got through ends it, no link is neither.
-    pub(crate) fn trouble_of_visit(&self, outcome: &str, words: &str) -> Result<(), StoreError> {
+    pub(crate) fn trouble_of_visit(&self, outcome: &str, told: &Told) -> Result<(), StoreError> {
         match outcome {
-            "refused" => self.trouble(VISIT, words),
+            "refused" => self.trouble(VISIT, told),
             "done" | "partial" => self.trouble_over(VISIT),
             _ => Ok(()),
         }

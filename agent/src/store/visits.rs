@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use config::Price;
 use rusqlite::{Connection, Row, params};
 
-use super::{Change, Reader, Store, StoreError, VisitRow, write::Query};
+use super::{Change, Reader, Store, StoreError, Told, VisitRow, cause, write::Query};
 
 /// A visit in the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,8 +57,8 @@ pub struct VisitEnd {
     pub received: u64,
     /// `done`, `partial`, `no_link` or `refused`.
     pub outcome: &'static str,
-    /// What failed, in words.
-    pub words: String,
+    /// What failed.
+    pub told: Told,
     /// Bytes at the socket by kind: `messages_up`, `control_up`, `overhead_up`, and the same `_down`. Together they are
     /// all of them.
     pub by_kind: BTreeMap<String, u64>,
@@ -68,7 +68,7 @@ pub struct VisitEnd {
 const NEWEST: u32 = 20;
 
 const ROW: &str = "id, start_at, end_at, link, bytes_up, bytes_down, requests, round_trips, sent, received, outcome,
-    words, by_kind, class, rule, is_live, ip_up, ip_down, ip_measured, cost, currency, noted_at";
+    words, by_kind, class, rule, is_live, ip_up, ip_down, ip_measured, cost, currency, noted_at, cause";
 
 impl Store {
     /// Writes down that a visit begins.
@@ -120,7 +120,7 @@ impl Store {
             tx.note_cost(id, end)?;
             tx.run(
                 "UPDATE visit SET end_at = ?2, requests = ?3, round_trips = ?4, sent = ?5, received = ?6, outcome = ?7,
-                    words = ?8 WHERE id = ?1",
+                    words = ?8, cause = ?9 WHERE id = ?1",
                 params![
                     id.0,
                     tx.now,
@@ -129,10 +129,11 @@ impl Store {
                     end.sent,
                     end.received,
                     end.outcome,
-                    end.words,
+                    end.told.words,
+                    end.told.written(),
                 ],
             )?;
-            tx.trouble_of_visit(end.outcome, &end.words)?;
+            tx.trouble_of_visit(end.outcome, &end.told)?;
             tx.tidy()?;
             tx.changed(Change::Visit);
             Ok(())
@@ -219,6 +220,7 @@ pub(crate) fn newest(db: &Connection) -> Result<Option<VisitRow>, StoreError> {
 fn visit_row(row: &Row<'_>) -> rusqlite::Result<VisitRow> {
     let by_kind: String = row.get(12)?;
     let cost: Option<u64> = row.get(19)?;
+    let cause: String = row.get(22)?;
     Ok(VisitRow {
         id: VisitId(row.get(0)?),
         start: row.get(1)?,
@@ -232,6 +234,7 @@ fn visit_row(row: &Row<'_>) -> rusqlite::Result<VisitRow> {
         received: row.get(9)?,
         outcome: row.get(10)?,
         words: row.get(11)?,
+        cause: cause::read(&cause),
         by_kind: serde_json::from_str(&by_kind).unwrap_or_default(),
         class: row.get(13)?,
         rule: row.get(14)?,

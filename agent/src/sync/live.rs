@@ -13,7 +13,7 @@ use tokio::{
 use wire::{Cursors, LaneMask, Stop};
 
 use super::{
-    Answer, Ended, Progress, SyncError, Terms, Transport,
+    Answer, Bound, Ended, Progress, SyncError, Terms, Transport,
     exchange::{Exchange, Exchanged, Mode, Next, finish, refusal},
     run,
 };
@@ -136,11 +136,7 @@ impl<F: Fn() -> Terms + Sync> Line<'_, F> {
                 // That nothing comes may just as well be the reason of the cut before.
                 Held::Buffered if 0 < cuts => return Err(SyncError::Unfinished),
                 Held::Buffered => is_buffered = true,
-                Held::NoRoom => {
-                    return Ok(Ended::Partial(
-                        "the disk is almost full: free some space".to_owned(),
-                    ));
-                }
+                Held::NoRoom => return Ok(Ended::Partial(Bound::Disk)),
             }
         }
     }

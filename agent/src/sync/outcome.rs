@@ -1,11 +1,11 @@
 //! What a visit came to, as scripts and people see it.
 
-use std::{collections::BTreeMap, error::Error as _};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Ended, SyncError};
-use crate::store::{VisitEnd, Waiting};
+use super::{Ended, SyncError, cause::chain};
+use crate::store::{Cause, Told, VisitEnd, Waiting};
 
 /// Counts of a visit, over all its attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +97,9 @@ pub struct Outcome {
     pub held: Waiting,
     /// What failed and what to do about it; empty when done.
     pub words: String,
+    /// What those say, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// When the relay wants to be asked again, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u32>,
@@ -112,7 +115,7 @@ impl Outcome {
         moved: (u64, u64),
         held: Waiting,
     ) -> Self {
-        let (outcome, words, retry_after_s) = judge(progress, end);
+        let (outcome, told, retry_after_s) = judge(progress, end);
         Self {
             outcome,
             sent: progress.sent,
@@ -121,9 +124,22 @@ impl Outcome {
             bytes_down: moved.1,
             requests: progress.requests,
             held,
-            words,
+            words: told.words,
+            cause: told.cause,
             retry_after_s,
         }
+    }
+
+    /// The same, but this is what failed.
+    #[must_use]
+    pub fn saying(self, why: Told) -> Self {
+        Self { words: why.words, cause: why.cause, ..self }
+    }
+
+    /// What failed.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        Told { words: self.words.clone(), cause: self.cause.clone() }
     }
 
     /// The same for the ledger.
@@ -137,7 +153,7 @@ impl Outcome {
             sent: self.sent,
             received: self.received,
             outcome: self.outcome.name(),
-            words: self.words.clone(),
+            told: self.told(),
             by_kind: by_kind((self.bytes_up, self.bytes_down), progress),
             ..VisitEnd::default()
         }
@@ -171,17 +187,19 @@ pub(super) fn share(bytes: u64, part: u64, whole: u64) -> u64 {
     u64::try_from(share).unwrap_or(bytes)
 }
 
-fn judge(
-    progress: &Progress,
-    end: &Result<Ended, SyncError>,
-) -> (OutcomeKind, String, Option<u32>) {
+fn judge(progress: &Progress, end: &Result<Ended, SyncError>) -> (OutcomeKind, Told, Option<u32>) {
     match end {
-        Ok(Ended::Done) => (OutcomeKind::Done, String::new(), None),
-        Ok(Ended::Partial(words)) => (OutcomeKind::Partial, words.clone(), None),
+        Ok(Ended::Done) => (OutcomeKind::Done, Told::default(), None),
+        Ok(Ended::Partial(bound)) => (OutcomeKind::Partial, (*bound).into(), None),
         Ok(Ended::Stopped(stop)) => {
-            let words =
-                if stop.words.is_empty() { "the relay takes no more for now" } else { &stop.words };
-            (OutcomeKind::Partial, words.to_owned(), Some(stop.retry_after_s).filter(|s| *s != 0))
+            let words = if stop.words.is_empty() {
+                "the relay takes no more for now"
+            } else {
+                &*stop.words
+            };
+            let (reason, said) = (stop.reason.into(), stop.words.clone());
+            let told = Told::new(words, Cause::RelayStopped { reason, said });
+            (OutcomeKind::Partial, told, Some(stop.retry_after_s).filter(|s| *s != 0))
         }
         Err(err) => {
             let moved_something =
@@ -195,22 +213,14 @@ fn judge(
                 SyncError::Link(crate::link::LinkError::Refused { .. }) => OutcomeKind::NoLink,
                 _ => OutcomeKind::Refused,
             };
-            (kind, describe(err), err.retry_after_s())
+            (kind, Told::new(describe(err), err.into()), err.retry_after_s())
         }
     }
 }
 
 /// The whole chain of causes, and the remedy behind it.
 fn describe(err: &SyncError) -> String {
-    let mut words = err.to_string();
-    let mut source = err.source();
-    while let Some(cause) = source {
-        let said = cause.to_string();
-        if !words.contains(&said) {
-            words = format!("{words}: {said}");
-        }
-        source = cause.source();
-    }
+    let words = chain(err);
     match err.remedy() {
         "" => words,
         remedy => format!("{words}. {remedy}"),

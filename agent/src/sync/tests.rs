@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use wire::{Cursors, LaneMask};
 
 use self::{line::Line, relay::Relay};
-use super::{Ended, Outcome, OutcomeKind, Progress, SyncError, Terms, run};
+use super::{Bound, Ended, Outcome, OutcomeKind, Progress, SyncError, Terms, run};
 use crate::store::{
     Clock, Compose, ConversationId, Identity, Inbox, MessageState, Options, Store, StoreError,
 };

@@ -7,6 +7,7 @@ use super::{Call, Visitor};
 use crate::{
     link::{ATTEMPT_BYTES, Client, LinkError, Meter, wait_until_reachable},
     program,
+    store::{Cause, Told},
 };
 
 /// What a program of `before_connect` exits with to say "not now".
@@ -19,8 +20,8 @@ const REACH_SHARE: u64 = 20;
 /// What the program of `before_connect` came to.
 pub(super) enum Asked {
     Agreed,
-    /// Why not, in words.
-    NotNow(String),
+    /// Why not.
+    NotNow(Told),
     Stopped,
 }
 
@@ -42,7 +43,9 @@ impl Visitor {
             Err(_) if cancel.is_cancelled() => Asked::Stopped,
             Err(unwell) if unwell.code == Some(NOT_NOW) => {
                 let why = if unwell.said.is_empty() { "no reason given" } else { &unwell.said };
-                Asked::NotNow(format!("{program} says not now: {why}"))
+                let words = format!("{program} says not now: {why}");
+                let (program, said) = (program.clone(), unwell.said);
+                Asked::NotNow(Told::new(words, Cause::NotNow { program, said }))
             }
             Err(unwell) => {
                 warn!(program, why = unwell.words, "before_connect is broken: the call is made");

@@ -5,7 +5,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::call::Call;
-use crate::program::{self, Program};
+use crate::{
+    program::{self, Program},
+    store::{Cause, Told},
+};
 
 /// A link that was dialled, or on which somebody tried to. Who drops it without [`Dialled::hang_up`] (a runtime that
 /// ends) starts the program that takes it down and does not wait.
@@ -20,10 +23,7 @@ pub(super) struct Dialled {
 impl Dialled {
     /// Brings the link up, if the call has a program for that. The error says what went wrong; hanging up is due then
     /// as well.
-    pub(super) async fn dial(
-        call: &Call,
-        cancel: &CancellationToken,
-    ) -> (Self, Result<(), String>) {
+    pub(super) async fn dial(call: &Call, cancel: &CancellationToken) -> (Self, Result<(), Told>) {
         let env = vec![
             ("MAILBOAT_RULE", call.rule.clone()),
             ("MAILBOAT_LINK", call.link.clone().unwrap_or_default()),
@@ -39,18 +39,18 @@ impl Dialled {
                 dialled.dialler = Some(program);
                 Ok(())
             }
-            Err(unwell) => Err(format!("the dial program {} {}", call.dial[0], unwell.words)),
+            Err(unwell) => {
+                let words = format!("the dial program {} {}", call.dial[0], unwell.words);
+                let (program, how, said) = (call.dial[0].clone(), unwell.how, unwell.said);
+                Err(Told::new(words, Cause::DialFailed { program, how, said }))
+            }
         };
         (dialled, outcome)
     }
 
     /// Takes it down. `outcome` is told to the program. Nothing stops this but its own time limit. Gives what is wrong where
     /// the link may still be up: a program that fails only says so of a link that `was_up` to the end of the visit.
-    pub(super) async fn hang_up(
-        mut self,
-        outcome: &str,
-        was_up: bool,
-    ) -> Option<Result<(), String>> {
+    pub(super) async fn hang_up(mut self, outcome: &str, was_up: bool) -> Option<Result<(), Told>> {
         let hangup = std::mem::take(&mut self.hangup);
         if hangup.is_empty() {
             return None;
@@ -60,7 +60,9 @@ impl Dialled {
         match program::run(&hangup, &self.env, "", self.limit, &never).await {
             Ok(_) => Some(Ok(())),
             Err(unwell) if unwell.code.is_none() || was_up => {
-                Some(Err(format!("the hangup program {} {}", hangup[0], unwell.words)))
+                let words = format!("the hangup program {} {}", hangup[0], unwell.words);
+                let (program, how, said) = (hangup[0].clone(), unwell.how, unwell.said);
+                Some(Err(Told::new(words, Cause::HangupFailed { program, how, said })))
             }
             Err(_) => None,
         }

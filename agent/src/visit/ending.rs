@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     link::Meter,
-    sync::{self, Ended, SyncError},
+    sync::{Bound, Ended, SyncError},
 };
 
 /// A visit whose time is over has this much more to come to the edge of a packet.
@@ -16,7 +16,7 @@ const OVERTIME: Duration = Duration::from_secs(15);
 const STOP_OVERTIME: Duration = Duration::from_secs(10);
 
 pub(super) fn stopped() -> Result<Ended, SyncError> {
-    Ok(Ended::Partial(sync::STOPPED.to_owned()))
+    Ok(Ended::Partial(Bound::Stopped))
 }
 
 /// Waits until a visit that should have come to the edge of a packet has not; gives its end. Where nothing has come there
@@ -39,7 +39,7 @@ pub(super) async fn give_up(
         }
     };
     tokio::select! {
-        () = time => Ok(Ended::Partial("the time for this visit is over".to_owned())),
+        () = time => Ok(Ended::Partial(Bound::Time)),
         () = stopping => stopped(),
     }
 }
@@ -69,14 +69,14 @@ mod tests {
         let began = Instant::now();
         let until = Some(began + Duration::from_secs(60));
         let end = give_up(until, &never, &silent).await;
-        assert!(matches!(end, Ok(Ended::Partial(words)) if words.contains("time")));
+        assert!(matches!(end, Ok(Ended::Partial(Bound::Time))));
         assert_eq!(began.elapsed().as_secs(), 75);
         let stop = CancellationToken::new();
         stop.cancel();
         for (meter, seconds) in [(&silent, 0), (&answered, 10)] {
             let began = Instant::now();
             let end = give_up(None, &stop, meter).await;
-            assert!(matches!(end, Ok(Ended::Partial(words)) if words == sync::STOPPED));
+            assert!(matches!(end, Ok(Ended::Partial(Bound::Stopped))));
             assert_eq!(began.elapsed().as_secs(), seconds);
         }
     }

@@ -20,7 +20,7 @@ use crate::{
         state::{LinkState, Reach},
     },
     schedule::{Cost, Line, TRY_LEAST},
-    store::{Position, StoreError},
+    store::{Cause, Position, StoreError, Told},
     sync::{self, Ended, OutcomeKind, Progress, SyncError, Terms, Transport},
 };
 
@@ -69,11 +69,12 @@ impl Visitor {
             && !self.comes_right(&call.links, until).await
         {
             let links = call.links.join(", ");
-            let why = format!(
+            let words = format!(
                 "the dial program {} ended well, but none of its links came up: {links}",
                 call.dial[0]
             );
-            return self.not_dialled(page, why, cancel);
+            let cause = Cause::DialNoLink { program: call.dial[0].clone(), links };
+            return self.not_dialled(page, Told::new(words, cause), cancel);
         }
         if !call.dial.is_empty() {
             page.goes_over(self.over(call, true));
@@ -112,14 +113,15 @@ impl Visitor {
         let may_cost_more = meter.remaining().is_none_or(|left| 0 < left);
         let nobody = making.moved() == 0 && outcome.outcome == OutcomeKind::NoLink;
         let trouble = (!call.dial.is_empty() && nobody).then(|| {
-            format!(
-                "the dial program {} ended well, but no relay answered: {}",
-                call.dial[0], outcome.words
-            )
+            let (program, said) = (call.dial[0].clone(), outcome.words.clone());
+            let words =
+                format!("the dial program {program} ended well, but no relay answered: {said}");
+            let why = outcome.cause.clone().map(Box::new);
+            Told::new(words, Cause::DialNoRelay { program, why, said })
         });
         let cost = Cost { spent: making.moved(), wasted: making.wasted, has_failed: making.counts };
-        let portal = portal(&end).then(|| outcome.words.clone());
-        let impostor = impostor(&end).then(|| outcome.words.clone());
+        let portal = portal(&end).then(|| outcome.told());
+        let impostor = impostor(&end).then(|| outcome.told());
         let report = Report::of(outcome, ending(&end, may_cost_more), cost);
         Report { trouble, portal, impostor, ..report }
     }

@@ -9,14 +9,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Call, Phase, QUOTA_USED_UP, Report, Visitor,
+    Call, Phase, Report, Visitor,
     ending::stopped,
     report::{ending, impostor, portal},
 };
 use crate::{
     link::{LinkError, Meter, QUIET_LEAST},
     schedule::Cost,
-    sync::{self, Ended, Progress, SyncError},
+    store::{Cause, Told},
+    sync::{self, Bound, Ended, Progress, SyncError},
 };
 
 /// A held line that carried nothing and was cut again and again in less time was good for nothing.
@@ -58,7 +59,7 @@ impl Visitor {
                 () = cancel.cancelled() => stopped(),
                 end = line => match end {
                     // A line has no other limit than the quota.
-                    Err(SyncError::Link(LinkError::BudgetSpent)) => Ok(Ended::Partial(QUOTA_USED_UP.to_owned())),
+                    Err(SyncError::Link(LinkError::BudgetSpent)) => Ok(Ended::Partial(Bound::Quota)),
                     end => end,
                 },
                 why = page.note(&meter, || Some(counted(&progress))) => Ok(Ended::Partial(why)),
@@ -77,14 +78,16 @@ impl Visitor {
         let carried = progress.sent + progress.received;
         let wasted = if was_cut && carried == 0 && began.elapsed() < STANDS { spent } else { 0 };
         let trouble = down.cut_too_soon().filter(|_| was_cut).map(|who| {
-            format!(
+            let words = format!(
                 "{who} cuts a line that is held as soon as it is quiet, within {} s: it is dialled again ever more \
                  seldom, until it lasts",
                 QUIET_LEAST.as_secs_f32()
-            )
+            );
+            let proxy = client.proxy().map(ToString::to_string);
+            Told::new(words, Cause::LineCut { proxy, within_s: QUIET_LEAST.as_secs() })
         });
-        let portal = portal(&end).then(|| outcome.words.clone());
-        let impostor = impostor(&end).then(|| outcome.words.clone());
+        let portal = portal(&end).then(|| outcome.told());
+        let impostor = impostor(&end).then(|| outcome.told());
         let cost = Cost { spent, wasted, has_failed: 0 < wasted };
         Report { portal, impostor, trouble, ..Report::of(outcome, ending(&end, true), cost) }
     }

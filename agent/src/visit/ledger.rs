@@ -8,14 +8,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use super::{
-    QUOTA_USED_UP,
     call::Call,
     over::{self, Over},
 };
 use crate::{
     link::Meter,
     store::{Store, VisitEnd, VisitId},
-    sync::{Outcome, Progress, by_kind},
+    sync::{Bound, Outcome, Progress, by_kind},
 };
 
 /// How often the cost of a held line is written down, if it had any.
@@ -58,12 +57,12 @@ impl Page {
         &self.over
     }
 
-    /// Writes down the cost so far, now and then; ends, with words, when the link's quota is used up.
+    /// Writes down the cost so far, now and then; ends when the link's quota is used up.
     pub(super) async fn note(
         &self,
         meter: &Meter,
         progress: impl Fn() -> Option<Progress>,
-    ) -> String {
+    ) -> Bound {
         let every = if self.is_live { NOTE_LINE_EVERY } else { NOTE_VISIT_EVERY };
         let least = if self.is_live { 1 } else { NOTE_VISIT_BYTES };
         let mut tick = interval(every);
@@ -88,7 +87,7 @@ impl Page {
             self.write(|id, store| store.note_visit(id, &so_far));
             self.tell_of_quota();
             if self.over.left().is_some_and(|left| left <= ip_bytes) {
-                return QUOTA_USED_UP.to_owned();
+                return Bound::Quota;
             }
         }
     }
@@ -139,7 +138,13 @@ impl Page {
         let Some(quota) = quota else { return };
         let Some(mark) = quota.mark() else { return };
         let words = quota.notice(now, &TimeZone::system());
-        match self.store.tell_of_quota(&quota.link, quota.period.begins, mark, &words) {
+        match self.store.tell_of_quota(
+            &quota.link,
+            quota.period.begins,
+            mark,
+            &words,
+            &quota.notice_value(),
+        ) {
             Ok(_) => {}
             Err(err) => warn!(error = %err, "the user could not be told of a quota"),
         }
@@ -201,7 +206,7 @@ mod tests {
             // The first look is at once.
             let ended = timeout(Duration::from_millis(50), page.note(&meter, || None)).await;
             assert_eq!(ended.is_ok(), is_ended, "{cost} of {left}");
-            assert!(ended.is_err() || ended.is_ok_and(|why| why == QUOTA_USED_UP));
+            assert!(ended.is_err() || ended.is_ok_and(|why| why == Bound::Quota));
             let visit = store.reader().visits(0).unwrap().remove(0);
             assert_eq!((visit.bytes_up, visit.ip_bytes_up), (cost, cost));
             assert!(visit.end.is_none() && visit.live == is_live, "it goes on");

@@ -12,7 +12,7 @@ use crate::{
     link::state::{LinkState, Reach},
     quota::Quota,
     schedule::Line,
-    store::{Reader, VisitBegin},
+    store::{Reader, Told, VisitBegin},
 };
 
 /// What the ledger calls a link of which nobody knows the name.
@@ -68,7 +68,7 @@ impl Over {
     }
 
     /// Why there is no call over it, if so.
-    pub(crate) fn refusal(&self, now: i64) -> Option<String> {
+    pub(crate) fn refusal(&self, now: i64) -> Option<Told> {
         let quota = self.quota.as_ref().filter(|quota| quota.is_stopped())?;
         Some(quota.refusal(now, &TimeZone::system()))
     }
@@ -109,7 +109,7 @@ pub(super) fn all_stopped(
     profiles: &[Link],
     reader: &Reader,
     now: i64,
-) -> Option<String> {
+) -> Option<Told> {
     let mut why = None;
     for name in links {
         let profile = profiles.iter().find(|profile| profile.name == *name)?;
@@ -145,7 +145,7 @@ mod tests {
         };
         assert_eq!(stopped(&["a", "b"]), None);
         spend("a");
-        assert!(stopped(&["a"]).is_some_and(|why| why.contains("--lift-quota a")));
+        assert!(stopped(&["a"]).is_some_and(|why| why.words.contains("--lift-quota a")));
         assert_eq!((stopped(&["a", "b"]), stopped(&["b", "a"])), (None, None));
         spend("b");
         assert!(stopped(&["a", "b"]).is_some());

@@ -3,8 +3,8 @@
 use crate::{
     link::LinkError,
     schedule::{Cost, Ending},
-    store::Waiting,
-    sync::{Ended, Outcome, OutcomeKind, STOPPED, SyncError},
+    store::{Cause, Told, Waiting},
+    sync::{Bound, Ended, Outcome, OutcomeKind, SyncError},
 };
 
 /// What a visit came to.
@@ -16,25 +16,25 @@ pub(crate) struct Report {
     pub(crate) ending: Ending,
     /// The same, in bytes.
     pub(crate) cost: Cost,
-    /// What its own link could not be used for, in words for the user: the dial program failed, or nobody answered
+    /// What its own link could not be used for: the dial program failed, or nobody answered
     /// behind it. `None` where that went well, or there is no such program.
-    pub(crate) trouble: Option<String>,
-    /// How the program that takes the link down went: what is wrong, in words; `None` where none was run, or where nobody
+    pub(crate) trouble: Option<Told>,
+    /// How the program that takes the link down went: what is wrong; `None` where none was run, or where nobody
     /// knows what its failure means, because there may have been no link any more.
-    pub(crate) hangup: Option<Result<(), String>>,
-    /// Somebody else answered, who wants a login first: what was found, in words.
-    pub(crate) portal: Option<String>,
-    /// The other end did not show the relay's own key: what was found, in words.
-    pub(crate) impostor: Option<String>,
+    pub(crate) hangup: Option<Result<(), Told>>,
+    /// Somebody else answered, who wants a login first: what was found.
+    pub(crate) portal: Option<Told>,
+    /// The other end did not show the relay's own key: what was found.
+    pub(crate) impostor: Option<Told>,
     /// The call was not made: the user's program said why.
-    pub(crate) veto: Option<String>,
+    pub(crate) veto: Option<Told>,
 }
 
 impl Report {
     /// Of a visit that was not made, because something forbids it.
-    pub(crate) fn refused(words: String) -> Self {
+    pub(crate) fn refused(why: Told) -> Self {
         let Self { outcome, cost, .. } = Self::broken();
-        Self::of(Outcome { words, ..outcome }, Ending::Bounded, cost)
+        Self::of(outcome.saying(why), Ending::Bounded, cost)
     }
 
     pub(super) fn of(outcome: Outcome, ending: Ending, cost: Cost) -> Self {
@@ -43,15 +43,15 @@ impl Report {
     }
 
     /// Of a call that was not made. `held` is what waits at the relay.
-    pub(super) fn not_now(words: String, held: Waiting) -> Self {
+    pub(super) fn not_now(why: Told, held: Waiting) -> Self {
         let outcome = Outcome { outcome: OutcomeKind::NotNow, held, ..Self::broken().outcome };
-        let outcome = Outcome { words: words.clone(), ..outcome };
-        Self { veto: Some(words), ..Self::of(outcome, Ending::NotNow, Cost::default()) }
+        let outcome = outcome.saying(why.clone());
+        Self { veto: Some(why), ..Self::of(outcome, Ending::NotNow, Cost::default()) }
     }
 
     /// Of a call that was stopped before it was made. `held` is what waits at the relay.
     pub(super) fn stopped(held: Waiting) -> Self {
-        let report = Self::not_now(STOPPED.to_owned(), held);
+        let report = Self::not_now(Bound::Stopped.into(), held);
         Self { veto: None, ending: Ending::Bounded, ..report }
     }
 
@@ -67,6 +67,7 @@ impl Report {
             requests: 0,
             held: Waiting::default(),
             words: words.to_owned(),
+            cause: Some(Cause::Internal),
             retry_after_s: None,
         };
         Self::of(outcome, Ending::Failed { wait_s: None }, Cost::default())

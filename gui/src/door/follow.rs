@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use agent::store::Cause;
 use jiff::Timestamp;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 /// All of it.
@@ -15,6 +16,8 @@ pub(crate) struct Follow {
     pub(crate) next: Option<Next>,
     /// What the program of `before_connect` said when it would have no call.
     pub(crate) not_now: Option<String>,
+    /// What that says, where it is known here.
+    pub(crate) not_now_cause: Option<Cause>,
     pub(crate) visit: Option<Visit>,
     pub(crate) waits: Option<Waits>,
     pub(crate) trouble: Vec<Trouble>,
@@ -110,6 +113,9 @@ pub(crate) struct Trouble {
     pub(crate) about: String,
     pub(crate) kind: String,
     pub(crate) words: String,
+    /// What those say, where it is known here.
+    #[serde(deserialize_with = "known")]
+    pub(crate) cause: Option<Cause>,
     pub(crate) remedy: String,
 }
 
@@ -120,11 +126,17 @@ impl Follow {
             link: field(fields, "link").unwrap_or_default(),
             next: field(fields, "next"),
             not_now: field(fields, "not_now"),
+            not_now_cause: field(fields, "not_now_cause"),
             visit: field(fields, "visit"),
             waits: field(fields, "waits"),
             trouble: field(fields, "trouble").unwrap_or_default(),
         }
     }
+}
+
+/// A cause of a later agent is none, and spoils nothing beside it.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cause>, D::Error> {
+    Ok(Cause::deserialize(Value::deserialize(deserializer)?).ok())
 }
 
 fn field<T: DeserializeOwned>(fields: &Map<String, Value>, name: &str) -> Option<T> {
@@ -141,7 +153,7 @@ mod tests {
     fn what_is_missing_or_odd_is_as_if_nobody_knew() {
         assert_eq!(Follow::of(&Map::new()), Follow::default());
         let fields = json!({
-            "pid": 1, "later": {}, "next": "soon", "trouble": [{ "about": "day" }],
+            "pid": 1, "later": {}, "next": "soon", "trouble": [{ "about": "day", "cause": { "code": "of_later" } }],
             "link": { "state": "up", "metered": true, "interface": null },
             "visit": { "phase": "holding", "bytes_up": 7, "budget": null, "colour": "red" },
         });

@@ -155,6 +155,7 @@ pub(crate) fn said(row: &mut RollRow, from: &str, text: &str, at: i64) {
     let mine = from == "ann";
     row.newest_at = at;
     row.last = Some(LastLine {
+        notice: None,
         id: "m1".parse().unwrap(),
         kind: Kind::Message,
         from: from.to_owned(),
@@ -189,6 +190,7 @@ pub(crate) fn message(
     state: Option<MessageState>,
 ) -> InboxRow {
     InboxRow {
+        notice: None,
         id: id.parse().unwrap(),
         conversation: Some("c1".parse::<ConversationId>().unwrap()),
         from: from.to_owned(),

@@ -1,7 +1,11 @@
 //! Why something did not come about, in the reader's language: what the store and the agent say with a code. What has
 //! none that is known here, of a relay, of the user's own programs, or of a later agent, stands in its own words.
 
-use agent::store::{InboxRow, Reason};
+use agent::{
+    control::TroubleKind,
+    store::{InboxRow, Reason},
+};
+use serde::{Deserialize, de::IntoDeserializer};
 
 use super::{Words, harmless};
 
@@ -62,8 +66,6 @@ impl Words {
             Reason::WaitsFor { why, .. } => {
                 self.tell("why-waits-for-because", &[("why", self.why_said(why).into())])
             }
-            // Of a later version of the store.
-            reason => reason.to_string(),
         }
     }
 
@@ -138,14 +140,14 @@ impl Words {
     /// What does not work, by the kind that the agent says, and what can be done about it; none for a kind of a later
     /// agent.
     pub(crate) fn trouble(&self, kind: &str) -> Option<(String, String)> {
-        let (what, remedy) = match kind {
-            "dial" => ("trouble-dial", "remedy-dial"),
-            "hangup" => ("trouble-hangup", "remedy-hangup"),
-            "impostor" => ("trouble-impostor", "remedy-impostor"),
-            "line" => ("trouble-line", "remedy-line"),
-            "portal" => ("trouble-portal", "remedy-portal"),
-            "settings" => ("trouble-settings", "remedy-settings"),
-            _ => return None,
+        let kind = TroubleKind::deserialize(kind.into_deserializer());
+        let (what, remedy) = match kind.map_err(|_: serde::de::value::Error| ()).ok()? {
+            TroubleKind::Dial => ("trouble-dial", "remedy-dial"),
+            TroubleKind::Hangup => ("trouble-hangup", "remedy-hangup"),
+            TroubleKind::Impostor => ("trouble-impostor", "remedy-impostor"),
+            TroubleKind::Line => ("trouble-line", "remedy-line"),
+            TroubleKind::Portal => ("trouble-portal", "remedy-portal"),
+            TroubleKind::Settings => ("trouble-settings", "remedy-settings"),
         };
         Some((self.say(what), self.say(remedy)))
     }
@@ -154,19 +156,19 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use agent::{
-        control::{CODES, TROUBLES},
+        control::{CODES, TroubleKind},
         store::{MessageState, REFUSALS},
     };
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::kit::scene::message;
+    use crate::{kit::scene::message, words::told::tests::variants};
 
     fn both() -> [Words; 2] {
         ["en", "de"].map(|tag| Words::of(tag, TimeZone::UTC))
     }
 
-    /// One of each; a variant that is added has to be added here, or this does not compile with the next one.
+    /// One of each.
     fn reasons() -> Vec<Reason> {
         let bob = || "bob".to_owned();
         vec![
@@ -226,8 +228,8 @@ mod tests {
             assert_ne!(english, german, "{code}");
             assert!(german != "as it said" && !german.starts_with("failure-"), "{code}: {german}");
         }
-        for kind in TROUBLES {
-            let (english, german) = (en.trouble(kind).unwrap(), de.trouble(kind).unwrap());
+        for kind in variants::<TroubleKind>("?".into()) {
+            let (english, german) = (en.trouble(&kind).unwrap(), de.trouble(&kind).unwrap());
             assert!(english.0 != german.0 && english.1 != german.1, "{kind}");
         }
     }

@@ -1,5 +1,7 @@
 //! Rules that dial: what their programs do, and what the user is told when they do not.
 
+use serde_json::{Value, json};
+
 use super::*;
 
 /// A rule that dials: what its programs do, as shell words, and what they wrote, waited for.
@@ -58,16 +60,31 @@ fn a_visit_dials_before_it_and_hangs_up_after_it() {
 fn a_dial_program_that_fails_hangs_or_connects_to_nothing_is_told_once_and_the_next_window_happens()
 {
     let cases = [
-        ("echo no carrier; exit 3", "10s", "no carrier"),
-        ("sleep 600", "1s", "longer than 1 s"),
-        ("true", "1s", "no relay answered"),
+        ("echo no carrier; exit 3", "10s", "no carrier", json!({ "exited": 3 })),
+        ("sleep 600", "1s", "longer than 1 s", json!({ "too_slow": 1 })),
+        ("true", "1s", "no relay answered", Value::Null),
     ];
-    for (dial, timeout, why) in cases {
+    for (dial, timeout, why, how) in cases {
         let dialling = Dialling::start(Home::of("ann"), dial, timeout);
         let lines = dialling.lines(6);
         assert_eq!(lines[..4], ["dial modem", "hangup no_link", "dial modem", "hangup no_link"]);
         let trouble = dialling.home.one(&["status"])["trouble"].to_string();
         assert!(trouble.contains(why), "{trouble}");
+        // The same for a window: as a code and its arguments.
+        let notice = dialling.home.one(&["inbox"])["notice"].clone();
+        assert_eq!((&notice["code"], &notice["rule"]), (&json!("call_failed"), &json!("modem")));
+        let (cause, ended) = (&notice["why"], &dialling.home.rows(&["usage"])[0]["cause"]);
+        match how.is_null() {
+            true => {
+                assert_eq!(cause["code"], "dial_no_relay");
+                assert_eq!(&cause["why"], ended);
+                assert!(ended["code"].is_string(), "{ended}");
+            }
+            false => {
+                assert_eq!((&cause["code"], &cause["how"]), (&json!("dial_failed"), &how));
+                assert_eq!(cause, ended);
+            }
+        }
         let told = dialling.told();
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].contains("modem") && told[0].contains(why), "{told:?}");

@@ -1,6 +1,9 @@
 //! One writer, full disks, odd contents, and what survives reopening.
 
-use super::{super::Reader, *};
+use super::{
+    super::{Notice, Reader},
+    *,
+};
 
 #[test]
 fn a_second_agent_on_the_same_store_is_told_so() {
@@ -116,6 +119,11 @@ fn what_lapsed_is_said_with_how_many_more() {
         texts[0].starts_with("3 message(s)") && texts[1].starts_with("2 message(s)"),
         "{texts:?}"
     );
+    let rows = bench.store.reader().inbox(&Inbox::default()).unwrap();
+    let said: Vec<_> = rows.into_iter().filter_map(|row| row.notice).collect();
+    assert_eq!(said, [Notice::Lapsed { count: 3 }, Notice::Lapsed { count: 2 }]);
+    let last = bench.store.reader().roll().unwrap().remove(0).last.unwrap();
+    assert_eq!(last.notice.as_deref(), said.last());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use wire::{Presence, PresenceRow, PresenceState};
 
 use super::*;
-use crate::store::{Kind, MessageState, OutboxRow, PresenceNow};
+use crate::store::{Kind, MessageState, Notice, OutboxRow, PresenceNow, Reason};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -211,6 +211,11 @@ fn what_lies_here_past_its_time_lapses_with_a_notice_and_never_goes() {
     assert_eq!(world.bench.row(id).state, Some(MessageState::Expired));
     assert_eq!(world.notices().len(), 1);
     assert!(world.notices()[0].contains("\u{201c}in time?\u{201d}"), "{:?}", world.notices());
+    let rows = world.bench.store.reader().inbox(&Inbox::default()).unwrap();
+    let said = rows.iter().find_map(|row| row.notice.clone());
+    let (message, text) = (id.to_string(), "in time?".to_owned());
+    let why = Reason::TimeOver.to_string();
+    assert_eq!(said, Some(Notice::NotDelivered { message, text, why }));
     assert_eq!(world.bench.store.lapse().unwrap(), 0, "once");
     assert_eq!(world.bench.store.reader().next_lapse().unwrap(), None);
     let outbox_id = OutboxId::Message(id);

@@ -1,7 +1,7 @@
 //! What was used of a quota, what was told of it, and a store of before.
 
 use super::{
-    super::{Lift, VisitBegin, VisitEnd},
+    super::{Lift, Notice, VisitBegin, VisitEnd},
     *,
 };
 
@@ -12,11 +12,10 @@ fn over(link: &str) -> VisitBegin {
 #[test]
 fn a_mark_of_a_quota_is_told_once_a_period_and_again_after_it_was_lifted() {
     let bench = Bench::new();
+    let notice = Notice::Lapsed { count: 1 };
     let tell = |begins, percent| {
-        bench
-            .store
-            .tell_of_quota("stick", begins, percent, &format!("{percent} of {begins}"))
-            .unwrap()
+        let words = format!("{percent} of {begins}");
+        bench.store.tell_of_quota("stick", begins, percent, &words, &notice).unwrap()
     };
     assert!(tell(100, 75) && !tell(100, 75) && tell(100, 100) && !tell(100, 95));
     bench.store.lift_quota("stick", 100, Some(Lift::By(5))).unwrap();
@@ -26,7 +25,7 @@ fn a_mark_of_a_quota_is_told_once_a_period_and_again_after_it_was_lifted() {
     assert!(tell(200, 75), "a new month");
     assert_eq!(bench.store.reader().quota_lift("stick", 200).unwrap(), None);
     let bench = bench.reopen();
-    assert!(!bench.store.tell_of_quota("stick", 200, 75, "again").unwrap());
+    assert!(!bench.store.tell_of_quota("stick", 200, 75, "again", &notice).unwrap());
     bench.store.lift_quota("stick", 200, Some(Lift::All)).unwrap();
     assert_eq!(bench.store.reader().quota_lift("stick", 200).unwrap(), Some(Lift::All));
 }

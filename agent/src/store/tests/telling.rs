@@ -74,7 +74,7 @@ fn trouble_that_is_told_otherwise_is_no_news_and_is_known_again_after_a_restart(
     let bench = bench.reopen();
     assert!(!bench.store.trouble_told("rule:gsm", "still none").unwrap());
     assert!(untold(&bench).is_empty());
-    assert_eq!(bench.store.reader().troubles().unwrap()[0].words, "still none");
+    assert_eq!(bench.store.reader().troubles().unwrap()[0].told.words, "still none");
     bench.store.trouble_over("rule:gsm").unwrap();
     assert!(bench.store.trouble_told("rule:gsm", "again none").unwrap());
 }
@@ -152,7 +152,7 @@ fn trouble_is_told_once_until_it_is_over() {
     let ids = tell_all(&bench);
     bench.store.trouble("dial:gsm", "still none").unwrap();
     assert!(untold(&bench).is_empty());
-    assert_eq!(bench.store.reader().troubles().unwrap()[0].words, "still none");
+    assert_eq!(bench.store.reader().troubles().unwrap()[0].told.words, "still none");
     bench.store.trouble_over("dial:gsm").unwrap();
     assert!(bench.store.reader().still_news(&ids).unwrap().is_empty());
     bench.store.trouble("dial:gsm", "again").unwrap();
@@ -164,7 +164,7 @@ fn a_visit_that_was_refused_is_trouble_until_one_gets_through() {
     let bench = Bench::new();
     let end = |outcome, words: &str| {
         let visit = bench.store.begin_visit("").unwrap();
-        let end = VisitEnd { outcome, words: words.to_owned(), ..VisitEnd::default() };
+        let end = VisitEnd { outcome, told: words.into(), ..VisitEnd::default() };
         bench.store.end_visit(visit, &end).unwrap();
     };
     end("no_link", "nobody there");

@@ -123,7 +123,7 @@ fn notice<'a>(cx: Cx<'a>, message: &'a PageRow) -> Element<'a, Message> {
             let name = row.from.as_str();
             cx.words.tell("chat-asked-you-saying", &[("name", name.into()), ("text", text.into())])
         }
-        _ => text,
+        _ => cx.words.notice(row.notice.as_ref(), &row.text),
     };
     centered(hint(words).align_x(iced::alignment::Horizontal::Center))
 }

@@ -1,11 +1,12 @@
 //! Every state, in both themes.
 
+use agent::store::{Kind, Notice};
 use iced::Size;
 
 use super::*;
 use crate::{
     desk::Agent,
-    kit::{PORTAL, WIDE, scene::Scene, snapshot},
+    kit::{PORTAL, Ui, WIDE, scene::Scene, snapshot},
 };
 
 fn shows_in(name: &str, scene: &mut Scene, size: Size, chat: &Chat) {
@@ -225,6 +226,28 @@ fn what_could_not_be_sent() {
     let _ = chat.update(Message::SendPressed, &door());
     let _ = chat.update(Message::Sent(Some(None), Err(DoorError::Stalled)), &door());
     shows("chat-unsure", &chat);
+}
+
+#[test]
+fn what_mailboat_itself_says_stands_in_the_readers_language_in_the_talk_and_in_the_list() {
+    let mut said = theirs(7, "", "Not delivered: …", 60);
+    let why = "its time was over before it left here".to_owned();
+    let (message, text) = ("m6".to_owned(), "Are you there?".to_owned());
+    let notice = Notice::NotDelivered { message, text, why };
+    (said.row.kind, said.row.notice) = (Kind::Notice, Some(notice.clone()));
+    let mut scene = Scene::calm().in_language("de");
+    let german =
+        "Nicht zugestellt: „Are you there?“: ihre Zeit war um, bevor sie von hier fortging.";
+    let chat = chat(vec![said]);
+    assert!(Ui::new(PORTAL, 1.0, chat.view(scene.cx())).find(german).is_some());
+    scene.know(|known| {
+        let last = known.roll[0].last.as_mut().unwrap();
+        (last.kind, last.notice) = (Kind::Notice, Some(Box::new(notice)));
+        (last.from, last.text) = (String::new(), "Not delivered: …".to_owned());
+    });
+    scene.width = PORTAL.width;
+    let portal = crate::screen::portal::Portal::default();
+    assert!(Ui::new(PORTAL, 1.0, portal.view(scene.cx())).find(german).is_some());
 }
 
 #[test]

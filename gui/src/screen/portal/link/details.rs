@@ -29,7 +29,7 @@ impl Panel {
             parts = parts.push(notice(why));
         }
         if let Some(why) = &does.not_now {
-            let why = crate::words::harmless(why).into_owned();
+            let why = cx.words.cause(does.not_now_cause.as_ref(), why, cx.now);
             let said = cx.words.tell("link-not-now-why", &[("why", why.into())]);
             parts = parts.push(notice(body(said)));
         }
@@ -131,7 +131,7 @@ fn told_at(cx: Cx<'_>, does: &Follow) -> (String, bool) {
     }
 }
 
-/// Why the last visit came to less than was wanted: in the reader's language, and as the agent said it.
+/// Why the last visit came to less than was wanted.
 fn last_words<'a>(cx: Cx<'a>) -> Option<Element<'a, Message>> {
     let last = cx.desk.known.counters.as_ref()?.last_visit.as_ref()?;
     if last.words.is_empty() {
@@ -143,7 +143,8 @@ fn last_words<'a>(cx: Cx<'a>) -> Option<Element<'a, Message>> {
         "partial" => "link-last-partial",
         _ => "link-last-other",
     });
-    let said = body(crate::words::harmless(&last.words)).style(styles::muted);
+    let said = cx.words.cause(last.cause.as_ref(), &last.words, cx.now);
+    let said = body(said).style(styles::muted);
     Some(column![body(what), said].spacing(gap::TIGHT).into())
 }
 
@@ -157,7 +158,7 @@ fn fact<'a>(name: String, is: String) -> Element<'a, Message> {
 fn trouble_card<'a>(cx: Cx<'a>, trouble: &'a Trouble) -> Element<'a, Message> {
     let known = cx.words.trouble(&trouble.kind);
     let mut card = column![elided(says::trouble(cx, trouble)).strong()].spacing(gap::TIGHT);
-    let said = crate::words::harmless(&trouble.words);
+    let said = cx.words.cause_alone(trouble.cause.as_ref(), &trouble.words, cx.now);
     card = card.push(body(said));
     let remedy = known.map_or_else(|| trouble.remedy.clone(), |(_, remedy)| remedy);
     if !remedy.is_empty() {

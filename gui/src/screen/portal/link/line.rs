@@ -96,6 +96,7 @@ impl Panel {
             return Some(says::trouble(cx, trouble));
         }
         if let Some(why) = &does.not_now {
+            let why = cx.words.cause(does.not_now_cause.as_ref(), why, cx.now);
             return Some(cx.words.tell("link-not-now-why", &[("why", why.into())]));
         }
         let last =

@@ -136,7 +136,11 @@ fn last_line<'a>(cx: Cx<'a>, row: &'a RollRow) -> Element<'a, Message> {
     let Some(last) = &row.last else {
         return elided(words.say("portal-nothing-said")).hint().into();
     };
-    let said = if last.deleted { words.say("portal-deleted") } else { last.text.clone() };
+    let said = match &last.notice {
+        _ if last.deleted => words.say("portal-deleted"),
+        Some(notice) => words.notice(Some(notice), &last.text),
+        None => last.text.clone(),
+    };
     let said = match (last.mine, row.pair || last.from.is_empty()) {
         (true, _) | (false, true) => said,
         (false, false) => format!("{}: {said}", last.from),

@@ -1,6 +1,6 @@
 use agent::{
     control::Only,
-    store::{Counters, VisitRow},
+    store::{Cause, Counters, HowEnded, VisitRow},
 };
 use serde_json::json;
 
@@ -123,7 +123,13 @@ fn what_does_not_work_says_so_with_its_remedy() {
         does.trouble = vec![crate::door::Trouble {
             kind: "dial".to_owned(),
             about: "evening".to_owned(),
-            words: "the dial program ended with 1: no modem at /dev/ttyUSB0".to_owned(),
+            words: "the dial program evening-link failed (exit status: 1), and said: no modem"
+                .to_owned(),
+            cause: Some(Cause::DialFailed {
+                program: "evening-link".to_owned(),
+                how: HowEnded::Exited(1),
+                said: "no modem at /dev/ttyUSB0".to_owned(),
+            }),
             remedy: "Run the dial program by hand; the agent's log says what it printed."
                 .to_owned(),
         }];
@@ -134,6 +140,8 @@ fn what_does_not_work_says_so_with_its_remedy() {
     shows("portal-trouble", &scene, &portal);
     scene.does(|does| does.link.network = "portal".to_owned());
     shows("portal-captive", &scene, &Portal::default());
+    scene.does(|does| does.link.network = "up".to_owned());
+    shows("portal-trouble-de", &scene.in_language("de"), &portal);
 }
 
 #[test]
@@ -263,6 +271,41 @@ fn what_says_not_now_says_why() {
     let mut portal = Portal::default();
     let _ = portal.update(Message::Link(link::Message::Toggled), &scene.desk);
     shows("portal-not-now", &scene, &portal);
+}
+
+#[test]
+fn what_came_of_calls_is_said_in_the_readers_language_and_as_it_stands_where_nobody_knows_it() {
+    let words = "the name relay.example was not found. Is the link up?";
+    let visit = |cause| VisitRow {
+        end: Some(NOW - 60),
+        outcome: "no_link".to_owned(),
+        words: words.to_owned(),
+        cause,
+        ..VisitRow::default()
+    };
+    let mut portal = Portal::default();
+    let known = Cause::NameNotFound { host: "relay.example".to_owned() };
+    let german = "Der Name relay.example wurde nicht gefunden. Steht die Verbindung?";
+    for (cause, said) in [(Some(known), german), (None, words)] {
+        let mut scene = Scene::calm().in_language("de");
+        let counters = Counters { last_visit: Some(visit(cause)), ..Counters::default() };
+        scene.know(|known| known.counters = Some(counters));
+        if !portal.link.is_open {
+            let _ = portal.update(Message::Link(link::Message::Toggled), &scene.desk);
+        }
+        let size = iced::Size::new(360.0, 900.0);
+        assert!(Ui::new(size, 1.0, portal.view(scene.cx())).find(said).is_some(), "{said}");
+    }
+    let program = "before-connect".to_owned();
+    let cause = Cause::NotNow { program, said: "the batteries are below 20 %".to_owned() };
+    let mut scene = Scene::calm().in_language("de");
+    scene.does(|does| {
+        does.not_now = Some("before-connect says not now: …".to_owned());
+        does.not_now_cause = Some(cause);
+    });
+    let size = iced::Size::new(360.0, 900.0);
+    let said = "Jetzt nicht: das sagt das Programm before-connect: the batteries are below 20 %";
+    assert!(Ui::new(size, 1.0, portal.view(scene.cx())).find(said).is_some());
 }
 
 #[test]
