@@ -41,6 +41,7 @@ pub(super) fn foot<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
     let above = column![
         slot(chat.link.as_ref().map(|link| leads_to(cx, link))),
         slot(chat.error.as_ref().map(|err| notice(body(error_words(cx, err))))),
+        slot(no_agent(cx, chat, state)),
         slot(asking.map(|asked| asking_words(cx, asked, state == "asking"))),
         slot(conversation.filter(|_| state == "member").and_then(|it| alone(cx, chat, it))),
     ];
@@ -96,6 +97,20 @@ fn act<'a>(
     press::press(body(words)).id(name).style(style).on_press(message)
 }
 
+/// Whether the agent can be asked to answer, or to ask once more.
+fn may_answer(cx: Cx<'_>, chat: &Chat) -> bool {
+    cx.desk.has_agent() && !chat.is_answering
+}
+
+/// Why nothing below can be pressed, where that is because nobody is there to do it.
+fn no_agent<'a>(cx: Cx<'a>, chat: &'a Chat, state: &str) -> Option<Element<'a, Message>> {
+    let waits_for_us = state == "invited" || is_over(state) || other_gone(chat).is_some();
+    let is_needed = waits_for_us && !cx.desk.has_agent();
+    let words = body(cx.words.say("error-no-agent")).width(Length::Fill);
+    let line = || row![words, start(cx, chat)].spacing(gap::INSIDE).align_y(Alignment::Center);
+    is_needed.then(|| notice(line()))
+}
+
 fn invited<'a>(cx: Cx<'a>, chat: &'a Chat, asked: &'a RollRow) -> Element<'a, Message> {
     let who = harmless(&asked.inviter);
     let mut words =
@@ -104,14 +119,14 @@ fn invited<'a>(cx: Cx<'a>, chat: &'a Chat, asked: &'a RollRow) -> Element<'a, Me
         let greeting = crate::words::harmless_lines(&asked.greeting).into_owned();
         words = words.push(body(greeting).wrapping(text::Wrapping::WordOrGlyph));
     }
-    let waits = chat.is_answering;
+    let can = may_answer(cx, chat);
     let accept = press::press(body(cx.words.say("chat-accept")))
         .id("accept")
         .style(styles::primary)
-        .on_press_maybe((!waits).then_some(Message::AcceptPressed));
+        .on_press_maybe(can.then_some(Message::AcceptPressed));
     let decline = press::press(body(cx.words.say("chat-decline")))
         .id("decline")
-        .on_press_maybe((!waits).then_some(Message::DeclinePressed));
+        .on_press_maybe(can.then_some(Message::DeclinePressed));
     column![words.spacing(gap::TIGHT), row![accept, decline].spacing(gap::INSIDE)]
         .spacing(gap::BETWEEN)
         .into()
@@ -143,15 +158,20 @@ fn over<'a>(cx: Cx<'a>, chat: &'a Chat, conversation: &'a RollRow) -> Element<'a
     asking_again(cx, chat, words.into(), may_ask)
 }
 
+/// What is said of the other one of two, who is not here.
+fn other_gone(chat: &Chat) -> Option<&'static str> {
+    match chat.thread.other? {
+        "declined" => Some("chat-other-declined"),
+        "left" => Some("chat-other-left"),
+        "expired" => Some("chat-other-late"),
+        "withdrawn" => Some("chat-other-withdrawn"),
+        _ => None,
+    }
+}
+
 /// That the other one is not here, and a way to ask once more.
 fn alone<'a>(cx: Cx<'a>, chat: &'a Chat, pair: &'a RollRow) -> Option<Element<'a, Message>> {
-    let key = match chat.thread.other? {
-        "declined" => "chat-other-declined",
-        "left" => "chat-other-left",
-        "expired" => "chat-other-late",
-        "withdrawn" => "chat-other-withdrawn",
-        _ => return None,
-    };
+    let key = other_gone(chat)?;
     let who = harmless(&pair.title).into_owned();
     let words = hint(cx.words.tell(key, &[("name", who.into())])).wrapping(text::Wrapping::Word);
     // While it waits to be sent it is asked already.
@@ -167,7 +187,7 @@ fn asking_again<'a>(
     let again = press::press(body(cx.words.say("chat-ask-again")))
         .id("ask-again")
         .style(styles::secondary)
-        .on_press_maybe((!chat.is_answering).then_some(Message::AskAgainPressed));
+        .on_press_maybe(may_answer(cx, chat).then_some(Message::AskAgainPressed));
     let mut line = row![container(words).width(Length::Fill)].spacing(gap::INSIDE);
     if may_ask {
         line = line.push(again);

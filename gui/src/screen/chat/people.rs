@@ -121,6 +121,9 @@ pub(super) fn view<'a>(cx: Cx<'a>, chat: &'a Chat, people: &'a People) -> Elemen
     if let Some(err) = &people.error {
         page = page.push(crate::widget::notice(body(super::foot::error_words(cx, err))));
     }
+    if !cx.desk.has_agent() {
+        page = page.push(crate::widget::notice(body(cx.words.say("error-no-agent"))));
+    }
     page = page.push(general(cx, people));
     let shown = people.members.iter().take(SHOWN_MAX).map(|member| member_line(cx, member));
     let mut list = column![strong(cx.words.say("chat-people"))].spacing(gap::INSIDE);
@@ -142,7 +145,7 @@ pub(super) fn view<'a>(cx: Cx<'a>, chat: &'a Chat, people: &'a People) -> Elemen
         let args = [("name", other.name.as_str().into())];
         let words = cx.words.tell(if is_blocked { "chat-unblock" } else { "chat-block" }, &args);
         let said = Said::BlockPressed(other.name.clone(), !is_blocked);
-        page = page.push(act("block", words, Some(said)));
+        page = page.push(act("block", words, cx.desk.has_agent().then_some(said)));
     }
     if is_member {
         page = page.push(leave(cx, people));
@@ -195,7 +198,7 @@ fn line<'a>(
         .style(styles::field)
         .on_input(move |words| Message::People(typed(words)))
         .on_submit(Message::People(pressed.clone()));
-    let can = !value.trim().is_empty();
+    let can = cx.desk.has_agent() && !value.trim().is_empty();
     let go = act("", words, can.then_some(pressed)).id(format!("{name}-go"));
     row![field, go].spacing(gap::INSIDE).align_y(Alignment::Center).into()
 }
@@ -206,7 +209,8 @@ fn leave<'a>(cx: Cx<'a>, people: &'a People) -> Element<'a, Message> {
             .style(styles::danger)
             .into();
     }
-    let yes = act("leave-yes", cx.words.say("chat-leave"), Some(Said::LeaveConfirmed));
+    let leave = cx.desk.has_agent().then_some(Said::LeaveConfirmed);
+    let yes = act("leave-yes", cx.words.say("chat-leave"), leave);
     let no = act("leave-no", cx.words.say("chat-drop"), Some(Said::LeaveDropped));
     column![
         body(cx.words.say("chat-leave-sure")),

@@ -1,12 +1,14 @@
 mod link_panel;
 mod rows;
 
+use agent::store::MemberRow;
+
 use super::*;
 use crate::{
     desk::Agent,
     kit::{
         PORTAL, Ui,
-        scene::{NOW, Scene, said},
+        scene::{NOW, Scene, member, said},
         snapshot,
     },
 };
@@ -83,14 +85,27 @@ fn what_cannot_be_asked_for_without_an_agent_cannot_be_pressed() {
         (known.roll[0].state, known.roll[0].inviter) = ("invited", "bob".to_owned());
         known.roll[1].state = "asking";
     });
+    let mut others = Scene::calm();
+    others.know(|known| {
+        known.roll.truncate(1);
+        known.roll[0].state = "refused";
+        known.members = vec![MemberRow { blocked: true, ..member("eve") }];
+    });
     let portal = Portal::default();
     let presses = ["accept-c1", "decline-c1", "withdraw-c2"];
+    let of_others = ["again-c1", "unblock-eve"];
     for id in presses {
         assert_eq!(pressed(&scene, &portal, id).len(), 1, "{id}");
     }
-    scene.desk.agent = Agent::Absent(None);
+    for id in of_others {
+        assert_eq!(pressed(&others, &portal, id).len(), 1, "{id}");
+    }
+    (scene.desk.agent, others.desk.agent) = (Agent::Absent(None), Agent::Absent(None));
     for id in presses {
         assert_eq!(pressed(&scene, &portal, id), [], "{id}");
+    }
+    for id in of_others {
+        assert_eq!(pressed(&others, &portal, id), [], "{id}");
     }
     shows("portal-requests-no-agent", &scene, &portal);
 }

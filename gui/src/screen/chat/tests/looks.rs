@@ -1,12 +1,13 @@
 //! Every state, in both themes.
 
-use agent::store::{Kind, Notice};
+use agent::store::{Kind, Member, Notice};
 use iced::Size;
 
 use super::*;
 use crate::{
     desk::Agent,
     kit::{PORTAL, Ui, WIDE, scene::Scene, snapshot},
+    screen::chat::people::Said,
 };
 
 fn shows_in(name: &str, scene: &mut Scene, size: Size, chat: &Chat) {
@@ -212,6 +213,54 @@ fn a_muted_conversation_in_the_list_and_open() {
     shows_in("chat-muted", &mut scene, PORTAL, &chat(talk()));
     let portal = crate::screen::portal::Portal::default();
     snapshot("portal-muted", PORTAL, 1.0, || portal.view(scene.cx()));
+}
+
+#[test]
+fn what_cannot_be_asked_for_without_an_agent_cannot_be_pressed_in_a_conversation() {
+    let pressed = |scene: &Scene, chat: &Chat, id: &'static str| {
+        let mut ui = Ui::new(PORTAL, 1.0, chat.view(scene.cx()));
+        ui.click(iced_test::selector::id(id)).unwrap_or_else(|| panic!("there is no {id}"));
+        ui.into_messages().len()
+    };
+    let who = Member { name: "bob".to_owned(), state: "member" };
+    let with_people = |said: &[Said]| {
+        let mut chat = chat(talk());
+        let _ = chat.update(Message::PeopleToggled, &door());
+        let people = chat.people.as_mut().unwrap();
+        people.members = Arc::new(vec![who.clone()]);
+        for said in said {
+            let _ = people.heard("c1", said.clone());
+        }
+        chat
+    };
+    let adding = [Said::AddTyped("dee".to_owned()), Said::TitleTyped("Crew".to_owned())];
+    let cases = [
+        ("invited", true, chat(Vec::new()), &["accept", "decline"][..]),
+        ("declined", true, chat(Vec::new()), &["ask-again"]),
+        ("member", true, with_people(&[Said::LeavePressed]), &["block", "leave-yes"]),
+        ("member", false, with_people(&adding), &["add-go", "title-go"]),
+    ];
+    for (state, pair, chat, ids) in cases {
+        let mut scene = Scene::calm();
+        scene.know(|known| (known.roll[0].state, known.roll[0].pair) = (state, pair));
+        for id in ids {
+            assert_eq!(pressed(&scene, &chat, id), 1, "{id}");
+        }
+        scene.desk.agent = Agent::Absent(None);
+        for id in ids {
+            assert_eq!(pressed(&scene, &chat, id), 0, "{id}");
+        }
+        let mut ui = Ui::new(PORTAL, 1.0, chat.view(scene.cx()));
+        assert!(ui.find("The agent is not running.").is_some(), "it says why: {ids:?}");
+    }
+    let mut scene = Scene::calm();
+    scene.know(|known| {
+        (known.roll[0].state, known.roll[0].inviter) = ("invited", "bob".to_owned());
+    });
+    scene.desk.agent = Agent::Absent(None);
+    let chat = chat(Vec::new());
+    shows_in("chat-request-no-agent", &mut scene, PORTAL, &chat);
+    assert_eq!(pressed(&scene, &chat, "start"), 1);
 }
 
 #[test]
