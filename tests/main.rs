@@ -15,6 +15,7 @@ mod keys;
 mod kills;
 mod model;
 mod notify;
+mod post_quantum;
 mod proxies;
 mod talk;
 mod timetable;

@@ -38,7 +38,11 @@ use std::{
     time::Duration,
 };
 
-use config::{Env, account::RelayKey, agent::ProxyChoice};
+use config::{
+    Env,
+    account::RelayKey,
+    agent::{PostQuantum, ProxyChoice},
+};
 use hyper::header::HeaderValue;
 pub use hyper::{Method, http::uri::PathAndQuery};
 use tokio::{sync::OnceCell, time::timeout};
@@ -66,7 +70,7 @@ use self::{
     patience::CONNECT_MAX,
     proxy::{LoginKind, Memory, Via},
     raw::{KnownKeys, Look},
-    tls::Spoken,
+    tls::{Spoken, Ways},
     trust::Trust,
 };
 
@@ -81,6 +85,8 @@ pub struct Client {
     /// The link's name, for what is learned of it.
     link: Arc<str>,
     held: bool,
+    /// Its bytes cost nothing, and are gone in no time.
+    is_ample: bool,
 }
 
 #[derive(Debug)]
@@ -89,9 +95,9 @@ struct Inner {
     tls: TlsSettings,
     trust: Arc<Trust>,
     /// Each made at the first connection of its kind: reading the system's certificates takes a while and may fail.
-    by_key: OnceCell<Spoken>,
-    by_certificate: OnceCell<Spoken>,
-    by_extra: OnceCell<Spoken>,
+    by_key: OnceCell<Ways>,
+    by_certificate: OnceCell<Ways>,
+    by_extra: OnceCell<Ways>,
     /// By proxy; `None` is the straight way. There are as many as the settings name.
     memories: Mutex<HashMap<Option<Proxy>, Arc<Memory>>>,
 }
@@ -124,7 +130,8 @@ impl Client {
         });
         let memory = shared.memory(&None);
         let link = Arc::from("");
-        Self { shared, rules: Arc::default(), proxy: None, memory, link, held: false }
+        let (held, is_ample) = (false, false);
+        Self { shared, rules: Arc::default(), proxy: None, memory, link, held, is_ample }
     }
 
     /// Takes up what was known of the relay's own keys.
@@ -209,6 +216,22 @@ impl Client {
     #[must_use]
     pub fn for_holding(&self) -> Self {
         Self { held: true, ..self.clone() }
+    }
+
+    /// The same over a link whose bytes cost nothing and are gone in no time, if `is`.
+    #[must_use]
+    pub fn over_ample(&self, is: bool) -> Self {
+        Self { is_ample: is, ..self.clone() }
+    }
+
+    /// Whether a connection under `meter` offers the post-quantum key exchange. Who has to keep within bytes has none to
+    /// spare for it.
+    pub(crate) fn offers_post_quantum(&self, meter: &Meter) -> bool {
+        match self.shared.tls.post_quantum {
+            PostQuantum::Always => true,
+            PostQuantum::Unmetered => self.is_ample && meter.remaining().is_none(),
+            PostQuantum::Never => false,
+        }
     }
 
     /// The relay's address.
@@ -332,7 +355,7 @@ impl Client {
         early: bool,
     ) -> Result<Connection, LinkError> {
         let url = self.url();
-        let spoken = self.spoken(proof).await?;
+        let spoken = self.spoken(proof, self.offers_post_quantum(meter)).await?;
         let via = self.via();
         let dialled = dial::dial(url, spoken.as_ref(), meter, via.as_ref(), self.held, early);
         let dialled = timeout(CONNECT_MAX, dialled).await.map_err(|_| LinkError::Stalled {
@@ -352,7 +375,7 @@ impl Client {
     /// As [`Client::connect`]; also where it shows none.
     pub async fn look_at_key(&self, meter: &Meter) -> Result<Fingerprint, LinkError> {
         let look = Arc::new(Look::default());
-        let spoken = tls::by_key(&self.shared.tls, look.clone())?;
+        let spoken = tls::by_key(&self.shared.tls, look.clone())?.classical;
         let via = self.via();
         let dialled = dial::dial(self.url(), Some(&spoken), meter, via.as_ref(), false, false);
         let dialled = timeout(CONNECT_MAX, dialled).await.map_err(|_| LinkError::Stalled {
@@ -381,9 +404,9 @@ impl Client {
     }
 
     /// How a relay is spoken to that proves itself so; `None` without TLS.
-    async fn spoken(&self, proof: Proof) -> Result<Option<Spoken>, LinkError> {
+    async fn spoken(&self, proof: Proof, post_quantum: bool) -> Result<Option<Spoken>, LinkError> {
         let shared = &self.shared;
-        let spoken = match proof {
+        let ways = match proof {
             Proof::None => return Ok(None),
             Proof::Key => {
                 let keys = || Arc::new(KnownKeys(shared.trust.clone()));
@@ -392,7 +415,8 @@ impl Client {
             Proof::Certificate => shared.load(&shared.by_certificate, tls::by_certificate).await,
             Proof::Inspected => shared.load(&shared.by_extra, tls::by_extra).await,
         };
-        spoken.cloned().map(Some)
+        let ways = ways?;
+        Ok(Some(if post_quantum { ways.post_quantum.clone() } else { ways.classical.clone() }))
     }
 }
 
@@ -401,17 +425,17 @@ impl Inner {
     /// believed no more.
     fn end_sessions_of(&self, before: &[Fingerprint]) {
         if !before.iter().all(|key| self.trust.accepts(key))
-            && let Some(spoken) = self.by_key.get()
+            && let Some(ways) = self.by_key.get()
         {
-            spoken.tickets.forget();
+            ways.classical.forget();
         }
     }
 
     async fn load<'s>(
         &'s self,
-        cell: &'s OnceCell<Spoken>,
-        load: fn(&TlsSettings) -> Result<Spoken, LinkError>,
-    ) -> Result<&'s Spoken, LinkError> {
+        cell: &'s OnceCell<Ways>,
+        load: fn(&TlsSettings) -> Result<Ways, LinkError>,
+    ) -> Result<&'s Ways, LinkError> {
         cell.get_or_try_init(|| async {
             let tls = self.tls.clone();
             let from = tls.ca.clone();

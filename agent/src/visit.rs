@@ -217,6 +217,7 @@ impl Visitor {
         // What the environment says was read before, and could be.
         let client = self.client.by_link(&over.name, over.proxy());
         let client = client.unwrap_or_else(|_| self.client.clone());
+        let client = client.over_ample(terms::is_ample(&self.store, over));
         if let Some(proxy) = client.proxy_key()
             && let Ok(Some(login)) = self.store.reader().proxy_login(&proxy)
         {

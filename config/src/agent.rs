@@ -26,7 +26,7 @@ pub use hooks::Hooks;
 pub use link::{Link, MEGABYTE};
 pub use notify::{MinPriority, Notify, Preview, QuietHours, QuietHoursError, Source};
 pub use proxy::{Login, LoginWay, Proxy, ProxyChoice, ProxyScheme, ProxyUrl, ProxyUrlError};
-pub use tls::{KeyTrust, Tls};
+pub use tls::{KeyTrust, PostQuantum, Tls};
 pub use window::{Chats, Theme, Window};
 
 /// What a visit costs beside what it carries: handshake, headers, the request, `Held` and `Done`.

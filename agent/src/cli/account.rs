@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use config::{Account, AgentPaths, AgentSettings, Env, Secret, account::Voucher};
+use config::{
+    Account, AgentPaths, AgentSettings, Env, Secret, account::Voucher, agent::PostQuantum,
+};
 use serde_json::Value;
 
 use super::{
@@ -14,7 +16,7 @@ use super::{
 use crate::{
     account::{self, Admitted, How, Pending, Who},
     control::{Failure, exit},
-    link::{Client, Meter, RelayUrl, TlsSettings},
+    link::{Client, Meter, Monitor, RelayUrl, TlsSettings},
     store::{Options, Store, StoreError},
 };
 
@@ -71,7 +73,8 @@ impl Session<'_> {
         // The account's file outlives the folder that the command was given in.
         let ca = flags.ca.map(std::path::absolute).transpose();
         let ca = ca.map_err(|err| Failure::usage(format!("--ca: {err}")))?;
-        let mut client = reach(url.clone(), tls(ca.clone(), &settings), &settings, self.env)?;
+        let client = reach(url.clone(), tls(ca.clone(), &settings), &settings, self.env)?;
+        let mut client = client.over_ample(self.link_is_ample(&settings));
         if let Some(fingerprint) = flags.fingerprint {
             if !url.is_secure() {
                 return Err(Failure::usage("--fingerprint needs a relay with https"));
@@ -136,6 +139,14 @@ impl Session<'_> {
         store.log_in(&admitted.identity(), Some(admitted.cursors))?;
         let account = pending.finish(&paths, &admitted, client.key_to_keep())?;
         self.welcome(&account, &admitted.domain)
+    }
+
+    /// Whether the password may go behind the longer key exchange, where that is to be asked.
+    fn link_is_ample(&self, settings: &AgentSettings) -> bool {
+        let sources = self.link_sources();
+        settings.tls.post_quantum == PostQuantum::Unmetered
+            && block_on(async { Ok(Monitor::look(sources).await) })
+                .is_ok_and(|state| state.is_ample(state.profile(&settings.link)))
     }
 
     fn ask_to_be_admitted(
@@ -389,9 +400,10 @@ fn relay_url(url: &str, settings: &AgentSettings) -> Result<RelayUrl, Failure> {
 fn tls(ca: Option<PathBuf>, settings: &AgentSettings) -> TlsSettings {
     let named = |file: &PathBuf| Some(file.clone()).filter(|file| !file.as_os_str().is_empty());
     let ca = ca.or_else(|| named(&settings.ca));
-    let (key, early_data) = (settings.tls.relay_key, settings.tls.early_data);
+    let config::agent::Tls { relay_key: key, post_quantum, early_data } = settings.tls;
     let extra_ca = named(&settings.proxy.extra_ca);
-    TlsSettings { ca, extra_ca, key, early_data, once: true, ..TlsSettings::default() }
+    let once = true;
+    TlsSettings { ca, extra_ca, key, post_quantum, early_data, once, ..TlsSettings::default() }
 }
 
 fn not_empty(password: String) -> Result<Secret, Failure> {

@@ -9,7 +9,7 @@ use super::{Session, account::client, block_on, out::safe};
 use crate::{
     account,
     control::{self, Failure, exit},
-    link::{Check, Client, Finding, LinkState, Meter, Monitor, Reach, Sources, probe},
+    link::{Check, Client, Finding, LinkState, Meter, Monitor, Reach, probe},
     quota::Quota,
     store::{Reader, StoreError, free_space},
 };
@@ -70,12 +70,18 @@ impl Session<'_> {
         let account = Account::load(&paths.account);
         lines.push(config_line(&paths, &settings));
         let mut link = Vec::new();
+        let mut is_ample = false;
         if let Ok(settings) = &settings {
-            lines.extend(way_out(settings, self.link_sources()));
+            // Asked anew, whether an agent runs or not.
+            let sources = self.link_sources();
+            if let Ok(state) = block_on(async { Ok(Monitor::look(sources).await) }) {
+                is_ample = state.is_ample(state.profile(&settings.link));
+                lines.push(way_out_line(&state, &settings.link));
+            }
             lines.extend(quota_lines(&paths, settings));
         }
         if let (Ok(settings), Ok(Some(account))) = (&settings, &account) {
-            link = self.link_lines(settings, account);
+            link = self.link_lines(settings, account, is_ample);
         }
         // The clock is known from the relay, but a wrong one explains what fails after it.
         lines.extend(clock_line(&paths, &mut link));
@@ -124,9 +130,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn link_lines(&self, settings: &AgentSettings, account: &Account) -> Vec<Line> {
+    fn link_lines(&self, settings: &AgentSettings, account: &Account, is_ample: bool) -> Vec<Line> {
         let client = match client(account, settings, self.env) {
-            Ok(client) => client,
+            Ok(client) => client.over_ample(is_ample),
             Err(failure) => {
                 let remedy = "log in again with the right address";
                 return vec![Line::refused("address", failure, remedy)];
@@ -172,16 +178,7 @@ fn config_line(paths: &AgentPaths, settings: &Result<AgentSettings, Failure>) ->
     }
 }
 
-/// What the system says of the link, and which profile holds; asked anew, whether an agent runs or not.
-fn way_out(settings: &AgentSettings, sources: Sources) -> Option<Line> {
-    let asked = block_on(async {
-        let monitor = Monitor::start(sources).await;
-        let state = monitor.state().borrow().clone();
-        Ok(state)
-    });
-    asked.ok().map(|state| way_out_line(&state, &settings.link))
-}
-
+/// What the system says of the link, and which profile holds.
 fn way_out_line(state: &LinkState, profiles: &[Link]) -> Line {
     let profile = state.profile(profiles);
     let mut words = vec![match state.up {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     control::{AskError, Failure, Order, exit},
-    link::{Monitor, Sources, state::LinkState},
+    link::{Monitor, Sources},
     price,
     resident::{Carry, Wish},
     sync::OutcomeKind,
@@ -42,7 +42,8 @@ impl Session<'_> {
                         answer => return Ok(answer?),
                     },
                 };
-                let link = link_now().await;
+                // The ledger calls it by its interface where no profile gives it a name.
+                let link = Monitor::look(Sources::default()).await;
                 let carry = Carry::of(store.reader(), sync.only, &sync.pick)?;
                 if !sync.ask {
                     return value(&price::of_call(&store, &settings, carry, &link, is_here)?);
@@ -148,10 +149,4 @@ impl Session<'_> {
 
 fn value(quote: &price::Quote) -> Result<Value, Failure> {
     serde_json::to_value(quote).map_err(|err| Failure::chain("internal", &err))
-}
-
-/// The link as the system has it: the ledger calls it by its interface where no profile gives it a name.
-async fn link_now() -> LinkState {
-    let monitor = Monitor::start(Sources::default()).await;
-    monitor.state().borrow().clone()
 }

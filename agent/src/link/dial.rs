@@ -24,7 +24,8 @@ use super::{
     meter::{Meter, Metered, Tally},
     proxy::{self, Forward, Opened, Via},
     segments,
-    tls::{EARLY_LEAST, Spoken},
+    tickets::Session,
+    tls::Spoken,
     url::RelayUrl,
 };
 
@@ -48,6 +49,8 @@ pub(crate) struct Line {
     /// Round trips that it took.
     pub(crate) round_trips: u32,
     pub(crate) tls_resumed: Option<bool>,
+    /// The session under TLS; `None` without.
+    pub(crate) session: Option<Arc<Session>>,
     /// The handshake goes on with the first request, and takes a round trip of its own if this becomes true.
     pub(crate) is_late: Option<Arc<AtomicBool>>,
     /// Requests go to a proxy in absolute form.
@@ -74,37 +77,44 @@ pub(crate) async fn dial(
     };
     let Opened { stream, rtt, round_trips, forward } = opened;
     let tally = stream.tally();
-    let line = |stream, round_trips, tls_resumed, is_late| Line {
+    let line = |stream, round_trips| Line {
         stream,
         tally,
         rtt,
         round_trips,
-        tls_resumed,
-        is_late,
+        tls_resumed: None,
+        session: None,
+        is_late: None,
         forward,
     };
-    let Some(tls) = tls else { return Ok(line(Box::new(stream), round_trips, None, None)) };
-    if early && let Some(conn) = greeting(url, tls)? {
-        let stream = Early::new(conn, stream, tls.tickets.clone());
-        let is_late = Some(stream.is_late());
-        return Ok(line(Box::new(stream), round_trips, Some(true), is_late));
+    let Some(tls) = tls else { return Ok(line(Box::new(stream), round_trips)) };
+    if early && let Some((conn, session)) = greeting(url, tls)? {
+        let stream = Early::new(conn, stream, session.clone());
+        let (tls_resumed, is_late) = (Some(true), Some(stream.is_late()));
+        let line = line(Box::new(stream), round_trips);
+        return Ok(Line { tls_resumed, session: Some(session), is_late, ..line });
     }
-    let stream = handshake(url, tls.config.clone(), stream).await?;
-    let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
-    Ok(line(Box::new(stream), round_trips + 1, Some(resumed), None))
+    let (config, session) = tls.whole();
+    let stream = handshake(url, Arc::new(config), stream).await?;
+    let conn = stream.get_ref().1;
+    session.settle(conn);
+    let tls_resumed = Some(conn.handshake_kind() == Some(HandshakeKind::Resumed));
+    let line = line(Box::new(stream), round_trips + 1);
+    Ok(Line { tls_resumed, session: Some(session), ..line })
 }
 
 /// A session that takes early data, if there is a ticket for it beside the one that brings the next.
-fn greeting(url: &RelayUrl, tls: &Spoken) -> Result<Option<ClientConnection>, LinkError> {
-    let Some(config) = tls.early.clone().filter(|_| EARLY_LEAST <= tls.tickets.early()) else {
-        return Ok(None);
-    };
-    let conn = ClientConnection::new(config, url.server_name());
+fn greeting(
+    url: &RelayUrl,
+    tls: &Spoken,
+) -> Result<Option<(ClientConnection, Arc<Session>)>, LinkError> {
+    let Some((config, session)) = tls.early() else { return Ok(None) };
+    let conn = ClientConnection::new(Arc::new(config), url.server_name());
     let mut conn =
         conn.map_err(|source| LinkError::Tls { fault: TlsFault::of(&source), source })?;
     // Not so where the ticket is over.
     let is_early = conn.early_data().is_some();
-    Ok(is_early.then_some(conn))
+    Ok(is_early.then_some((conn, session)))
 }
 
 async fn straight(url: &RelayUrl, meter: &Meter) -> Result<Opened, LinkError> {

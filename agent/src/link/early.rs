@@ -22,7 +22,7 @@ use std::{
 use rustls::{ClientConnection, HandshakeKind};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::tickets::Tickets;
+use super::tickets::Session;
 
 /// So much is said early at most, in bytes, whatever the relay takes: where it takes none it goes twice.
 const EARLY_MAX: usize = 16 * 1024;
@@ -32,7 +32,7 @@ const EARLY_MAX: usize = 16 * 1024;
 pub(crate) struct Early<S> {
     conn: ClientConnection,
     stream: S,
-    tickets: Arc<Tickets>,
+    session: Arc<Session>,
     stage: Stage,
     /// Something was written that has to leave, whatever else waits.
     is_due: bool,
@@ -50,9 +50,9 @@ enum Stage {
 
 impl<S> Early<S> {
     /// `conn` has to offer early data.
-    pub(crate) fn new(conn: ClientConnection, stream: S, tickets: Arc<Tickets>) -> Self {
+    pub(crate) fn new(conn: ClientConnection, stream: S, session: Arc<Session>) -> Self {
         let (stage, is_due) = (Stage::Greeting(Vec::new()), false);
-        Self { conn, stream, tickets, stage, is_due, is_late: Arc::default() }
+        Self { conn, stream, session, stage, is_due, is_late: Arc::default() }
     }
 
     /// Becomes true when the relay takes no early data: one round trip more.
@@ -86,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Early<S> {
         let processed = self.conn.process_new_packets();
         if let Err(err) = processed {
             // Whoever this is knows none of our tickets.
-            self.tickets.forget();
+            self.session.forget();
             // The alert says what is wrong, if the stream takes it.
             let _ = self.poll_out(cx);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, err)));
@@ -101,10 +101,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Early<S> {
         if self.conn.is_handshaking() {
             return Ok(());
         }
+        self.session.settle(&self.conn);
         if !self.conn.is_early_data_accepted() {
             // A session that was not resumed was resumed by no ticket of that relay.
             if self.conn.handshake_kind() != Some(HandshakeKind::Resumed) {
-                self.tickets.forget();
+                self.session.forget();
             }
             self.conn.writer().write_all(said)?;
             self.is_late.store(true, Relaxed);

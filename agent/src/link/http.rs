@@ -34,6 +34,7 @@ use super::{
     meter::Tally,
     patience::{Patience, Stalled},
     proxy::{Forward, PAGE_MAX, PAGE_TIME},
+    tickets::Session,
     trust::Proof,
 };
 
@@ -64,6 +65,7 @@ pub struct Connection {
     rtt: Duration,
     round_trips: u32,
     tls_resumed: Option<bool>,
+    session: Option<Arc<Session>>,
     is_late: Option<Arc<AtomicBool>>,
     proof: Proof,
     forward: Option<Forward>,
@@ -77,7 +79,7 @@ impl Connection {
         host: HeaderValue,
         proof: Proof,
     ) -> Result<Self, LinkError> {
-        let Line { stream, tally, rtt, round_trips, tls_resumed, is_late, forward } = line;
+        let Line { stream, tally, rtt, round_trips, tls_resumed, session, is_late, forward } = line;
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(BUFFER_MAX)
             .max_headers(HEADERS_MAX)
@@ -93,6 +95,7 @@ impl Connection {
             rtt,
             round_trips,
             tls_resumed,
+            session,
             is_late,
             proof,
             forward,
@@ -129,6 +132,13 @@ impl Connection {
     #[must_use]
     pub fn tls_resumed(&self) -> Option<bool> {
         self.tls_resumed
+    }
+
+    /// Whether what is said here rests on a post-quantum key exchange too, its own or that of a session before it; `None`
+    /// without TLS. Of an early one it says what the request rests on, until the relay has answered.
+    #[must_use]
+    pub fn is_post_quantum(&self) -> Option<bool> {
+        self.session.as_ref().map(|session| session.is_post_quantum())
     }
 
     /// Bytes that this connection wrote to and read from its socket so far.

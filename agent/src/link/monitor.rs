@@ -69,6 +69,12 @@ impl Monitor {
         Self { told, _task: task }
     }
 
+    /// What is known of the link now, as far as the system tells it within 7 s. Needs what [`Monitor::start`] needs.
+    pub async fn look(sources: Sources) -> LinkState {
+        let monitor = Self::start(sources).await;
+        monitor.state().borrow().clone()
+    }
+
     /// What is known of the link. A change is told half a second after the system fell quiet, 3 s at the latest: a link
     /// that comes up changes several times.
     #[must_use]

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use rustls::{ClientConfig, CommonState, client::Resumption};
+use rustls::{CommonState, NamedGroup};
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout},
@@ -54,7 +54,7 @@ pub async fn probe(client: &Client, meter: &Meter) -> Vec<Finding> {
     };
     let Some(stream) = stream else { return findings };
     if client.url().is_secure() {
-        let (seen, took) = timed(look_at_tls(client, stream)).await;
+        let (seen, took) = timed(look_at_tls(client, meter, stream)).await;
         let warning = seen.as_ref().ok().and_then(Seen::warning);
         if note(&mut findings, Check::Tls, took, seen, Seen::words).is_some()
             && let Some(last) = findings.last_mut()
@@ -142,27 +142,33 @@ fn reached(stream: &TcpStream, rtt: Duration) -> String {
 #[derive(Debug)]
 struct Seen {
     version: String,
+    /// Both sides agreed on the post-quantum key exchange.
+    is_post_quantum: bool,
     /// The relay's own key, where it was shown that.
     key: Option<Fingerprint>,
     validity: Option<Validity>,
     now: Timestamp,
 }
 
-async fn look_at_tls(client: &Client, stream: Metered<TcpStream>) -> Result<Seen, LinkError> {
+async fn look_at_tls(
+    client: &Client,
+    meter: &Meter,
+    stream: Metered<TcpStream>,
+) -> Result<Seen, LinkError> {
     // A resumed session would show no certificate of today, and use up the ticket of the next visit.
     let (proof, _) = client.shared.trust.ways(false, false);
-    let Some(spoken) = client.spoken(proof).await? else {
+    let Some(spoken) = client.spoken(proof, client.offers_post_quantum(meter)).await? else {
         return Err(LinkError::NotARelay { status: None, hint: "no TLS".to_owned() });
     };
-    let mut config = ClientConfig::clone(&*spoken.config);
-    config.resumption = Resumption::disabled();
-    let stream = dial::handshake(client.url(), Arc::new(config), stream).await;
+    let stream = dial::handshake(client.url(), Arc::new(spoken.alone()), stream).await;
     let stream = stream.map_err(|err| err.where_proof_is_due(proof))?;
     let state: &CommonState = stream.get_ref().1;
     let version = state.protocol_version().and_then(|v| v.as_str()).unwrap_or("TLS");
+    let group = state.negotiated_key_exchange_group().map(|group| group.name());
     let leaf = state.peer_certificates().and_then(|chain| chain.first());
     Ok(Seen {
         version: version.replace("TLSv1_", "TLS 1."),
+        is_post_quantum: group == Some(NamedGroup::X25519MLKEM768),
         key: leaf.filter(|_| proof == Proof::Key).map(|key| Fingerprint::of(key)),
         validity: leaf.and_then(|leaf| Validity::of(leaf)),
         now: Timestamp::now(),
@@ -171,15 +177,18 @@ async fn look_at_tls(client: &Client, stream: Metered<TcpStream>) -> Result<Seen
 
 impl Seen {
     fn words(&self) -> String {
-        match &self.validity {
-            Some(validity) => {
-                format!("{}, certificate valid until {}", self.version, date(validity.not_after))
-            }
-            None => match &self.key {
-                Some(key) => format!("{}, the relay's own key {key}", self.version),
-                None => self.version.clone(),
-            },
+        let mut words = self.version.clone();
+        if self.is_post_quantum {
+            words.push_str(", post-quantum key exchange");
         }
+        match (&self.validity, &self.key) {
+            (Some(validity), _) => {
+                words += &format!(", certificate valid until {}", date(validity.not_after));
+            }
+            (None, Some(key)) => words += &format!(", the relay's own key {key}"),
+            (None, None) => {}
+        }
+        words
     }
 
     fn warning(&self) -> Option<String> {

@@ -1,7 +1,11 @@
 //! What the system says of the way out, and which profile holds for it.
 
-use config::agent::Link;
+use config::{Rate, agent::Link};
 use serde::Serialize;
+
+/// On a link that is slower than this, in bits a second, 2,300 bytes take a seventh of a second and more: too long to go
+/// unnoticed in each handshake.
+pub(crate) const AMPLE_RATE: u64 = 128_000;
 
 /// Whether anything outside can be reached, as far as the system knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
@@ -54,6 +58,14 @@ impl LinkState {
         profile.and_then(|profile| profile.metered).or(self.metered)
     }
 
+    /// Whether bytes cost nothing, and hardly any time, as far as `profile` and the system say.
+    #[must_use]
+    pub fn is_ample(&self, profile: Option<&Link>) -> bool {
+        let rate = profile.and_then(|profile| profile.rate).map(Rate::bits_per_second);
+        let has_quota = profile.is_some_and(|profile| profile.quota.is_some());
+        is_ample(self.is_metered(profile), rate) && !has_quota
+    }
+
     /// Whether this leads out by another way than `before`, or leads out again: a link came up.
     #[must_use]
     pub fn came_up_since(&self, before: &Self) -> bool {
@@ -61,6 +73,11 @@ impl LinkState {
             |state: &Self| (state.interface.clone(), state.connection.clone(), state.ssid.clone());
         self.up == Reach::Up && (before.up != Reach::Up || way(self) != way(before))
     }
+}
+
+/// Whether bytes cost nothing, and hardly any time at so many bits a second; a link of which no rate is known is quick.
+pub(crate) fn is_ample(metered: Option<bool>, rate: Option<u64>) -> bool {
+    metered == Some(false) && rate.is_none_or(|rate| AMPLE_RATE <= rate)
 }
 
 #[cfg(test)]
@@ -99,6 +116,27 @@ mod tests {
         assert_eq!(state.is_metered(Some(&profile("a", "", None))), Some(true));
         assert_eq!(state.is_metered(Some(&profile("a", "", Some(false)))), Some(false));
         assert_eq!(LinkState::default().is_metered(None), None);
+    }
+
+    #[test]
+    fn bytes_are_ample_where_they_are_known_to_cost_neither_money_nor_time() {
+        let rate = |written: &str| Some(written.parse().unwrap());
+        let (free, dear) = (Some(false), Some(true));
+        let home = profile("home", "", free);
+        assert!(wireless("x", free).is_ample(None) && wireless("x", dear).is_ample(Some(&home)));
+        for metered in [dear, None] {
+            assert!(!wireless("x", metered).is_ample(None));
+            assert!(!wireless("x", metered).is_ample(Some(&profile("a", "", None))));
+        }
+        assert!(!wireless("x", free).is_ample(Some(&profile("a", "", dear))));
+        let quota = Some(config::Size::from_kib(1 << 20));
+        assert!(!wireless("x", free).is_ample(Some(&Link { quota, ..home.clone() })));
+        for (written, expected) in
+            [("2400 bit/s", false), ("127 kbit/s", false), ("128 kbit/s", true)]
+        {
+            let link = Link { rate: rate(written), ..home.clone() };
+            assert_eq!(wireless("x", free).is_ample(Some(&link)), expected, "{written}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod failures;
 mod floods;
 mod keys;
 mod logins;
+mod post_quantum;
 mod secure;
 mod server;
 

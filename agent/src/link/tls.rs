@@ -16,15 +16,20 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, pem::PemObject};
 
-use config::agent::KeyTrust;
+use config::agent::{KeyTrust, PostQuantum};
 
-use super::{error::LinkError, fault::TlsFault, pinned::Pinned, tickets::Tickets};
+use super::{
+    error::LinkError,
+    fault::TlsFault,
+    pinned::Pinned,
+    tickets::{Session, Tickets},
+};
 
 /// Tickets that are asked for at once where requests go early: all but the last save a round trip each. Each further one is
 /// some 90 bytes in a packet that goes anyway; with a third the visit that fetches them would be dearer than 1,000 bytes.
 const TICKETS: u8 = 2;
 /// With fewer tickets for it none is used early: the last one brings the next.
-pub(crate) const EARLY_LEAST: usize = 2;
+const EARLY_LEAST: usize = 2;
 /// One file of certificates; the largest system bundles have a quarter of it. In bytes.
 const CA_FILE_LEN_MAX: u64 = 1 << 20;
 
@@ -39,6 +44,8 @@ pub struct TlsSettings {
     pub allow_tls12: bool,
     /// What becomes of the relay's own key.
     pub key: KeyTrust,
+    /// Where the post-quantum key exchange is offered.
+    pub post_quantum: PostQuantum,
     /// Send an exchange with the first packet of a resumed session.
     pub early_data: bool,
     /// The process makes one visit: there are no sessions to resume but after a cut. No early data then.
@@ -47,68 +54,136 @@ pub struct TlsSettings {
 
 /// How one relay is spoken to that proves itself in one way.
 #[derive(Clone, Debug)]
+pub(crate) struct Ways {
+    /// With X25519 alone.
+    pub(crate) classical: Spoken,
+    /// With the post-quantum key exchange too, if the relay has it. Sessions go on from either to the other.
+    pub(crate) post_quantum: Spoken,
+}
+
+/// The same with what is offered for the key exchange.
+#[derive(Clone, Debug)]
 pub(crate) struct Spoken {
     /// With the whole handshake before the first request.
-    pub(crate) config: Arc<ClientConfig>,
+    config: Arc<ClientConfig>,
     /// With early data.
-    pub(crate) early: Option<Arc<ClientConfig>>,
+    early: Option<Arc<ClientConfig>>,
     /// The sessions of both.
-    pub(crate) tickets: Arc<Tickets>,
+    tickets: Arc<Tickets>,
+    is_post_quantum: bool,
+}
+
+impl Spoken {
+    /// For a connection that makes the whole handshake before the first request.
+    pub(crate) fn whole(&self) -> (ClientConfig, Arc<Session>) {
+        self.with_session(&self.config, false)
+    }
+
+    /// For a connection that says its first request early; `None` where there are too few tickets for that. What goes early is
+    /// safe by its ticket alone: where a post-quantum key exchange is offered, it has to go back to one.
+    pub(crate) fn early(&self) -> Option<(ClientConfig, Arc<Session>)> {
+        let config = self.early.as_ref()?;
+        let is_enough = EARLY_LEAST <= self.tickets.early(self.is_post_quantum);
+        is_enough.then(|| self.with_session(config, self.is_post_quantum))
+    }
+
+    /// For a connection that resumes nothing and leaves nothing to resume.
+    pub(crate) fn alone(&self) -> ClientConfig {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = Resumption::disabled();
+        config
+    }
+
+    /// The relay is not to be believed by its sessions any more.
+    pub(crate) fn forget(&self) {
+        self.tickets.forget();
+    }
+
+    fn with_session(&self, config: &ClientConfig, is_choosy: bool) -> (ClientConfig, Arc<Session>) {
+        let session = Session::new(self.tickets.clone(), is_choosy);
+        let mut config = config.clone();
+        config.resumption = Resumption::store(session.clone());
+        (config, session)
+    }
 }
 
 /// Reads the certificates to trust and makes the configuration. Blocks on files.
-pub(crate) fn by_certificate(settings: &TlsSettings) -> Result<Spoken, LinkError> {
-    let provider = Arc::new(provider(settings.allow_tls12));
+pub(crate) fn by_certificate(settings: &TlsSettings) -> Result<Ways, LinkError> {
     let given = read_given(settings.ca.as_deref())?;
     let extra = read_given(settings.extra_ca.as_deref())?;
-    let verifier = verifier(given, &extra.unwrap_or_default(), provider.clone())
+    let provider = Arc::new(provider(settings.allow_tls12));
+    let verifier = verifier(given, &extra.unwrap_or_default(), provider)
         .map_err(|source| LinkError::Roots { from: settings.ca.clone(), source })?;
-    spoken(settings, provider, verifier)
+    ways(settings, verifier, None)
 }
 
 /// The same for somebody who may look into TLS, and for nobody else: what the authorities in `extra_ca` signed. Blocks on
 /// files.
-pub(crate) fn by_extra(settings: &TlsSettings) -> Result<Spoken, LinkError> {
+pub(crate) fn by_extra(settings: &TlsSettings) -> Result<Ways, LinkError> {
     let failed = |source| LinkError::Roots { from: settings.extra_ca.clone(), source };
     let extra = read_given(settings.extra_ca.as_deref())?.unwrap_or_default();
     let provider = Arc::new(provider(settings.allow_tls12));
     let roots = Arc::new(roots_of(&extra).map_err(failed)?);
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
-    let verifier = verifier.build().map_err(|source| failed(source.into()))?;
-    spoken(settings, provider, verifier)
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider);
+    let verifier: Arc<dyn ServerCertVerifier> =
+        verifier.build().map_err(|source| failed(source.into()))?;
+    ways(settings, verifier, None)
 }
 
 /// For a relay that proves itself by a key of its own.
 pub(crate) fn by_key(
     settings: &TlsSettings,
     verifier: Arc<dyn ServerCertVerifier>,
-) -> Result<Spoken, LinkError> {
+) -> Result<Ways, LinkError> {
     let settings = TlsSettings { allow_tls12: false, ..settings.clone() };
-    let spoken = spoken(&settings, Arc::new(provider(false)), verifier)?;
-    if !settings.once {
-        return Ok(spoken);
-    }
     // A ticket costs more than resuming would save where a key is all that is shown: a second attempt is no reason for one.
-    let mut config = ClientConfig::clone(&spoken.config);
-    config.send_ticket_request = Some(TicketRequest { new_session_count: 0, resumption_count: 0 });
-    Ok(Spoken { config: Arc::new(config), ..spoken })
+    let none = TicketRequest { new_session_count: 0, resumption_count: 0 };
+    ways(&settings, verifier, settings.once.then_some(none))
 }
 
-fn spoken(
+fn ways(
     settings: &TlsSettings,
-    provider: Arc<CryptoProvider>,
     verifier: Arc<dyn ServerCertVerifier>,
-) -> Result<Spoken, LinkError> {
+    tickets: Option<TicketRequest>,
+) -> Result<Ways, LinkError> {
+    let classical = provider(settings.allow_tls12);
+    let mut post_quantum = classical.clone();
+    post_quantum.kx_groups.insert(0, ::tls::X25519MLKEM768);
+    let mut classical = config(settings, classical, verifier.clone())?;
+    let mut post_quantum = config(settings, post_quantum, verifier)?;
+    classical.send_ticket_request = tickets;
+    post_quantum.send_ticket_request = tickets;
+    // rustls resumes no session that had another.
+    post_quantum.client_auth_cert_resolver = classical.client_auth_cert_resolver.clone();
+    let tickets = Arc::new(Tickets::default());
+    Ok(Ways {
+        classical: spoken(settings, classical, tickets.clone(), false),
+        post_quantum: spoken(settings, post_quantum, tickets, true),
+    })
+}
+
+fn config(
+    settings: &TlsSettings,
+    provider: CryptoProvider,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, LinkError> {
     let versions: &[&SupportedProtocolVersion] =
         if settings.allow_tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .map_err(|source| LinkError::Tls { fault: TlsFault::Incompatible, source })?
         .dangerous() // says rustls of every verifier but its own
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    let tickets = Arc::new(Tickets::default());
-    config.resumption = Resumption::store(tickets.clone());
+    Ok(config)
+}
+
+fn spoken(
+    settings: &TlsSettings,
+    mut config: ClientConfig,
+    tickets: Arc<Tickets>,
+    is_post_quantum: bool,
+) -> Spoken {
     let early = (settings.early_data && !settings.once).then(|| {
         // No further ticket comes of such a session, so none is asked for.
         let mut early = config.clone();
@@ -117,7 +192,7 @@ fn spoken(
         config.send_ticket_request = Some(TicketRequest { new_session_count, resumption_count });
         Arc::new(early)
     });
-    Ok(Spoken { config: Arc::new(config), early, tickets })
+    Spoken { config: Arc::new(config), early, tickets, is_post_quantum }
 }
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -179,7 +254,7 @@ fn roots_from_system() -> Result<RootCertStore, AnyError> {
     }
 }
 
-/// Two suites (a third would only cost bytes) and one key exchange: a post-quantum one is 2.5 KB dearer.
+/// Two suites (a third would only cost bytes) and one key exchange.
 fn provider(allow_tls12: bool) -> CryptoProvider {
     use ring::cipher_suite as suite;
     let mut provider = ring::default_provider();

@@ -8,6 +8,7 @@ use wire::{Codec, Lane, LaneMask, LinkClass, LinkKind, PresenceState};
 
 use super::{Call, Carry, over::Over, slow_rate};
 use crate::{
+    link::state,
     store::Store,
     sync::{Items, Terms},
 };
@@ -34,7 +35,7 @@ pub(crate) fn terms(
         Carry::Picked(picked) => picked.clone(),
         _ => Vec::new(),
     };
-    let rate = over.rate().map_or_else(|| rate_class(store, &over.name), LinkKind::rate_class);
+    let rate = rate(store, over).map_or(0, LinkKind::rate_class);
     Terms {
         state: if about.share_presence { PresenceState::Reachable } else { PresenceState::Hidden },
         next_call_s,
@@ -51,12 +52,19 @@ pub(crate) fn terms(
     }
 }
 
-/// The speed class of the link, as far as the ledger tells; it makes packets and requests on a
+/// How fast the link is, in bits a second, as the user says or the ledger tells; it makes packets and requests on a
 /// slow one small enough that a cut costs seconds, not minutes.
-fn rate_class(store: &Store, link: &str) -> u8 {
-    let since = store.now().saturating_sub(RATE_DAYS * 24 * 60 * 60);
-    let visits = store.reader().visits(since).unwrap_or_default();
-    slow_rate(&visits, link).map_or(0, LinkKind::rate_class)
+fn rate(store: &Store, over: &Over) -> Option<u64> {
+    let measured = || {
+        let since = store.now().saturating_sub(RATE_DAYS * 24 * 60 * 60);
+        slow_rate(&store.reader().visits(since).unwrap_or_default(), &over.name)
+    };
+    over.rate().or_else(measured)
+}
+
+/// Whether bytes cost nothing on this link, and hardly any time.
+pub(super) fn is_ample(store: &Store, over: &Over) -> bool {
+    over.metered == Some(false) && state::is_ample(over.metered, rate(store, over))
 }
 
 /// What the relay is told of a link.

@@ -88,6 +88,13 @@ impl Way {
                     self.client.connect(&self.meter).await?
                 };
                 self.rtt = connection.rtt();
+                debug!(
+                    proof = ?connection.proof(),
+                    resumed = connection.tls_resumed(),
+                    early = connection.is_early(),
+                    post_quantum = connection.is_post_quantum(),
+                    "connected"
+                );
                 connection
             }
         };
@@ -169,9 +176,13 @@ impl Transport for Way {
 
     fn left(&self) -> Option<u64> {
         let left = self.meter.remaining()?;
+        if self.connection.is_some() || !self.client.url().is_secure() {
+            return Some(left);
+        }
         // What connecting will cost is not there for requests.
-        let connects = self.connection.is_none() && self.client.url().is_secure();
-        Some(if connects { left.saturating_sub(VISIT_OVERHEAD.bytes()) } else { left })
+        let is_dearer = self.client.offers_post_quantum(&self.meter);
+        let more = if is_dearer { tls::HYBRID_MORE as u64 } else { 0 };
+        Some(left.saturating_sub(VISIT_OVERHEAD.bytes() + more))
     }
 
     fn rtt(&self) -> Duration {

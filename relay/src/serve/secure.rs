@@ -26,7 +26,8 @@ use super::{
     tls::TlsConfigs,
 };
 
-/// What is read of a socket at a time while its hello comes; a resumed one with a short request is about 700 bytes.
+/// What is read of a socket at a time while its hello comes; a resumed one with a short request is about 700 bytes, with a
+/// post-quantum share 1,900.
 const HELLO_READ: usize = 2 * 1024;
 
 /// A socket under TLS.
@@ -102,19 +103,20 @@ async fn begin<S>(tls: &TlsConfigs, socket: &mut Corked<S>) -> Result<ServerConn
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut acceptor = Acceptor::default();
-    let accepted = hello(&mut acceptor, socket).await?;
-    let config: Option<Arc<ServerConfig>> = tls.choose(&accepted.client_hello());
+    let (accepted, records) = hello(socket).await?;
+    let config: Option<Arc<ServerConfig>> = tls.choose(&accepted.client_hello(), &records);
     let Some(config) = config else {
         return Err(io::Error::other("there is neither a certificate nor a key").into());
     };
     Ok(accepted.into_connection(config)?)
 }
 
-async fn hello<S>(acceptor: &mut Acceptor, socket: &mut Corked<S>) -> Result<Accepted, Refused>
+/// The hello, and what was read by the time that it was whole: no more than rustls takes for one, and another read.
+async fn hello<S>(socket: &mut Corked<S>) -> Result<(Accepted, Vec<u8>), Refused>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let (mut acceptor, mut records) = (Acceptor::default(), Vec::new());
     let mut bytes = [0; HELLO_READ];
     loop {
         let count = socket.read(&mut bytes).await?;
@@ -122,11 +124,12 @@ where
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         let mut rest = &bytes[..count];
+        records.extend_from_slice(rest);
         while !rest.is_empty() {
             acceptor.read_tls(&mut rest)?;
         }
         if let Some(accepted) = acceptor.accept()? {
-            return Ok(accepted);
+            return Ok((accepted, records));
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(super) mod bytes;
 mod early;
 mod hostile;
+mod key_exchange;
 mod sockets;
 mod tls;
 

@@ -2,7 +2,8 @@
 //! those who know it, and small answers.
 //!
 //! TLS 1.3 only unless 1.2 is asked for. The suites are those with SHA-256: each `Finished` and each ticket is then
-//! 16 bytes shorter than with SHA-384. One stateful ticket is sent, more to a client that asks for them, and each can be
+//! 16 bytes shorter than with SHA-384. The key exchange is the one that the client's hello brings a share for, so that nobody
+//! is asked for another: the post-quantum one with those who send it. One stateful ticket is sent, more to a client that asks for them, and each can be
 //! used once.
 //!
 //! **Invariant:** tickets are in this process's memory and are taken out with their use: early data is taken once, and
@@ -15,9 +16,9 @@ use std::{
 };
 
 use rustls::{
-    ServerConfig,
+    NamedGroup, ServerConfig,
     crypto::{
-        CryptoProvider,
+        CryptoProvider, SupportedKxGroup,
         ring::{self, cipher_suite, kx_group},
     },
     server::{
@@ -110,25 +111,52 @@ pub enum TlsError {
 /// How TLS is spoken: with those who know the relay's own key, and with all others.
 #[derive(Clone, Debug)]
 pub struct TlsConfigs {
-    certificate: Option<Arc<ServerConfig>>,
-    own: Option<Arc<ServerConfig>>,
+    certificate: Option<ByShare>,
+    own: Option<ByShare>,
 }
 
 impl TlsConfigs {
-    /// What goes with this client. One that can be shown neither is refused by it.
-    pub(crate) fn choose(&self, hello: &ClientHello<'_>) -> Option<Arc<ServerConfig>> {
+    /// What goes with this client, whose hello came in these records. One that can be shown neither is refused by it.
+    pub(crate) fn choose(
+        &self,
+        hello: &ClientHello<'_>,
+        records: &[u8],
+    ) -> Option<Arc<ServerConfig>> {
         let known = hello.server_cert_types().unwrap_or_default();
         let own = self.own.as_ref();
         let wanted = own.filter(|_| known.contains(&CertificateType::RawPublicKey));
-        wanted.or(self.certificate.as_ref()).or(own).cloned()
+        wanted.or(self.certificate.as_ref()).or(own).map(|configs| configs.choose(records))
     }
 }
+
+/// One configuration for each key exchange. rustls goes by what a client names: one that names the post-quantum one first and
+/// sends a share for another would be asked for that share, which costs a round trip.
+#[derive(Clone, Debug)]
+struct ByShare {
+    one: Vec<(NamedGroup, Arc<ServerConfig>)>,
+    /// For TLS 1.2, and for those whose shares are all for something else.
+    any: Arc<ServerConfig>,
+}
+
+impl ByShare {
+    /// With the first that the client sent a share for.
+    fn choose(&self, records: &[u8]) -> Arc<ServerConfig> {
+        let groups = KEY_EXCHANGES.map(|group| group.name());
+        let sent = tls::first_share(records, &groups);
+        let one = self.one.iter().find(|(group, _)| sent == Some(*group));
+        one.map_or(&self.any, |(_, config)| config).clone()
+    }
+}
+
+/// The key exchanges that are taken. What one costs is the client's to say.
+static KEY_EXCHANGES: [&dyn SupportedKxGroup; 3] =
+    [tls::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1];
 
 /// TLS configurations and the way to renew the certificate.
 #[derive(Clone, Debug)]
 pub struct Tls {
     options: TlsOptions,
-    provider: Arc<CryptoProvider>,
+    provider: CryptoProvider,
     configs: TlsConfigs,
     certificate: Option<Arc<Certificate>>,
 }
@@ -139,7 +167,7 @@ impl Tls {
     /// # Errors
     /// When a file cannot be read, is not what it should be, or the two do not belong together; each is named.
     pub fn load(options: TlsOptions, ring: &KeyRing) -> Result<Self, TlsError> {
-        let provider = Arc::new(provider(options.tls12));
+        let provider = provider(options.tls12);
         let certificate = match &options.files {
             Some(files) => Some(Arc::new(Certificate(RwLock::new(read(files, &provider)?)))),
             None => None,
@@ -148,7 +176,14 @@ impl Tls {
         let tickets = if options.early_data { TICKETS_MAX } else { 1 };
         let sessions =
             ServerSessionMemoryCache::new(options.sessions.max(1).saturating_mul(tickets));
-        let make = |resolver| config(&options, &provider, resolver, &sessions);
+        let make = |resolver: Arc<dyn ResolvesServerCert>| {
+            let make = |kx_groups: &[_]| {
+                let provider = CryptoProvider { kx_groups: kx_groups.to_vec(), ..provider.clone() };
+                config(&options, provider, resolver.clone(), &sessions)
+            };
+            let one = KEY_EXCHANGES.map(|group| (group.name(), make(&[group]))).to_vec();
+            ByShare { one, any: make(&KEY_EXCHANGES) }
+        };
         let configs = TlsConfigs {
             certificate: certificate.clone().map(|certificate| make(certificate)),
             own: ring.certified().map(|_| make(Arc::new(Own(ring.clone())))),
@@ -177,7 +212,7 @@ impl Tls {
 
 fn config(
     options: &TlsOptions,
-    provider: &Arc<CryptoProvider>,
+    provider: CryptoProvider,
     resolver: Arc<dyn ResolvesServerCert>,
     sessions: &Arc<ServerSessionMemoryCache>,
 ) -> Arc<ServerConfig> {
@@ -186,7 +221,7 @@ fn config(
     } else {
         &[&rustls::version::TLS13]
     };
-    let mut config = ServerConfig::builder_with_provider(provider.clone())
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .expect("the provider has suites for each version")
         .with_no_client_auth()
@@ -237,11 +272,7 @@ fn provider(tls12: bool) -> CryptoProvider {
             cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
         ]);
     }
-    CryptoProvider {
-        cipher_suites,
-        kx_groups: vec![kx_group::X25519, kx_group::SECP256R1],
-        ..ring::default_provider()
-    }
+    CryptoProvider { cipher_suites, ..ring::default_provider() }
 }
 
 fn read(files: &PemFiles, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, TlsError> {

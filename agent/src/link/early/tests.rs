@@ -9,6 +9,7 @@ use rustls_pki_types::{PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
+use crate::link::tickets::Tickets;
 
 const ASK: &[u8] = b"what is new? ";
 const ANSWER: &[u8] = b"nothing at all";
@@ -17,7 +18,7 @@ const PIPE: usize = 16 * 1024;
 struct Ends {
     server: Arc<ServerConfig>,
     /// With early data, and without.
-    client: [Arc<ClientConfig>; 2],
+    client: [ClientConfig; 2],
     tickets: Arc<Tickets>,
 }
 
@@ -43,15 +44,16 @@ impl Ends {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        client.resumption = Resumption::store(tickets.clone());
-        let plain = Arc::new(client.clone());
+        let plain = client.clone();
         client.enable_early_data = true;
-        Self { server: Arc::new(server), client: [Arc::new(client), plain], tickets }
+        Self { server: Arc::new(server), client: [client, plain], tickets }
     }
 
-    fn connection(&self, early: bool) -> ClientConnection {
-        let name = ServerName::try_from("localhost").unwrap();
-        ClientConnection::new(self.client[usize::from(!early)].clone(), name).unwrap()
+    fn config(&self, early: bool) -> (Arc<ClientConfig>, Arc<Session>) {
+        let session = Session::new(self.tickets.clone(), false);
+        let mut config = self.client[usize::from(!early)].clone();
+        config.resumption = Resumption::store(session.clone());
+        (Arc::new(config), session)
     }
 
     /// A whole visit, which leaves tickets behind.
@@ -59,19 +61,21 @@ impl Ends {
         let (near, far) = duplex(PIPE);
         let served = tokio::spawn(serve(self.server.clone(), far, 1));
         let name = ServerName::try_from("localhost").unwrap();
-        let connector = tokio_rustls::TlsConnector::from(self.client[1].clone());
+        let connector = tokio_rustls::TlsConnector::from(self.config(false).0);
         let mut stream = connector.connect(name, near).await.unwrap();
         stream.write_all(ASK).await.unwrap();
         assert_eq!(read(&mut stream).await.unwrap(), ANSWER);
         drop(stream);
         served.await.unwrap().unwrap();
-        assert!(0 < self.tickets.early());
+        assert!(0 < self.tickets.early(false));
     }
 
     fn early<S>(&self, stream: S) -> Early<S> {
-        let mut conn = self.connection(true);
+        let (config, session) = self.config(true);
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut conn = ClientConnection::new(config, name).unwrap();
         assert!(conn.early_data().is_some());
-        Early::new(conn, stream, self.tickets.clone())
+        Early::new(conn, stream, session)
     }
 
     /// The same server after it was started anew: it knows no session.
@@ -169,7 +173,7 @@ async fn what_is_not_taken_early_goes_again_behind_the_handshake_and_only_there(
     let is_late = stream.is_late();
     assert_eq!(ask(&mut stream).await.unwrap(), ANSWER);
     assert!(is_late.load(Relaxed));
-    assert_eq!(ends.tickets.early(), 0, "they are of no use any more");
+    assert_eq!(ends.tickets.early(false), 0, "they are of no use any more");
     drop(stream);
     let expected = Served { said: ASK.to_vec(), early: 0, unfinished: false };
     assert_eq!(served.await.unwrap().unwrap(), expected);
@@ -216,13 +220,13 @@ async fn somebody_else_in_the_servers_place_reads_nothing_and_no_ticket_is_tried
     for _ in 0..3 {
         ends.acquaint().await;
     }
-    assert!(1 < ends.tickets.early());
+    assert!(1 < ends.tickets.early(false));
     let (near, far) = duplex(PIPE);
     let served = tokio::spawn(serve(other.restarted(), far, 1));
     let mut stream = ends.early(near);
     let err = ask(&mut stream).await.unwrap_err();
     assert_eq!(err.kind(), io::ErrorKind::InvalidData, "{err}");
-    assert_eq!(ends.tickets.early(), 0);
+    assert_eq!(ends.tickets.early(false), 0);
     drop(stream);
     // He is told why, by an alert that ends it.
     assert!(served.await.unwrap().is_err());
@@ -248,7 +252,7 @@ async fn the_newest_ticket_goes_first_because_the_server_may_have_forgotten_the_
 async fn tickets_of_a_relay_that_resumes_and_takes_nothing_early_are_kept() {
     let ends = Ends::new();
     ends.acquaint().await;
-    let tickets = ends.tickets.early();
+    let tickets = ends.tickets.early(false);
     let mut server = ServerConfig::clone(&ends.server);
     server.max_early_data_size = 0;
     let (near, far) = duplex(PIPE);
@@ -257,7 +261,7 @@ async fn tickets_of_a_relay_that_resumes_and_takes_nothing_early_are_kept() {
     let is_late = stream.is_late();
     assert_eq!(ask(&mut stream).await.unwrap(), ANSWER);
     assert!(is_late.load(Relaxed) && stream.conn.handshake_kind() == Some(HandshakeKind::Resumed));
-    assert_eq!(ends.tickets.early(), tickets - 1, "the one that was used");
+    assert_eq!(ends.tickets.early(false), tickets - 1, "the one that was used");
     drop(stream);
     assert_eq!(served.await.unwrap().unwrap().said, ASK);
 }

@@ -137,7 +137,7 @@ async fn a_handshake_that_never_goes_on_is_given_up_after_120_s() {
     let ca = server::Ca::new();
     let url = format!("https://{}", listener.local_addr().unwrap());
     let client = client(&url, ca.settings());
-    client.spoken(Proof::Certificate).await.unwrap();
+    client.spoken(Proof::Certificate, false).await.unwrap();
     tokio::time::pause();
     let began = Instant::now();
     let err = client.connect(&Meter::new(None)).await.unwrap_err();
@@ -190,7 +190,7 @@ async fn a_64_kib_exchange_passes_a_2400_bit_line() {
         tokio::join!(slow_way(near_read, far_write), slow_way(far_read, near_write));
     }));
     let client = client(&here, ca.settings());
-    client.spoken(Proof::Certificate).await.unwrap();
+    client.spoken(Proof::Certificate, false).await.unwrap();
     tokio::time::pause();
     let began = Instant::now();
     let mut connection = client.connect(&Meter::new(None)).await.unwrap();

@@ -14,7 +14,9 @@ use std::{
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::{
-    ServerConfig, SupportedProtocolVersion, crypto::ring, server::ServerSessionMemoryCache,
+    ServerConfig, SupportedProtocolVersion,
+    crypto::{CryptoProvider, SupportedKxGroup, ring},
+    server::ServerSessionMemoryCache,
 };
 use rustls_pki_types::PrivateKeyDer;
 use tempfile::TempDir;
@@ -200,14 +202,25 @@ impl Ca {
     pub(crate) fn server(&self, name: &str, until: i32) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let leaf = params(name, until).signed_by(&key, &self.issuer).unwrap();
-        server(&leaf, &key, &rustls::version::TLS13)
+        server(&leaf, &key, &rustls::version::TLS13, ring::default_provider())
+    }
+
+    /// A server for 127.0.0.1 that takes these key exchanges.
+    pub(crate) fn server_taking(
+        &self,
+        kx_groups: Vec<&'static dyn SupportedKxGroup>,
+    ) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().unwrap();
+        let leaf = params("127.0.0.1", 2999).signed_by(&key, &self.issuer).unwrap();
+        let provider = CryptoProvider { kx_groups, ..ring::default_provider() };
+        server(&leaf, &key, &rustls::version::TLS13, provider)
     }
 
     /// A server that only speaks TLS 1.2.
     pub(crate) fn old_server(&self, name: &str) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let leaf = params(name, 2999).signed_by(&key, &self.issuer).unwrap();
-        server(&leaf, &key, &rustls::version::TLS12)
+        server(&leaf, &key, &rustls::version::TLS12, ring::default_provider())
     }
 }
 
@@ -219,7 +232,7 @@ pub(crate) fn self_signed(name: &str, until: i32) -> (Arc<ServerConfig>, TempDir
     let leaf = params.self_signed(&key).unwrap();
     let dir = TempDir::new().unwrap();
     std::fs::write(dir.path().join("relay.pem"), leaf.pem()).unwrap();
-    (server(&leaf, &key, &rustls::version::TLS13), dir)
+    (server(&leaf, &key, &rustls::version::TLS13, ring::default_provider()), dir)
 }
 
 fn params(name: &str, until: i32) -> CertificateParams {
@@ -234,9 +247,10 @@ fn server(
     leaf: &rcgen::Certificate,
     key: &KeyPair,
     version: &'static SupportedProtocolVersion,
+    provider: CryptoProvider,
 ) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[version])
         .unwrap()
         .with_no_client_auth()

@@ -1,7 +1,13 @@
 //! TLS over a pipe: what it costs in writes, resumption, and what is not TLS.
 
+use std::io;
+
 use rcgen::generate_simple_self_signed;
-use rustls::{ClientConfig, HandshakeKind, RootCertStore, client::Resumption};
+use rustls::{
+    ClientConfig, HandshakeKind, NamedGroup, RootCertStore,
+    client::{ClientSessionMemoryCache, ClientSessionStore, Resumption},
+    crypto::{CryptoProvider, SupportedKxGroup},
+};
 use rustls_pki_types::ServerName;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -12,12 +18,13 @@ use super::{
 };
 use crate::ownkey::KeyRing;
 
-struct Ends {
-    server: TlsConfigs,
+pub(super) struct Ends {
+    pub(super) server: TlsConfigs,
     client: Arc<ClientConfig>,
+    roots: Arc<RootCertStore>,
 }
 
-fn ends(tls12: bool) -> Ends {
+pub(super) fn ends(tls12: bool) -> Ends {
     let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let files = PemFiles { cert: dir.path().join("relay.crt"), key: dir.path().join("relay.key") };
@@ -30,19 +37,48 @@ fn ends(tls12: bool) -> Ends {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions: &[_] =
         if tls12 { &[&rustls::version::TLS12] } else { &[&rustls::version::TLS13] };
+    let roots = Arc::new(roots);
     let mut client = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .unwrap()
-        .with_root_certificates(roots)
+        .with_root_certificates(roots.clone())
         .with_no_client_auth();
     client.resumption = Resumption::in_memory_sessions(4);
-    Ends { server, client: Arc::new(client) }
+    Ends { server, client: Arc::new(client), roots }
 }
 
 impl Ends {
+    /// A client that offers these key exchanges, with a share for the first, or for `hint`.
+    pub(super) fn offering(
+        self,
+        kx_groups: &[&'static dyn SupportedKxGroup],
+        hint: Option<NamedGroup>,
+    ) -> Self {
+        let kx_groups = kx_groups.to_vec();
+        let provider = CryptoProvider { kx_groups, ..rustls::crypto::ring::default_provider() };
+        let mut client = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth();
+        let sessions = ClientSessionMemoryCache::new(4);
+        if let Some(hint) = hint {
+            sessions.set_kx_hint(ServerName::try_from("localhost").unwrap(), hint);
+        }
+        client.resumption = Resumption::store(Arc::new(sessions));
+        Self { client: Arc::new(client), ..self }
+    }
+
     async fn secured(&self, far: DuplexStream) -> TlsStream<DuplexStream> {
+        self.try_secured(far).await.unwrap()
+    }
+
+    pub(super) async fn try_secured(
+        &self,
+        far: DuplexStream,
+    ) -> io::Result<TlsStream<DuplexStream>> {
         let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(self.client.clone()).connect(name, far).await.unwrap()
+        TlsConnector::from(self.client.clone()).connect(name, far).await
     }
 
     /// One visit; how the session began, and the lengths of the relay's writes.
