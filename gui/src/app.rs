@@ -314,6 +314,18 @@ impl App {
         portal.map_or_else(Task::none, |(id, _)| focus::to(*id, name))
     }
 
+    /// Sees that the list is to be seen in the portal, which in a narrow one makes room for a page or a conversation.
+    /// Gives whether it was covered.
+    fn show_list(&mut self) -> (Task<Message>, bool) {
+        let portal = self.windows.values().find(|window| window.place == Place::Portal);
+        let is_narrow = portal.is_some_and(|window| window.size.width < WIDE);
+        if !is_narrow || (self.page.is_none() && self.beside.is_none()) {
+            return (Task::none(), false);
+        }
+        self.page = None;
+        (self.leave_chat(), true)
+    }
+
     fn ask_heard(&mut self, message: ask::Message) -> Task<Message> {
         let Some(Page::Ask(ask)) = &mut self.page else { return Task::none() };
         match ask.update(message, &self.desk.known) {
@@ -380,15 +392,27 @@ impl App {
                 }
                 let chat = self.shown_in(window).and_then(|id| self.chats.get_mut(&id));
                 // What lies on top of it closes first.
-                if !chat.is_some_and(Chat::escape) {
-                    self.beside = None;
-                    self.portal.choose(None);
+                let is_done = chat.is_some_and(Chat::escape);
+                // A window of its own is closed as windows are, and leaves the portal's conversation alone.
+                if is_done || Some(window) != self.window_of(Place::Portal) {
+                    return self.tell_focus();
                 }
-                self.tell_focus()
+                self.leave_chat()
             }
-            Key::Search => self.focus("search"),
+            Key::Search => {
+                let (shown, _) = self.show_list();
+                Task::batch([shown, self.focus("search")])
+            }
             Key::Ask => self.portal_heard(portal::Message::AskPressed(None)),
-            Key::Link => self.portal_heard(portal::Message::Link(portal::link::Message::Toggled)),
+            Key::Link => {
+                let (shown, was_covered) = self.show_list();
+                // What nobody saw is not what is to be folded.
+                if was_covered && self.portal.is_link_open() {
+                    return shown;
+                }
+                let toggled = portal::Message::Link(portal::link::Message::Toggled);
+                Task::batch([shown, self.portal_heard(toggled)])
+            }
             Key::Help => self.portal_heard(portal::Message::HelpPressed),
             Key::Step { down } => self.portal_heard(portal::Message::Stepped { down }),
             Key::Close => window::close(window),

@@ -69,7 +69,7 @@ impl App {
         Task::batch([opened, self.open(Place::Chat(id), TALK), self.tell_focus()])
     }
 
-    fn window_of(&self, place: Place) -> Option<window::Id> {
+    pub(super) fn window_of(&self, place: Place) -> Option<window::Id> {
         self.windows.iter().find(|(_, window)| window.place == place).map(|(id, _)| *id)
     }
 
@@ -95,13 +95,17 @@ impl App {
             Action::Drafted => self.drafted(id),
             Action::Settled => self.desk.settled(&self.door).map(Message::Desk),
             Action::Detach => self.detach(id),
-            Action::Back if self.beside == Some(id) => {
-                self.beside = None;
-                self.portal.choose(None);
-                self.tell_focus()
-            }
+            Action::Back | Action::Escaped if self.beside == Some(id) => self.leave_chat(),
             Action::Back => own.map_or_else(Task::none, window::close),
+            Action::Escaped => Task::none(),
         }
+    }
+
+    /// Shows the list again, where it had to make room.
+    pub(super) fn leave_chat(&mut self) -> Task<Message> {
+        self.beside = None;
+        self.portal.choose(None);
+        self.tell_focus()
     }
 
     fn drafted(&mut self, id: ConversationId) -> Task<Message> {

@@ -13,7 +13,10 @@ use crate::{
     desk::Known,
     door::DoorError,
     goal::Fault,
-    kit::scene::{NOW, Scene},
+    kit::{
+        PORTAL,
+        scene::{NOW, Scene},
+    },
 };
 
 fn app(start: &Start) -> App {
@@ -156,6 +159,11 @@ fn the_keys_lead_to_the_pages_and_escape_leads_back() {
     assert_eq!((app.page.is_none(), app.beside.is_some()), (true, true));
     press(&mut app, Key::Escape);
     assert_eq!(app.beside, None);
+    // The editor has the keyboard, and what its Escape means.
+    press(&mut app, Key::Step { down: true });
+    let id = app.beside.unwrap();
+    let _ = app.update(Message::Chat(id, chat::Message::EscapePressed));
+    assert_eq!(app.beside, None);
     // A form is left by its own button too, and by what came of it.
     press(&mut app, Key::Ask);
     let _ = app.update(Message::Ask(ask::Message::Closed));
@@ -164,6 +172,53 @@ fn the_keys_lead_to_the_pages_and_escape_leads_back() {
     let answer = serde_json::json!({ "conversation": "c3" });
     let _ = app.update(Message::Ask(ask::Message::Answered(Ok(answer))));
     assert_eq!((app.page.is_none(), app.beside), (true, Some("c3".parse().unwrap())));
+}
+
+#[test]
+fn what_a_key_leads_to_is_to_be_seen_also_in_a_narrow_portal() {
+    let mut app = app(&Start::default());
+    read(&mut app, known());
+    let window = *app.windows.keys().next().unwrap();
+    let press = |app: &mut App, key: Key| _ = app.update(Message::Key(window, key));
+    let is_covered = |app: &App| app.beside.is_some() || app.page.is_some();
+    for key in [Key::Search, Key::Link] {
+        press(&mut app, Key::Step { down: true });
+        press(&mut app, Key::Help);
+        assert!(is_covered(&app));
+        press(&mut app, key);
+        assert!(!is_covered(&app), "{key:?} leads to what cannot be seen");
+    }
+    assert!(app.portal.is_link_open());
+    press(&mut app, Key::Step { down: true });
+    press(&mut app, Key::Link);
+    assert!(app.portal.is_link_open(), "it was open, and is seen again");
+    press(&mut app, Key::Link);
+    assert!(!app.portal.is_link_open());
+    // Where there is room for both, both stay.
+    let wide = Size::new(WIDE, 640.0);
+    let _ = app.update(Message::WindowResized(window, wide));
+    press(&mut app, Key::Step { down: true });
+    press(&mut app, Key::Link);
+    press(&mut app, Key::Search);
+    assert!(app.beside.is_some() && app.portal.is_link_open());
+}
+
+#[test]
+fn escape_in_a_window_of_its_own_leaves_the_portals_conversation_alone() {
+    let mut app = app(&Start::default());
+    read(&mut app, known());
+    let portal = *app.windows.keys().next().unwrap();
+    let _ = app.update(Message::Key(portal, Key::Step { down: true }));
+    let beside = app.beside;
+    assert!(beside.is_some());
+    let own = window::Id::unique();
+    let other = "c2".parse().unwrap();
+    let window = Window { place: Place::Chat(other), size: PORTAL, is_focused: true };
+    app.windows.insert(own, window);
+    let _ = app.update(Message::Key(own, Key::Escape));
+    assert_eq!(app.beside, beside);
+    let _ = app.update(Message::Key(portal, Key::Escape));
+    assert_eq!(app.beside, None);
 }
 
 #[test]

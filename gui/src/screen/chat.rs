@@ -169,6 +169,8 @@ pub(crate) enum Action {
     Detach,
     /// Show the list again.
     Back,
+    /// The same for Escape, which leaves a window of its own open.
+    Escaped,
 }
 
 impl Chat {

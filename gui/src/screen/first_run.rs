@@ -200,7 +200,7 @@ impl FirstRun {
     /// The field that the keyboard begins in, at this step.
     pub(crate) fn first_field(&self) -> Option<&'static str> {
         match self.step {
-            Step::Account => Some("relay"),
+            Step::Account => Some(self.field_at_fault().unwrap_or("relay")),
             Step::Who { .. } => Some("whom"),
             _ => None,
         }

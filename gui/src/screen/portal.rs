@@ -172,6 +172,11 @@ impl Portal {
         self.chosen = id;
     }
 
+    /// Whether the link's panel is open.
+    pub(crate) fn is_link_open(&self) -> bool {
+        self.link.is_open
+    }
+
     /// Whether a call can be asked for.
     pub(crate) fn can_call(&self, desk: &Desk) -> bool {
         desk.does().is_some() && self.link.hindrance(desk).is_none()

@@ -37,12 +37,12 @@ pub(super) fn error_words(cx: Cx<'_>, err: &DoorError) -> String {
 pub(super) fn foot<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
     let conversation = cx.desk.known.conversation(chat.id);
     let state = conversation.map_or("", |conversation| conversation.state);
-    let asking = conversation.filter(|it| it.state == "asking" || we_wait(it));
+    let asking = conversation.filter(|it| waits(it) || we_asked(it));
     let above = column![
         slot(chat.link.as_ref().map(|link| leads_to(cx, link))),
         slot(chat.error.as_ref().map(|err| notice(body(error_words(cx, err))))),
         slot(no_agent(cx, chat, state)),
-        slot(asking.map(|asked| asking_words(cx, asked, state == "asking"))),
+        slot(asking.map(|asked| asking_words(cx, asked))),
         slot(conversation.filter(|_| state == "member").and_then(|it| alone(cx, chat, it))),
     ];
     let inside = match conversation {
@@ -54,16 +54,23 @@ pub(super) fn foot<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
     container(foot).padding(gap::BETWEEN).style(styles::bar).width(Length::Fill).into()
 }
 
+/// Whether nothing goes before somebody has answered: the relay, or the other one of two.
+fn waits(conversation: &RollRow) -> bool {
+    let other_waits =
+        conversation.pair && conversation.state == "member" && conversation.unanswered;
+    conversation.state == "asking" || (other_waits && conversation.inviter.is_empty())
+}
+
 /// Whether somebody whom we asked with a greeting has not answered.
-fn we_wait(conversation: &RollRow) -> bool {
+fn we_asked(conversation: &RollRow) -> bool {
     let by_us = conversation.inviter.is_empty() && !conversation.greeting.is_empty();
     conversation.state == "member" && conversation.unanswered && by_us
 }
 
 /// That an answer is waited for, and what we asked with.
-fn asking_words<'a>(cx: Cx<'a>, asked: &'a RollRow, waits: bool) -> Element<'a, Message> {
+fn asking_words<'a>(cx: Cx<'a>, asked: &'a RollRow) -> Element<'a, Message> {
     let mut words = column![].spacing(gap::TIGHT);
-    if waits {
+    if waits(asked) {
         words = words.push(hint(cx.words.say("chat-asking")).wrapping(text::Wrapping::Word));
     }
     if !asked.greeting.is_empty() {

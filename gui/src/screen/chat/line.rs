@@ -65,7 +65,9 @@ pub(super) fn line<'a>(cx: Cx<'a>, chat: &'a Chat, at: usize) -> Element<'a, Mes
     if let Some(words) = becomes(message)
         && below.and_then(becomes).as_ref() != Some(&words)
     {
-        let words = hint(words).wrapping(text::Wrapping::WordOrGlyph);
+        let words = hint(words)
+            .wrapping(text::Wrapping::WordOrGlyph)
+            .align_x(iced::alignment::Horizontal::Right);
         let right = container(words).padding(Padding { top: gap::TIGHT, ..Padding::ZERO });
         parts = parts.push(row![space::horizontal(), right]);
     }
@@ -153,5 +155,6 @@ pub(super) fn empty<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
         true => cx.words.say("chat-empty"),
         false => String::new(),
     };
-    container(body(words).style(styles::muted)).padding(gap::AROUND).center(Length::Fill).into()
+    let words = body(words).style(styles::muted).align_x(iced::alignment::Horizontal::Center);
+    container(words).padding(gap::AROUND).center(Length::Fill).into()
 }

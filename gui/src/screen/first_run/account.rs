@@ -105,6 +105,21 @@ impl FirstRun {
         (is_about == about).then(words)
     }
 
+    /// The field that what went wrong is about.
+    pub(super) fn field_at_fault(&self) -> Option<&'static str> {
+        match fault(code(self.error.as_ref()?)).0 {
+            About::Relay => Some("relay"),
+            About::Proxy => Some("proxy"),
+            About::Certificate => Some("ca"),
+            About::Key => Some("key"),
+            // A login asks for no invitation.
+            About::Invite if self.by == By::Invite => Some("code"),
+            About::Name => Some("name"),
+            About::Password => Some("password"),
+            About::Invite | About::All => None,
+        }
+    }
+
     pub(super) fn account<'a>(&'a self, cx: Cx<'a>) -> Element<'a, Message> {
         let say = |key: &str| cx.words.say(key);
         let by = form::choice(

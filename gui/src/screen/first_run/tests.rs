@@ -218,6 +218,26 @@ fn it_ends_with_a_conversation_or_without() {
 }
 
 #[test]
+fn what_went_wrong_gets_the_keyboard() {
+    assert_eq!(FirstRun::new().first_field(), Some("relay"));
+    for (code, field) in [
+        ("name_not_found", "relay"),
+        ("bad_proxy", "proxy"),
+        ("certificate_untrusted", "ca"),
+        ("relay_key_changed", "key"),
+        ("bad_invite", "code"),
+        ("name_taken", "name"),
+        ("wrong_login", "password"),
+        ("busy", "relay"),
+    ] {
+        let (scene, run) = (Scene::calm(), failed(code));
+        assert_eq!(run.first_field(), Some(field), "{code}");
+        let mut ui = Ui::new(Size::new(360.0, 1100.0), 1.0, run.view(scene.cx()));
+        assert!(ui.find(iced_test::selector::id(field)).is_some(), "{code}: there is no {field}");
+    }
+}
+
+#[test]
 fn the_whole_form_is_filled_in_by_keyboard() {
     let (scene, run) = (Scene::calm(), FirstRun::new());
     let mut ui = Ui::new(PORTAL, 1.0, run.view(scene.cx()));

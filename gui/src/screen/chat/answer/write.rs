@@ -84,8 +84,8 @@ impl Chat {
             }
             Message::UpPressed if self.compose.content.is_empty() => return self.edit_last(door),
             Message::EscapePressed => {
-                self.escape();
-                return vec![Action::Drafted];
+                // What lies on top closes first.
+                return vec![if self.escape() { Action::Drafted } else { Action::Escaped }];
             }
             Message::ModeDropped => {
                 match self.compose.mode {

@@ -197,6 +197,25 @@ fn nothing_yet_a_request_and_an_end() {
 }
 
 #[test]
+fn who_asked_is_told_that_the_answer_is_waited_for_also_after_the_relay_took_it() {
+    let waits = |pair: bool, unanswered: bool, inviter: &str| {
+        let mut scene = Scene::calm();
+        scene.know(|known| {
+            let row = &mut known.roll[0];
+            (row.pair, row.unanswered) = (pair, unanswered);
+            (row.state, row.inviter) = ("member", inviter.to_owned());
+        });
+        let chat = chat(Vec::new());
+        let said = scene.words.say("chat-asking");
+        Ui::new(PORTAL, 1.0, chat.view(scene.cx())).find(said.as_str()).is_some()
+    };
+    assert!(waits(true, true, ""));
+    assert!(!waits(true, false, ""), "it was answered");
+    assert!(!waits(true, true, "bob"), "it was not we who asked");
+    assert!(!waits(false, true, ""), "others of a group may be there");
+}
+
+#[test]
 fn somebody_who_is_not_here_any_more() {
     let mut chat = chat(talk());
     chat.thread.other = Some("declined");

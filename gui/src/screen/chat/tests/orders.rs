@@ -327,4 +327,6 @@ fn the_ways_out_of_a_conversation() {
     let escape = chat.update(Message::EscapePressed, &door());
     assert!(matches!(escape[..], [Action::Drafted]) && chat.search.is_none());
     assert!(!chat.escape(), "there is nothing else to close");
+    let escape = chat.update(Message::EscapePressed, &door());
+    assert!(matches!(escape[..], [Action::Escaped]), "so it leads back");
 }

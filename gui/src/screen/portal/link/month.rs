@@ -40,15 +40,19 @@ pub(super) fn view<'a>(cx: Cx<'a>, ledger: &'a Ledger) -> Element<'a, Message> {
         elided(sum).end()
     ];
     let ends = row![
-        hint(day_of(ledger.days.first())),
+        hint(day_of(cx, ledger.days.first())),
         space::horizontal(),
-        hint(day_of(ledger.days.last())),
+        hint(day_of(cx, ledger.days.last())),
     ];
     column![head, chart(cx, ledger), ends].spacing(gap::TIGHT).into()
 }
 
-fn day_of(day: Option<&DayUse>) -> String {
-    day.map_or_else(String::new, |day| format!("{}.", day.date.day()))
+fn day_of(cx: Cx<'_>, day: Option<&DayUse>) -> String {
+    let said = |day: &DayUse| {
+        let number = day.date.day().to_string();
+        cx.words.tell("link-day", &[("day", number.into())])
+    };
+    day.map_or_else(String::new, said)
 }
 
 /// With a quota each column stands on those before it and the line above is the quota; without one each stands alone.
