@@ -57,9 +57,10 @@ pub(crate) async fn print(
         print_limit(page, report.idle, limits.0);
         let goal = |more: f64, trips_goal| {
             let bytes_goal = profile.idle.bytes_goal + more;
-            Mark { bytes_goal, trips_goal, seconds_goal: None, ..profile.idle }
+            Mark { bytes_goal, trips_goal, ..profile.idle }
         };
         print_visit(page, "the same, early data", report.early, goal(100.0, 2.0));
+        print_both(page, report.idle, report.early, profile.idle);
         print_visit(page, "the same, cold start, key pinned", report.cold, goal(150.0, 3.0));
         print_visit(page, "100 waiting, 20 to send", report.batch, profile.batch);
         print_limit(page, report.batch, limits.1);
@@ -90,10 +91,7 @@ fn print_visit(page: &Page, what: &str, measured: Measured, mark: Mark) {
     page.row(&floor.beside("POST", mark.floor.bytes));
     let trips = Row::new("  round trips", measured.trips, "").at_most(mark.trips_goal);
     page.row(&trips.beside(mark.peer, mark.cost.trips));
-    let mut seconds = Row::new("  seconds", measured.seconds, "s");
-    if let Some(goal) = mark.seconds_goal {
-        seconds = seconds.at_most(goal);
-    }
+    let seconds = Row::new("  seconds", measured.seconds, "s");
     page.row(&seconds.beside(mark.peer, mark.cost.seconds));
     page.row(&Row::count("  packets", measured.packets, ""));
     page.row(&Row::count("  the agent's ledger", measured.ledger, "B"));
@@ -106,6 +104,18 @@ fn print_visit(page: &Page, what: &str, measured: Measured, mark: Mark) {
             measured.lost, measured.syns
         ));
     }
+}
+
+/// What an agent pays that stays: its visits are of the two kinds by turns.
+fn print_both(page: &Page, tickets: Measured, early: Measured, mark: Mark) {
+    let bytes = (tickets.bytes + early.bytes).div_ceil(2);
+    let row = Row::count("both kinds, on average", bytes, "B").at_most(mark.bytes_goal);
+    page.row(&row.beside(mark.peer, mark.cost.bytes));
+    let mut seconds = Row::new("  seconds", (tickets.seconds + early.seconds) / 2.0, "s");
+    if let Some(goal) = mark.seconds_goal {
+        seconds = seconds.at_most(goal);
+    }
+    page.row(&seconds.beside(mark.peer, mark.cost.seconds));
 }
 
 /// One run of the tool, on a relay and homes of its own.

@@ -120,7 +120,7 @@ fn greeting(
 async fn straight(url: &RelayUrl, meter: &Meter) -> Result<Opened, LinkError> {
     let addresses = resolve(&url.host(), url.port()).await?;
     let (tcp, rtt) = connect_any(&addresses, Some(meter)).await?;
-    Ok(Opened { stream: meter.tcp(tcp), rtt, round_trips: 1, forward: None })
+    Ok(Opened { stream: meter.tcp(tcp, rtt), rtt, round_trips: 1, forward: None })
 }
 
 /// The addresses of a name (at least one), in the system's order.

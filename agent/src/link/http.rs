@@ -49,10 +49,6 @@ pub const ANSWER_LEN_MAX: usize = 64 << 10;
 /// Handing the goodbye to the kernel takes no longer, or goes without saying.
 const CLOSE_MAX: Duration = Duration::from_millis(500);
 
-/// A line whose handshake took so long is slow: a kernel knows as much about its times, and takes a long packet
-/// for lost before it can have been answered.
-const SLOW_RTT: Duration = Duration::from_secs(1);
-
 const _: () = assert!(8 << 10 <= BUFFER_MAX, "hyper's own minimum");
 
 /// A connection that takes requests. Dropping it hangs up without a word (no bytes; TCP says it).
@@ -265,7 +261,7 @@ impl Connection {
         hold: Duration,
     ) -> Result<(Response<Incoming>, Arc<Flags>, Patience), LinkError> {
         let mut patience = Patience::new(self.tally.clone(), body.len(), hold);
-        let (outgoing, flags) = Outgoing::new(body, SLOW_RTT <= self.rtt);
+        let (outgoing, flags) = Outgoing::new(body);
         let mut request = Request::new(outgoing);
         *request.method_mut() = method;
         *request.uri_mut() = uri;

@@ -21,6 +21,8 @@ use tokio::{
     time::Instant,
 };
 
+use line::Paced;
+
 use super::segments::{self, Counted, IpBytes, payload_within};
 
 /// The limit is reached: the read or write was not made.
@@ -180,9 +182,11 @@ impl Meter {
     }
 
     /// The same for a connection, whose cost as IP sees it is known too.
-    pub(crate) fn tcp(&self, stream: TcpStream) -> Metered<TcpStream> {
+    ///
+    /// `rtt` is how long it took to connect.
+    pub(crate) fn tcp(&self, stream: TcpStream, rtt: Duration) -> MeteredTcp {
         let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
-        let metered = self.wrap(stream);
+        let metered = self.wrap(Paced::connected(stream, rtt));
         self.0.headers.fetch_add(segments::CONNECTION, Relaxed);
         self.0.read_ahead.fetch_add(segments::read_ahead(self.0.ip_limit), Relaxed);
         self.connections().open.push(Counted::new(ends, metered.tally()));
@@ -271,6 +275,9 @@ impl Tally {
         self.last_progress_ms.fetch_max(ms, Relaxed);
     }
 }
+
+/// A connection under a [`Meter`].
+pub(crate) type MeteredTcp = Metered<Paced<TcpStream>>;
 
 /// A stream whose bytes are counted by a [`Meter`], and by a [`Tally`] of its own.
 #[derive(Debug)]
@@ -430,6 +437,16 @@ mod tests {
         assert_eq!(meter.remaining(), Some(47), "the budget is another matter");
         meter.try_with(None);
         assert_eq!(stream.write(b"45").await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_said_over_a_connection_that_took_long_leaves_in_pieces() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for (rtt_ms, first) in [(999, 500), (1_000, 192)] {
+            let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let mut tcp = Meter::new(None).tcp(tcp, Duration::from_millis(rtt_ms));
+            assert_eq!(tcp.write(&[0; 500]).await.unwrap(), first, "{rtt_ms} ms");
+        }
     }
 
     #[tokio::test]

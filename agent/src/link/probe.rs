@@ -12,7 +12,7 @@ use tokio::{
 use wire::Fingerprint;
 
 use super::{
-    Client, Meter, certificate::Validity, dial, error::LinkError, meter::Metered,
+    Client, Meter, certificate::Validity, dial, error::LinkError, meter::MeteredTcp,
     patience::CONNECT_MAX, proxy, trust::Proof,
 };
 
@@ -69,21 +69,21 @@ async fn straight(
     client: &Client,
     meter: &Meter,
     findings: &mut Vec<Finding>,
-) -> Option<Metered<TcpStream>> {
+) -> Option<MeteredTcp> {
     let url = client.url();
     let (addresses, took) = timed(dial::resolve(&url.host(), url.port())).await;
     let addresses = note(findings, Check::Name, took, addresses, |a| list(a))?;
     let (connected, took) = timed(dial::connect_any(&addresses, Some(meter))).await;
     let told = |(stream, rtt): &(TcpStream, Duration)| reached(stream, *rtt);
-    let (stream, _) = note(findings, Check::Tcp, took, connected, told)?;
-    Some(meter.tcp(stream))
+    let (stream, rtt) = note(findings, Check::Tcp, took, connected, told)?;
+    Some(meter.tcp(stream, rtt))
 }
 
 async fn through_proxy(
     client: &Client,
     meter: &Meter,
     findings: &mut Vec<Finding>,
-) -> Option<Metered<TcpStream>> {
+) -> Option<MeteredTcp> {
     let via = client.via()?;
     let (opened, took) = timed(proxy::open(&via, client.url(), meter, false)).await;
     let told = |opened: &proxy::Opened| {
@@ -153,7 +153,7 @@ struct Seen {
 async fn look_at_tls(
     client: &Client,
     meter: &Meter,
-    stream: Metered<TcpStream>,
+    stream: MeteredTcp,
 ) -> Result<Seen, LinkError> {
     // A resumed session would show no certificate of today, and use up the ticket of the next visit.
     let (proof, _) = client.shared.trust.ways(false, false);

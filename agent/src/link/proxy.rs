@@ -20,7 +20,6 @@ use config::{
     Env,
     agent::{LoginWay, ProxyChoice, ProxyScheme, ProxyUrl},
 };
-use tokio::net::TcpStream;
 
 pub use self::{environment::ProxyVariableError, fault::ProxyFault};
 pub(crate) use self::{
@@ -32,7 +31,7 @@ pub(crate) use self::{
 use super::{
     dial,
     error::LinkError,
-    meter::{Meter, Metered},
+    meter::{Meter, MeteredTcp},
     url::RelayUrl,
 };
 
@@ -114,7 +113,7 @@ pub(crate) struct Via {
 
 /// A stream that leads to the relay.
 pub(crate) struct Opened {
-    pub(crate) stream: Metered<TcpStream>,
+    pub(crate) stream: MeteredTcp,
     /// About one round trip: to the relay where it is known, else to the proxy.
     pub(crate) rtt: Duration,
     /// Spent so far.
@@ -149,7 +148,7 @@ pub(crate) async fn open(
 }
 
 /// TCP to the proxy itself.
-async fn reach(via: &Via, meter: &Meter) -> Result<(Metered<TcpStream>, Duration), LinkError> {
+async fn reach(via: &Via, meter: &Meter) -> Result<(MeteredTcp, Duration), LinkError> {
     let proxy = &via.proxy;
     let reached = async {
         let addresses = dial::resolve(proxy.url.host(), proxy.url.port()).await?;
@@ -160,7 +159,7 @@ async fn reach(via: &Via, meter: &Meter) -> Result<(Metered<TcpStream>, Duration
         fault: ProxyFault::NotThere,
         source: Some(Box::new(err)),
     })?;
-    Ok((meter.tcp(tcp), rtt))
+    Ok((meter.tcp(tcp, rtt), rtt))
 }
 
 /// `host:port`, always with the port: what CONNECT names.

@@ -358,7 +358,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let meter = Meter::new(None);
         let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let mut near = meter.tcp(near);
+        let mut near = meter.tcp(near, Duration::ZERO);
         let (mut far, _) = listener.accept().await.unwrap();
         near.write_all(&[1; 1_000]).await.unwrap();
         far.read_exact(&mut [0; 1_000]).await.unwrap();

@@ -55,7 +55,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let meter = Meter::new(None);
-        let mut near = meter.tcp(near);
+        let mut near = meter.tcp(near, Duration::ZERO);
         listener.accept().await.unwrap().0.write_all(b"x").await.unwrap();
         tokio::io::AsyncReadExt::read_exact(&mut near, &mut [0]).await.unwrap();
         meter

@@ -9,6 +9,7 @@ use std::{
 use axum::Router;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use line::Paced;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -170,7 +171,7 @@ impl Carrier {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let pulse = info.pulse().clone();
-        let socket = Watched::new(socket, pulse.clone());
+        let socket = Watched::new(Paced::accepted(socket), pulse.clone());
         // Each stage in a place of its own: a line that is held for minutes is not to keep the room that its handshake
         // took, twelve kilobytes of it.
         let whole = async {
@@ -185,7 +186,7 @@ impl Carrier {
     async fn over_tls<S>(
         &self,
         tls: &TlsConfigs,
-        socket: Watched<S>,
+        socket: Watched<Paced<S>>,
         info: ConnInfo,
     ) -> Result<(), ConnError>
     where

@@ -11,16 +11,13 @@ use hyper::{
     header::{CONTENT_TYPE, HOST, HeaderValue, PROXY_AUTHORIZATION},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Opened, Pass, ProxyFault, Via, reach, target};
 use crate::link::{
     error::LinkError,
-    meter::{Meter, Metered, Tally},
+    meter::{Meter, MeteredTcp, Tally},
     portal,
     url::RelayUrl,
 };
@@ -78,7 +75,7 @@ struct Asking<'v> {
 }
 
 impl<'v> Asking<'v> {
-    async fn begin(via: &'v Via, stream: Metered<TcpStream>) -> Result<Self, LinkError> {
+    async fn begin(via: &'v Via, stream: MeteredTcp) -> Result<Self, LinkError> {
         let tally = stream.tally();
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(HEADER_MAX)
@@ -112,13 +109,13 @@ impl<'v> Asking<'v> {
     }
 
     /// The stream itself, once the proxy has said that it leads to the relay.
-    async fn taken_over(self, answer: Response<Incoming>) -> Result<Metered<TcpStream>, LinkError> {
+    async fn taken_over(self, answer: Response<Incoming>) -> Result<MeteredTcp, LinkError> {
         let Self { via, driver, tally, sender } = self;
         let upgraded = hyper::upgrade::on(answer).await;
         drop((sender, driver));
         let upgraded = upgraded.map_err(|err| proxy_error(via, err, &tally))?;
         let strange = || via.proxy.fault(not_a_proxy("it spoke before the relay was asked"));
-        let parts = upgraded.downcast::<TokioIo<Metered<TcpStream>>>().map_err(|_| strange())?;
+        let parts = upgraded.downcast::<TokioIo<MeteredTcp>>().map_err(|_| strange())?;
         // The relay speaks when it is spoken to.
         if !parts.read_buf.is_empty() {
             return Err(strange());

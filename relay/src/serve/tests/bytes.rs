@@ -109,3 +109,19 @@ async fn bytes_and_requests_are_counted() {
         assert!(page.lines().any(|line| line == expected), "{expected} is not in\n{page}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_who_is_heard_in_pieces_leaves_in_pieces() {
+    for (apart_ms, expected) in [(249, vec![941, 900, 900]), (250, vec![384, 557, 900, 900])] {
+        let (mut far, near) = tokio::io::duplex(PIPE);
+        let (near, writes) = Noted::new(near);
+        let (served, _) = carried(near, None, ServeOptions::default());
+        far.write_all(b"GET /packets HTTP/1.1\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(apart_ms)).await;
+        far.write_all(b"host: relay\r\n\r\n").await.unwrap();
+        answer(&mut far).await;
+        assert_eq!(*writes.lock().unwrap(), expected, "{apart_ms} ms apart");
+        drop(far);
+        served.await.unwrap().unwrap();
+    }
+}
