@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::screen::Screen;
 
@@ -19,7 +20,13 @@ const STORY_MAX: Duration = Duration::from_secs(55);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match demo().await {
+    let screen = Screen::new();
+    // Whoever ends this ends all that it started: a program that runs is killed when its value is dropped.
+    let ended = tokio::select! {
+        told = demo(&screen) => told,
+        told = told_to_end() => told.map(|()| screen.say("\nThe relay and the agents end, and their folders are removed.")),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             eprintln!("mailboat-demo: {err:#}");
@@ -28,19 +35,29 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn demo() -> anyhow::Result<()> {
-    let screen = Screen::new();
-    let telling = tokio::time::timeout(STORY_MAX, story::tell(&screen));
-    let story = tokio::select! {
-        told = telling => told.context("the story took longer than 55 seconds")??,
-        interrupted = tokio::signal::ctrl_c() => return interrupted.context("waiting for Ctrl-C"),
-    };
-    bill::show(&screen, &story);
+/// Ctrl-C, a terminal that is closed, a machine that goes down.
+async fn told_to_end() -> anyhow::Result<()> {
+    let listen = |kind| signal(kind).context("waiting to be told to end");
+    let (mut interrupt, mut hangup) =
+        (listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
+    let mut terminate = listen(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = hangup.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+async fn demo(screen: &Screen) -> anyhow::Result<()> {
+    let telling = tokio::time::timeout(STORY_MAX, story::tell(screen));
+    let story = telling.await.context("the story took longer than 55 seconds")??;
+    bill::show(screen, &story);
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        prompt::stay(&screen, story).await?;
+        prompt::stay(screen, story).await?;
     } else {
         screen.say("\nThere is no terminal to type in, so the relay and the agents end here. In a terminal they stay, for this:");
-        prompt::show_commands(&screen, &story);
+        prompt::show_commands(screen, &story);
     }
     Ok(())
 }

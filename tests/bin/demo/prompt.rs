@@ -62,10 +62,6 @@ pub(crate) async fn stay(screen: &Screen, story: Story) -> anyhow::Result<()> {
                     show(screen, "ann", &row);
                 }
             }
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted.context("waiting for Ctrl-C")?;
-                break;
-            }
         }
     }
     screen.say("\nThe relay and the agents end, and their folders are removed.");
