@@ -14,10 +14,6 @@ const SEGMENT_LEN: u64 = 1_400;
 const TCP_HEADER: u64 = 32;
 /// Segments each way beside those that carry anything: SYN, and what ends the connection.
 const BARE_SEGMENTS: u64 = 3;
-/// What ends it, which the kernel has not seen when it is asked: our FIN, theirs with its acknowledgement, and ours of
-/// that.
-const LAST_OUT: u64 = 2;
-const LAST_IN: u64 = 1;
 /// A SYN's options take so much more than a segment's.
 const SYN_MORE: u64 = 8;
 
@@ -64,6 +60,9 @@ struct Told {
     bytes_out: u64,
     bytes_in: u64,
     has_timestamps: bool,
+    /// Segments that its end will still take.
+    last_out: u64,
+    last_in: u64,
 }
 
 /// A connection that is counted. Its two addresses name it.
@@ -109,8 +108,8 @@ fn measured(told: Told, written: u64, ip_header: u64) -> IpBytes {
     let headers = |segments: u64| segments * header + SYN_MORE;
     IpBytes {
         // What was written and has not left yet will.
-        up: told.bytes_out.max(written) + headers(told.segments_out + LAST_OUT),
-        down: told.bytes_in + headers(told.segments_in + LAST_IN),
+        up: told.bytes_out.max(written) + headers(told.segments_out + told.last_out),
+        down: told.bytes_in + headers(told.segments_in + told.last_in),
         is_measured: true,
     }
 }
@@ -292,13 +291,33 @@ mod kernel {
 
     /// As far as this kernel knows it: segments since 4.2, bytes with repetitions since 4.19.
     fn told(info: &[u8]) -> Option<Told> {
+        let (last_out, last_in) = last(*info.first()?);
         Some(Told {
+            last_out,
+            last_in,
             has_timestamps: info.get(5)? & TIMESTAMPS != 0,
             bytes_in: u64_at(info, 128)?,
             segments_out: u64::from(u32_at(info, 136)?),
             segments_in: u64::from(u32_at(info, 140)?),
             bytes_out: u64_at(info, 200).unwrap_or_default(),
         })
+    }
+
+    /// What the end of a connection in that state still takes, out and in: of our FIN, theirs with its acknowledgement,
+    /// and ours of that.
+    fn last(state: u8) -> (u64, u64) {
+        const FIN_WAIT_1: u8 = 4;
+        const FIN_WAIT_2: u8 = 5;
+        const CLOSE: u8 = 7;
+        const CLOSE_WAIT: u8 = 8;
+        const LAST_ACK: u8 = 9;
+        const CLOSING: u8 = 11;
+        match state {
+            FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT => (1, 1),
+            LAST_ACK | CLOSING => (0, 1),
+            CLOSE => (0, 0),
+            _ => (2, 1),
+        }
     }
 
     fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -369,6 +388,10 @@ mod tests {
         // SYN, an acknowledgement or two, the payload, and the end.
         assert!((1_000 + 4 * 52..=1_000 + 9 * 52).contains(&open.up), "{open:?}");
         assert!((3_000 + 3 * 52..=3_000 + 9 * 52).contains(&open.down), "{open:?}");
+        // A goodbye that has left is not counted as one to come.
+        near.shutdown().await.unwrap();
+        far.read_to_end(&mut Vec::new()).await.unwrap();
+        assert_eq!(meter.ip_bytes().up, open.up);
         drop(near);
         let gone = meter.ip_bytes();
         assert!(gone.is_measured && open.up <= gone.up && open.down <= gone.down, "{gone:?}");
