@@ -166,7 +166,7 @@ impl Resident {
             self.keep_schedule();
             self.show_status();
             self.show_followers();
-            let (nap, is_visiting) = (self.nap(), self.visit.is_some());
+            let (nap, tick) = (self.nap(), self.tick());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -181,7 +181,7 @@ impl Resident {
                 news = self.link.changed() => self.link_changed(news),
                 () = self.urgent.queued(&self.store) => self.schedule.urgent_queued(self.now()),
                 () = beat(&mut watchdog) => self.service.alive(),
-                () = self.follow.stirs(is_visiting) => {}
+                () = self.follow.stirs(tick) => {}
                 () = sleep(nap.unwrap_or(NAP_MAX)), if nap.is_some() => {}
             }
         }

@@ -92,6 +92,7 @@ phase-reaching = Wartet auf das Relay
 phase-exchanging = Überträgt
 phase-hanging_up = Legt auf
 link-moved = { $moved } von { $all }
+link-line-since = seit { $time }
 link-left = noch { $span }
 outcome-no_link = das Relay war nicht erreichbar
 outcome-refused = das Relay hat abgelehnt

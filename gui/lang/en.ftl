@@ -92,6 +92,7 @@ phase-reaching = Waiting for the relay
 phase-exchanging = Exchanging
 phase-hanging_up = Hanging up
 link-moved = { $moved } of { $all }
+link-line-since = since { $time }
 link-left = { $span } left
 outcome-no_link = the relay was not reached
 outcome-refused = the relay would not

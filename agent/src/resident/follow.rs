@@ -20,12 +20,15 @@ use crate::{
     control::State,
     price::{self, Quote},
     store::{Change, Store, rfc3339},
+    visit::Phase,
 };
 
 /// Between two looks at what goes on, where something happened …
 const GAP: Duration = Duration::from_millis(250);
 /// … and while a visit is made.
 const TICK: Duration = Duration::from_secs(1);
+/// The same of a line that is held: for hours nothing moves on it, and nobody is to be woken for that.
+const LINE_TICK: Duration = Duration::from_secs(60);
 
 /// Who follows, and what they were shown.
 #[derive(Debug)]
@@ -45,17 +48,17 @@ impl Follow {
         Self { states, changes: None, shown_at: None, is_stale: false, quote: None }
     }
 
-    /// Waits until it is worth looking again; for ever while nobody follows. Cancel safe.
-    pub(super) async fn stirs(&mut self, is_visiting: bool) {
+    /// Waits until it is worth looking again, after `tick` if nothing happens; for ever while nobody follows. Cancel safe.
+    pub(super) async fn stirs(&mut self, tick: Option<Duration>) {
         let Some(changes) = &mut self.changes else { return std::future::pending().await };
         let shown_at = self.shown_at.unwrap_or_else(Instant::now);
         if self.is_stale {
             return sleep_until(shown_at + GAP).await;
         }
         let tick = async {
-            match is_visiting {
-                true => sleep_until(shown_at + TICK).await,
-                false => std::future::pending().await,
+            match tick {
+                Some(tick) => sleep_until(shown_at + tick).await,
+                None => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -89,7 +92,7 @@ impl Follow {
         self.shown_at = Some(Instant::now());
         let state = Arc::new(state);
         self.states.send_if_modified(|shown| {
-            let is_news = *shown != state;
+            let is_news = is_news(shown, &state);
             *shown = state;
             is_news
         });
@@ -117,6 +120,12 @@ impl Resident {
             self.follow.quote =
                 quote.inspect_err(|failure| debug!(%failure, "a visit could not be priced")).ok();
         }
+    }
+
+    /// After how long it is worth looking again, where nothing happens that is told.
+    pub(super) fn tick(&self) -> Option<Duration> {
+        self.visit.as_ref()?;
+        Some(tick_of(self.visitor.look().phase))
     }
 
     /// The same for somebody who begins to follow: now.
@@ -166,6 +175,7 @@ impl Resident {
             "link": running.call.link,
             "is_line": running.is_live,
             "phase": sight.phase,
+            "since": rfc3339(running.began_at).to_string(),
             "seconds": sight.seconds,
             "bytes_up": sight.bytes_up,
             "bytes_down": sight.bytes_down,
@@ -211,6 +221,76 @@ impl Resident {
     }
 }
 
+fn tick_of(phase: Phase) -> Duration {
+    if phase == Phase::Holding { LINE_TICK } else { TICK }
+}
+
+/// Whether there is something to tell. That a line is held for longer is none.
+fn is_news(shown: &Map<String, Value>, state: &Map<String, Value>) -> bool {
+    if state.get("visit").is_none_or(|visit| visit["is_line"] != true) {
+        return shown != state;
+    }
+    let untimed = |of: &Map<String, Value>| {
+        let mut of = of.clone();
+        if let Some(Value::Object(visit)) = of.get_mut("visit") {
+            visit.remove("seconds");
+        }
+        of
+    };
+    untimed(shown) != untimed(state)
+}
+
 fn amount(price: &Price, currency: &str) -> Value {
     json!({ "amount": price.to_string(), "currency": currency })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::broadcast;
+
+    use super::*;
+
+    fn state(visit: Value) -> Map<String, Value> {
+        [("visit".to_owned(), visit)].into_iter().collect()
+    }
+
+    #[tokio::test]
+    async fn that_a_line_is_held_for_longer_is_told_to_nobody_and_that_a_visit_lasts_is() {
+        let (states, mut told) = watch::channel(State::default());
+        let mut follow = Follow::new(states);
+        let mut tells = |visit: Value| {
+            follow.show(state(visit));
+            told.has_changed().unwrap() && {
+                told.mark_unchanged();
+                true
+            }
+        };
+        for (is_line, is_told) in [(true, false), (false, true)] {
+            let visit = |seconds: u64, bytes: u64| json!({ "is_line": is_line, "seconds": seconds, "bytes_up": bytes });
+            assert!(tells(visit(1, 100)));
+            assert_eq!(tells(visit(2, 100)), is_told, "{is_line}");
+            assert!(tells(visit(3, 101)));
+        }
+        assert!(tells(Value::Null));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_is_held_is_looked_at_seldom_but_at_once_when_something_happens() {
+        let (tell, changes) = broadcast::channel(4);
+        let mut follow = Follow::new(watch::channel(State::default()).0);
+        follow.changes = Some(changes);
+        for (phase, seconds) in [(Phase::Exchanging, 1), (Phase::Holding, 60)] {
+            let began = Instant::now();
+            follow.shown_at = Some(began);
+            follow.stirs(Some(tick_of(phase))).await;
+            assert_eq!(began.elapsed().as_secs(), seconds);
+        }
+        let began = Instant::now();
+        follow.shown_at = Some(began);
+        tell.send(Change::Visit).unwrap();
+        follow.stirs(Some(LINE_TICK)).await;
+        assert_eq!(began.elapsed().as_secs(), 0);
+        let never = tokio::time::timeout(Duration::from_secs(3_600), follow.stirs(None));
+        assert!(never.await.is_err());
+    }
 }

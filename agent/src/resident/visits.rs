@@ -20,6 +20,8 @@ pub(super) struct Running {
     pub(super) task: AbortOnDropHandle<Report>,
     pub(super) call: Call,
     pub(super) is_live: bool,
+    /// When it began, in seconds since 1970.
+    pub(super) began_at: i64,
     pub(super) end: CancellationToken,
     /// Somebody asked after it began: what was queued since has to go too.
     pub(super) asked_again: bool,
@@ -85,6 +87,7 @@ impl Resident {
             task,
             call,
             is_live,
+            began_at: self.now().wall,
             end,
             asked_again: false,
             wish: Wish::default(),

@@ -60,7 +60,10 @@ pub(crate) struct Visit {
     pub(crate) is_line: bool,
     /// `asking`, `dialling`, `reaching`, `exchanging`, `holding`, `hanging_up`.
     pub(crate) phase: String,
+    /// Of a line that is held as of when something else of it was told.
     pub(crate) seconds: u64,
+    /// When it began; unknown of an older agent.
+    pub(crate) since: Option<Timestamp>,
     pub(crate) bytes_up: u64,
     pub(crate) bytes_down: u64,
     pub(crate) budget: Option<u64>,

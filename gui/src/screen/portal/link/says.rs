@@ -93,7 +93,14 @@ pub(super) fn link(cx: Cx<'_>, link: &Link) -> String {
 /// `12.4 KB of 38.0 KB · 6 s left`, and how far that is, from 0 to 1.
 pub(super) fn progress(cx: Cx<'_>, visit: &Visit, quote: Option<&Quote>) -> (String, Option<f32>) {
     let moved = visit.bytes_up.saturating_add(visit.bytes_down);
-    let spent = cx.words.span(visit.seconds);
+    // How long a line is held would change for ever.
+    let spent = match visit.since.filter(|_| visit.is_line) {
+        Some(since) => {
+            let time = cx.words.moment(since.as_second(), cx.now);
+            cx.words.tell("link-line-since", &[("time", time.into())])
+        }
+        None => cx.words.span(visit.seconds),
+    };
     let expected = quote.map(|quote| quote.bytes.min(visit.budget.unwrap_or(u64::MAX)));
     let Some(all) = expected.filter(|all| moved <= *all && 0 < *all && visit.phase == "exchanging")
     else {

@@ -259,7 +259,10 @@ fn the_ledger_is_read_once_and_after_each_visit_and_when_the_quota_was_lifted() 
 #[test]
 fn a_line_that_is_held_is_calm() {
     let mut scene = Scene::calm();
-    scene.visit(|visit| (visit.is_line, visit.phase) = (true, "holding".to_owned()));
+    scene.visit(|visit| {
+        (visit.is_line, visit.phase) = (true, "holding".to_owned());
+        visit.since = Some(jiff::Timestamp::from_second(NOW - 7_200).unwrap());
+    });
     scene.does(|does| does.link.state = "live".to_owned());
     shows("portal-line", &scene, &Portal::default());
 }
