@@ -233,6 +233,7 @@ chat-leaves-arrives = geht { $at } hinaus, ist bis { $to } da
 chat-arrives = beim Relay, ist bis { $to } da
 chat-right = stimmte { $n } von { $of } Mal
 chat-before = zuzustellen bis { $at }
+chat-nothing-to-see = Darin ist nichts zu sehen.
 chat-asked-you = { $name } bittet um ein Gespräch
 chat-asked-you-saying = { $name } bittet um ein Gespräch: { $text }
 chat-reply = Antworten

@@ -233,6 +233,7 @@ chat-leaves-arrives = leaves { $at }, there by { $to }
 chat-arrives = with the relay, there by { $to }
 chat-right = right { $n } times of { $of }
 chat-before = deliver before { $at }
+chat-nothing-to-see = Nothing in it is to be seen.
 chat-asked-you = { $name } asks to chat
 chat-asked-you-saying = { $name } asks to chat: { $text }
 chat-reply = Reply

@@ -96,7 +96,12 @@ fn said<'a>(cx: Cx<'a>, chat: &'a Chat, message: &'a PageRow) -> Element<'a, Mes
         text.push('…');
     }
     let has_hits = chat.search.as_ref().is_some_and(|search| search.is_hit(message.row.id));
-    let is_plain = !text.contains("://") && !text.contains("mailto:") && !has_hits;
+    if text.trim().is_empty() {
+        return body(cx.words.say("chat-nothing-to-see")).style(styles::muted).into();
+    }
+    // The toolkit sets lines and marks of text that runs from right to left in the wrong places; its links are on the card.
+    let is_plain = (!text.contains("://") && !text.contains("mailto:") && !has_hits)
+        || text.chars().any(runs_left);
     let words = chat.search.as_ref().filter(|_| has_hits).map(|search| search.words.as_str());
     let parts = parts(&text);
     let shown = parts.into_iter().map(|part| match is_plain {
@@ -104,6 +109,12 @@ fn said<'a>(cx: Cx<'a>, chat: &'a Chat, message: &'a PageRow) -> Element<'a, Mes
         false => rich(part, words.unwrap_or_default()),
     });
     column(shown).into()
+}
+
+/// Whether a letter belongs to a script that runs from right to left.
+fn runs_left(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFE}'
+        | '\u{10800}'..='\u{10FFF}' | '\u{1E800}'..='\u{1EFFF}')
 }
 
 fn folded(text: &str) -> &str {

@@ -162,6 +162,30 @@ fn a_word_without_an_end_is_broken() {
     shows("chat-unbroken", &chat(rows));
 }
 
+/// Marks and lines of this would stand in the wrong places.
+const RUNS_LEFT: &str =
+    "السعر 25.50 EUR (شامل) — انظر https://kestrel.example/log?day=3 يوم الثلاثاء";
+
+#[test]
+fn what_runs_from_right_to_left_has_no_marks_and_its_links_on_its_card() {
+    let scene = Scene::calm();
+    // Rich text is not to be found by its words.
+    let is_plain =
+        |chat: &Chat, text: &str| Ui::new(PORTAL, 1.0, chat.view(scene.cx())).find(text).is_some();
+    let link = "See https://kestrel.example/log?day=3 for it";
+    let rows = || vec![theirs(1, "bob", RUNS_LEFT, 600), theirs(2, "bob", link, 500)];
+    let mut chat = chat(rows());
+    assert!(is_plain(&chat, RUNS_LEFT) && !is_plain(&chat, link));
+    let _ = chat.update(Message::SearchToggled, &door());
+    let _ = chat.update(Message::SearchTyped("انظر".to_owned()), &door());
+    let hits = Arc::new(vec![id("m1")]);
+    let _ = chat.update(Message::SearchFound("انظر".to_owned(), Ok(hits)), &door());
+    assert!(is_plain(&chat, RUNS_LEFT));
+    let _ = chat.update(Message::Touched(id("m1")), &door());
+    let mut ui = Ui::new(PORTAL, 1.0, chat.view(scene.cx()));
+    assert!(ui.find(iced_test::selector::id("link")).is_some(), "it can be opened there");
+}
+
 #[test]
 fn other_scripts() {
     let rows = vec![
@@ -169,6 +193,7 @@ fn other_scripts() {
         ours(2, "שלום, נתראה ברציף", 800, MessageState::Read),
         theirs(3, "bob", "今日は", 700),
         ours(4, "مرحبا — שלום — 今日は", 600, MessageState::Delivered),
+        theirs(5, "bob", RUNS_LEFT, 500),
     ];
     shows("chat-scripts", &chat(rows));
 }

@@ -1,6 +1,6 @@
 //! The link panel opened: the link, what waits and its price, what a call is to carry, and what does not work.
 
-use agent::control::Only;
+use agent::{control::Only, store::Cause};
 use iced::{
     Alignment, Length,
     widget::{column, container, row, rule, space, text_input},
@@ -25,7 +25,7 @@ impl Panel {
         if let Some(ledger) = &self.ledger {
             parts = parts.push(month::view(cx, ledger));
         }
-        if let Some(why) = last_words(cx) {
+        if let Some(why) = last_words(cx, does) {
             parts = parts.push(notice(why));
         }
         if let Some(why) = &does.not_now {
@@ -132,9 +132,13 @@ fn told_at(cx: Cx<'_>, does: &Follow) -> (String, bool) {
 }
 
 /// Why the last visit came to less than was wanted.
-fn last_words<'a>(cx: Cx<'a>) -> Option<Element<'a, Message>> {
+fn last_words<'a>(cx: Cx<'a>, does: &Follow) -> Option<Element<'a, Message>> {
     let last = cx.desk.known.counters.as_ref()?.last_visit.as_ref()?;
-    if last.words.is_empty() {
+    // A line that somebody ended came to its end; and while one is held nothing is wrong.
+    let was_ended = last.live && last.cause == Some(Cause::Stopped);
+    let is_held =
+        does.visit.as_ref().is_some_and(|visit| visit.is_line && visit.phase == "holding");
+    if last.words.is_empty() || was_ended || is_held {
         return None;
     }
     let what = cx.words.say(match last.outcome.as_str() {

@@ -11,6 +11,7 @@ use crate::{
     screen::Cx,
     theme::{size, space as gap, styles},
     widget::{Element, Press, Sign, body, elided, hint, press, sign},
+    words::harmless,
 };
 
 /// Of a line, what the name may take where words stand behind it.
@@ -139,6 +140,7 @@ fn last_line<'a>(cx: Cx<'a>, row: &'a RollRow) -> Element<'a, Message> {
     let said = match &last.notice {
         _ if last.deleted => words.say("portal-deleted"),
         Some(notice) => words.notice(Some(notice), &last.text),
+        None if harmless(&last.text).trim().is_empty() => words.say("chat-nothing-to-see"),
         None => last.text.clone(),
     };
     let said = match (last.mine, row.pair || last.from.is_empty()) {

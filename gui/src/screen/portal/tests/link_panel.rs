@@ -312,6 +312,36 @@ fn what_came_of_calls_is_said_in_the_readers_language_and_as_it_stands_where_nob
 }
 
 #[test]
+fn a_line_that_somebody_ended_and_one_that_is_held_again_are_no_failures() {
+    let mut portal = Portal::default();
+    let _ = portal.update(Message::Link(link::Message::Toggled), &Scene::calm().desk);
+    let shows = |live: bool, cause: Cause, is_held: bool| {
+        let mut scene = Scene::calm();
+        let visit = VisitRow {
+            end: Some(NOW - 60),
+            outcome: "partial".to_owned(),
+            words: "as it was".to_owned(),
+            live,
+            cause: Some(cause),
+            ..VisitRow::default()
+        };
+        let counters = Counters { last_visit: Some(visit), ..Counters::default() };
+        scene.know(|known| known.counters = Some(counters));
+        if is_held {
+            scene.visit(|visit| {
+                (visit.is_line, visit.phase) = (true, "holding".to_owned());
+            });
+        }
+        let said = scene.words.say("link-last-partial");
+        let size = iced::Size::new(360.0, 900.0);
+        Ui::new(size, 1.0, portal.view(scene.cx())).find(said.as_str()).is_some()
+    };
+    assert!(shows(false, Cause::Stopped, false) && shows(true, Cause::TimeOver, false));
+    assert!(!shows(true, Cause::Stopped, false), "the agent ended, or somebody pressed Stop");
+    assert!(!shows(true, Cause::TimeOver, true), "it is held again");
+}
+
+#[test]
 fn what_waits_at_the_relay_is_told_as_of_when_it_said_so_and_not_before_it_was_asked() {
     let mut scene = Scene::waiting();
     scene.does(|does| does.waits.as_mut().unwrap().there = crate::door::There::default());
