@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use agent::link::{Client, Meter, RelayUrl, TlsSettings};
+use agent::link::{Client, Connection, Meter, RelayUrl, TlsSettings};
 use bytes::Bytes;
 use harness::inside::InsideRelay;
 use harness::link::{Counters, Link, Pace, Recorded};
@@ -119,7 +119,11 @@ struct Call {
 async fn call(client: &Client, link: &Link) -> Call {
     link.wait_idle().await;
     link.record(true);
-    let mut connection = client.connect_to_exchange(&Meter::new(None)).await.unwrap();
+    let connection = client.connect_to_exchange(&Meter::new(None)).await.unwrap();
+    called(connection, link).await
+}
+
+async fn called(mut connection: Connection, link: &Link) -> Call {
     let body = Bytes::from_static(&[7; 20]);
     let mut answer =
         connection.post_sync("AbCdEfGhIjKlMnOpQrStUv", body, Duration::ZERO).await.unwrap();
@@ -174,5 +178,18 @@ async fn what_goes_early_where_it_is_offered_goes_back_to_it_and_other_links_gai
     link.set_target(relay.addr());
     let anew = calls(&dear, 3).await;
     assert!(anew.iter().all(|call| !call.3), "{anew:?}");
+    // Tickets that are newer and not safe are no better than safe ones that the relay does not know any more.
+    let whole = async |client: &Client| {
+        let connection = client.connect(&Meter::new(None)).await.unwrap();
+        called(connection, &link).await.post_quantum
+    };
+    for _ in 0..4 {
+        assert!(whole(&ample).await);
+    }
+    relay.shutdown().await;
+    let relay = start().await;
+    link.set_target(relay.addr());
+    assert!(!whole(&dear).await);
+    assert_eq!(calls(&ample, 1).await, [(no, yes, yes, yes)]);
     relay.shutdown().await;
 }

@@ -65,6 +65,10 @@ fn how_the_hello_is_cut_into_records_and_what_comes_behind_it_changes_nothing() 
             let long = [&records, behind].concat();
             assert_eq!(first_share(&long, &TAKEN), Some(NamedGroup::X25519MLKEM768), "{len}");
         }
+        let at = records.len() / 2 / (5 + len) * (5 + len);
+        let (first, rest) = records.split_at(at);
+        let parted = [first, &[23, 3, 3, 0, 2, 8, 8], rest].concat();
+        assert_eq!(first_share(&parted, &TAKEN), None, "{len}, with something else within");
         records.truncate(records.len() - 1);
         assert_eq!(first_share(&records, &TAKEN), None, "{len}, cut");
     }
