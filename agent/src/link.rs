@@ -69,7 +69,7 @@ pub use self::{
 use self::{
     patience::CONNECT_MAX,
     proxy::{LoginKind, Memory, Via},
-    raw::{KnownKeys, Look},
+    raw::Look,
     tls::{Spoken, Ways},
     trust::Trust,
 };
@@ -409,8 +409,8 @@ impl Client {
         let ways = match proof {
             Proof::None => return Ok(None),
             Proof::Key => {
-                let keys = || Arc::new(KnownKeys(shared.trust.clone()));
-                shared.by_key.get_or_try_init(|| async { tls::by_key(&shared.tls, keys()) }).await
+                let make = || async { tls::by_key(&shared.tls, shared.trust.clone()) };
+                shared.by_key.get_or_try_init(make).await
             }
             Proof::Certificate => shared.load(&shared.by_certificate, tls::by_certificate).await,
             Proof::Inspected => shared.load(&shared.by_extra, tls::by_extra).await,

@@ -19,6 +19,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use ::tls::{poll_hear, poll_say};
 use rustls::{ClientConnection, HandshakeKind};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -63,26 +64,14 @@ impl<S> Early<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Early<S> {
     fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.conn.wants_write() {
-            let mut out = Out { stream: &mut self.stream, cx };
-            match self.conn.write_tls(&mut out) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(_) => {}
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-                Err(err) => return Poll::Ready(Err(err)),
-            }
-        }
+        ready!(poll_say(&mut self.conn, &mut self.stream, cx))?;
         self.is_due = false;
         Poll::Ready(Ok(()))
     }
 
     /// Takes in the next piece; 0 at the stream's end.
     fn poll_in(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let count = match self.conn.read_tls(&mut In { stream: &mut self.stream, cx }) {
-            Ok(count) => count,
-            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-            Err(err) => return Poll::Ready(Err(err)),
-        };
+        let count = ready!(poll_hear(&mut self.conn, &mut self.stream, cx))?;
         let processed = self.conn.process_new_packets();
         if let Err(err) = processed {
             // Whoever this is knows none of our tickets.
@@ -210,44 +199,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Early<S> {
             ready!(this.poll_out(cx))?;
         }
         Pin::new(&mut this.stream).poll_shutdown(cx)
-    }
-}
-
-/// A stream as rustls reads it.
-struct In<'a, 'c, S> {
-    stream: &'a mut S,
-    cx: &'a mut Context<'c>,
-}
-
-impl<S: AsyncRead + Unpin> Read for In<'_, '_, S> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut buf = ReadBuf::new(bytes);
-        match Pin::new(&mut *self.stream).poll_read(self.cx, &mut buf) {
-            Poll::Ready(read) => read.map(|()| buf.filled().len()),
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-/// A stream as rustls writes it.
-struct Out<'a, 'c, S> {
-    stream: &'a mut S,
-    cx: &'a mut Context<'c>,
-}
-
-impl<S: AsyncWrite + Unpin> Write for Out<'_, '_, S> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match Pin::new(&mut *self.stream).poll_write_vectored(self.cx, slices) {
-            Poll::Ready(written) => written,
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -16,6 +16,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, pem::PemObject};
 
+use ::tls::{ByRawKey, KeyJudge};
 use config::agent::{KeyTrust, PostQuantum};
 
 use super::{
@@ -131,14 +132,14 @@ pub(crate) fn by_extra(settings: &TlsSettings) -> Result<Ways, LinkError> {
 }
 
 /// For a relay that proves itself by a key of its own.
-pub(crate) fn by_key(
+pub(crate) fn by_key<J: KeyJudge + 'static>(
     settings: &TlsSettings,
-    verifier: Arc<dyn ServerCertVerifier>,
+    judge: Arc<J>,
 ) -> Result<Ways, LinkError> {
     let settings = TlsSettings { allow_tls12: false, ..settings.clone() };
     // A ticket costs more than resuming would save where a key is all that is shown: a second attempt is no reason for one.
     let none = TicketRequest { new_session_count: 0, resumption_count: 0 };
-    ways(&settings, verifier, settings.once.then_some(none))
+    ways(&settings, Arc::new(ByRawKey(judge)), settings.once.then_some(none))
 }
 
 fn ways(

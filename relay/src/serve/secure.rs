@@ -18,6 +18,7 @@ use rustls::{
     ProtocolVersion, ServerConfig, ServerConnection,
     server::{Accepted, AcceptedAlert, Acceptor},
 };
+use tls::{poll_hear, poll_say};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::{
@@ -190,26 +191,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Secure<S> {
 
     /// Hands what rustls has to say to the socket, which may keep it for the next answer.
     fn poll_out(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.conn.wants_write() {
-            let mut out = Out { socket: &mut self.socket, cx };
-            match self.conn.write_tls(&mut out) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(_) => {}
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-                Err(err) => return Poll::Ready(Err(err)),
-            }
-        }
+        ready!(poll_say(&mut self.conn, &mut self.socket, cx))?;
         self.socket.release();
         Poll::Ready(Ok(()))
     }
 
     /// Takes in the next piece from the socket; 0 at its end.
     fn poll_in(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let count = match self.conn.read_tls(&mut In { socket: &mut self.socket, cx }) {
-            Ok(count) => count,
-            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-            Err(err) => return Poll::Ready(Err(err)),
-        };
+        let count = ready!(poll_hear(&mut self.conn, &mut self.socket, cx))?;
         let processed = self.process();
         // Answers of the handshake, or the alert that says what is wrong. Where the socket takes no more, reading goes on.
         let said = self.poll_out(cx);
@@ -314,44 +303,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secure<S> {
             Err(err) if err.kind() != io::ErrorKind::NotConnected => Poll::Ready(Err(err)),
             _ => Poll::Ready(Ok(())),
         }
-    }
-}
-
-/// A socket as rustls reads it.
-struct In<'a, 'c, S> {
-    socket: &'a mut Corked<S>,
-    cx: &'a mut Context<'c>,
-}
-
-impl<S: AsyncRead + Unpin> Read for In<'_, '_, S> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut buf = ReadBuf::new(bytes);
-        match Pin::new(&mut *self.socket).poll_read(self.cx, &mut buf) {
-            Poll::Ready(read) => read.map(|()| buf.filled().len()),
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-/// A socket as rustls writes it.
-struct Out<'a, 'c, S> {
-    socket: &'a mut Corked<S>,
-    cx: &'a mut Context<'c>,
-}
-
-impl<S: AsyncWrite + Unpin> Write for Out<'_, '_, S> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match Pin::new(&mut *self.socket).poll_write_vectored(self.cx, slices) {
-            Poll::Ready(written) => written,
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -5,14 +5,12 @@ use std::{
     sync::Arc,
 };
 
+use ::tls::{ByRawKey, KeyJudge};
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind,
-    client::{
-        Resumption, TicketRequest,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    crypto::{WebPkiSupportedAlgorithms, ring, verify_tls13_signature_with_raw_key},
-    pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime},
+    client::{Resumption, TicketRequest},
+    crypto::ring,
+    pki_types::ServerName,
 };
 use wire::Fingerprint;
 
@@ -35,49 +33,11 @@ struct Ends {
 #[derive(Debug)]
 struct Known(Fingerprint);
 
-impl ServerCertVerifier for Known {
-    fn verify_server_cert(
-        &self,
-        key: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
+impl KeyJudge for Known {
+    fn shown(&self, key: &[u8]) -> Result<(), rustls::Error> {
         assert_eq!(Fingerprint::of(key), self.0);
-        Ok(ServerCertVerified::assertion())
+        Ok(())
     }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        unreachable!("there is TLS 1.3 only")
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        key: &CertificateDer<'_>,
-        signed: &rustls::DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let key = SubjectPublicKeyInfoDer::from(&key[..]);
-        verify_tls13_signature_with_raw_key(message, &key, signed, &algorithms())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        vec![rustls::SignatureScheme::ED25519]
-    }
-
-    fn requires_raw_public_keys(&self) -> bool {
-        true
-    }
-}
-
-fn algorithms() -> WebPkiSupportedAlgorithms {
-    ring::default_provider().signature_verification_algorithms
 }
 
 fn configs(keys: &OwnKeys, early_data: bool) -> TlsConfigs {
@@ -89,7 +49,8 @@ impl Ends {
     fn new(early_data: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let keys = OwnKeys::load_or_make(dir.path(), 0).unwrap();
-        let verifier = Arc::new(Known(keys.current.fingerprint()));
+        let known = Known(keys.current.fingerprint());
+        let verifier = Arc::new(ByRawKey(Arc::new(known)));
         let mut client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
