@@ -2,7 +2,7 @@
 
 use agent::store::{Answered, MessageState, PageRow, Reason, Reliability};
 use iced::{
-    Alignment, Length,
+    Alignment, Length, Padding,
     widget::{column, container, mouse_area, rich_text, row, space, span, text},
 };
 
@@ -18,6 +18,8 @@ use crate::{
     words::harmless_lines,
 };
 
+/// Texts of so many characters stand in one line also in the narrowest window, more or less.
+const ONE_LINE: usize = 34;
 /// Texts of more characters, or of more lines, are folded.
 pub(super) const FOLD: (usize, usize) = (900, 14);
 /// Texts are laid out in parts of about so many bytes, so that those out of view cost nothing.
@@ -100,8 +102,10 @@ fn said<'a>(cx: Cx<'a>, chat: &'a Chat, message: &'a PageRow) -> Element<'a, Mes
         return body(cx.words.say("chat-nothing-to-see")).style(styles::muted).into();
     }
     // The toolkit sets lines and marks of text that runs from right to left in the wrong places; its links are on the card.
-    let is_plain = (!text.contains("://") && !text.contains("mailto:") && !has_hits)
-        || text.chars().any(runs_left);
+    if text.chars().any(runs_left) {
+        return from_the_right(&text);
+    }
+    let is_plain = !text.contains("://") && !text.contains("mailto:") && !has_hits;
     let words = chat.search.as_ref().filter(|_| has_hits).map(|search| search.words.as_str());
     let parts = parts(&text);
     let shown = parts.into_iter().map(|part| match is_plain {
@@ -109,6 +113,16 @@ fn said<'a>(cx: Cx<'a>, chat: &'a Chat, message: &'a PageRow) -> Element<'a, Mes
         false => rich(part, words.unwrap_or_default()),
     });
     column(shown).into()
+}
+
+/// Of lines that wrap the toolkit takes some for narrower than they are, by a blank or two: there is room for those.
+fn from_the_right<'a>(text: &str) -> Element<'a, Message> {
+    let wraps = ONE_LINE < text.chars().count();
+    let room = Padding { right: if wraps { gap::BETWEEN } else { 0.0 }, ..Padding::ZERO };
+    let shown = parts(text).into_iter();
+    let shown =
+        shown.map(|part| body(part.to_owned()).wrapping(text::Wrapping::WordOrGlyph).into());
+    container(column(shown)).padding(room).into()
 }
 
 /// Whether a letter belongs to a script that runs from right to left.

@@ -163,8 +163,7 @@ fn a_word_without_an_end_is_broken() {
 }
 
 /// Marks and lines of this would stand in the wrong places.
-const RUNS_LEFT: &str =
-    "السعر 25.50 EUR (شامل) — انظر https://kestrel.example/log?day=3 يوم الثلاثاء";
+const RUNS_LEFT: &str = "مرحبا يا آن، وصلنا إلى الميناء عند الظهر. السعر 25.50 EUR (شامل) — انظر https://kestrel.example/a?b=1";
 
 #[test]
 fn what_runs_from_right_to_left_has_no_marks_and_its_links_on_its_card() {
