@@ -315,7 +315,11 @@ impl Client {
         let err = match self.open_by(first, meter, early).await {
             Ok(connection) => {
                 self.note_proof(connection.proof(), first, connection.is_early());
-                return Ok(connection);
+                return Ok(if second.is_none() {
+                    connection.by_no_other_way()
+                } else {
+                    connection
+                });
             }
             Err(err) => err,
         };

@@ -31,6 +31,7 @@ use super::{
     body::{Flags, Outgoing},
     dial::Line,
     error::LinkError,
+    fault::TlsFault,
     meter::Tally,
     patience::{Patience, Stalled},
     proxy::{Forward, PAGE_MAX, PAGE_TIME},
@@ -64,6 +65,8 @@ pub struct Connection {
     session: Option<Arc<Session>>,
     is_late: Option<Arc<AtomicBool>>,
     proof: Proof,
+    /// No other proof would do.
+    is_only_way: bool,
     forward: Option<Forward>,
     /// A request is under way, or was left unfinished.
     pub(super) busy: bool,
@@ -94,9 +97,15 @@ impl Connection {
             session,
             is_late,
             proof,
+            is_only_way: false,
             forward,
             busy: false,
         })
+    }
+
+    /// Its proof is the only one that the relay can give: who fails to give it is somebody else.
+    pub(super) fn by_no_other_way(self) -> Self {
+        Self { is_only_way: true, ..self }
     }
 
     /// About one round trip: how long the TCP handshake took, or a proxy's to get to the relay.
@@ -277,11 +286,26 @@ impl Connection {
             })
             .await
             .map_err(|stalled| stalled.while_(0, "waiting for the answer"))?
-            .map_err(|err| request_error(err, &self.tally, 0))?;
+            .map_err(|err| {
+                self.early_proof(&err).unwrap_or_else(|| request_error(err, &self.tally, 0))
+            })?;
         self.tally.expect(None);
         flags.answer_begins();
         patience.request_is_out(hold);
         Ok((answer, flags, patience))
+    }
+
+    /// What is said of an early visit whose other end did not prove to be the relay: what a handshake before it would have
+    /// ended with. Where it may prove itself in another way that is tried next time, and this was a cut.
+    fn early_proof(&self, err: &hyper::Error) -> Option<LinkError> {
+        self.is_late.as_ref().filter(|_| self.is_only_way)?;
+        let io = err.source()?.downcast_ref::<io::Error>()?;
+        let source = io.get_ref()?.downcast_ref::<rustls::Error>()?.clone();
+        let is_certificate = matches!(source, rustls::Error::InvalidCertificate(_));
+        let failed = LinkError::Tls { fault: TlsFault::of(&source), source };
+        let failed = failed.where_proof_is_due(self.proof);
+        let is_key = matches!(failed, LinkError::Tls { fault, .. } if fault.is_about_key());
+        (is_certificate || is_key).then_some(failed)
     }
 
     /// Whether a further request can be made after this answer, a proxy's question for a login.
