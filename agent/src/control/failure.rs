@@ -26,6 +26,7 @@ pub const CODES: &[&str] = &[
     "agent_stopped",
     "bad_name",
     "bad_proxy",
+    "bad_request",
     "bad_url",
     "busy",
     "config",
@@ -36,6 +37,7 @@ pub const CODES: &[&str] = &[
     "in_use",
     "internal",
     "later",
+    "no_home",
     "no_program",
     "not_a_relay",
     "not_an_agent",
@@ -44,8 +46,13 @@ pub const CODES: &[&str] = &[
     "not_yours",
     "on_its_way",
     "other_account",
+    "price",
     "program",
+    "random",
+    "runtime",
     "service",
+    "signals",
+    "socket",
     "stopped",
     "store",
     "store_version",
@@ -143,6 +150,61 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("outer")]
     struct Outer(#[source] std::io::Error);
+
+    /// Codes of commands, which no window makes.
+    const OF_COMMANDS: [&str; 10] = [
+        "agent_lost",
+        "agent_unreachable",
+        "bad_password",
+        "broken_pipe",
+        "man",
+        "needs_agent",
+        "output",
+        "stdin",
+        "terminal",
+        "visit",
+    ];
+
+    /// Every code that stands in the program's text, where a failure is made.
+    fn codes_of(text: &str, found: &mut std::collections::BTreeSet<String>) {
+        for begin in ["Failure::new(", "Failure::later(", "Failure::chain(", "Self::new(", "code:"]
+        {
+            for part in text.split(begin).skip(1) {
+                let Some(code) = part.trim_start().strip_prefix('"') else { continue };
+                found.insert(code.split('"').next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_is_listed_for_the_window_or_is_one_of_commands_only() {
+        let mut found = std::collections::BTreeSet::new();
+        let mut folders =
+            vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+                match path.is_dir() {
+                    _ if name.contains("tests") => {}
+                    true => folders.push(path),
+                    false => {
+                        let text = std::fs::read_to_string(path).unwrap();
+                        let program = text.split("\nmod tests {").next().unwrap();
+                        codes_of(program, &mut found);
+                    }
+                }
+            }
+        }
+        assert!(30 < found.len(), "{found:?}");
+        let is_listed =
+            |code: &&String| CODES.contains(&code.as_str()) != OF_COMMANDS.contains(&code.as_str());
+        let unlisted: Vec<_> = found.iter().filter(|code| !is_listed(code)).collect();
+        assert!(unlisted.is_empty(), "the window has no words for {unlisted:?}");
+        for code in OF_COMMANDS {
+            assert!(found.contains(code), "{code} is no code any more");
+        }
+    }
 
     #[test]
     fn a_failure_tells_its_causes_once_and_on_one_line() {

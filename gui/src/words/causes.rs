@@ -109,20 +109,22 @@ impl Words {
             "held" => "failure-held",
             "not_waiting" => "failure-not-waiting",
             "unauthorized" => "failure-unauthorized",
-            "unsupported_version" => "failure-unsupported-version",
+            // An order that the agent does not know: it is older than this window.
+            "unsupported_version" | "bad_request" => "failure-unsupported-version",
             "no_program" => "failure-no-program",
             "not_a_relay" => "failure-not-a-relay",
             "not_an_agent" => "failure-not-an-agent",
             // What these say is in their words: a file and a line, a program, a disk.
-            "config" | "bad_proxy" | "bad_url" | "account_file" | "home" | "unfit" | "usage"
-            | "store" | "internal" | "program" | "service" | "later" => {
+            "config" | "bad_proxy" | "bad_url" | "account_file" | "home" | "no_home" | "unfit"
+            | "usage" | "store" | "internal" | "program" | "service" | "later" | "price"
+            | "random" | "runtime" | "signals" | "socket" => {
                 let words = [("words", harmless(said).into_owned().into())];
                 return self.tell(
                     match code {
                         "config" => "settings-wrong",
                         "bad_proxy" => "failure-bad-proxy",
                         "bad_url" => "failure-bad-url",
-                        "account_file" | "home" => "failure-files",
+                        "account_file" | "home" | "no_home" => "failure-files",
                         "unfit" | "usage" => "failure-unfit",
                         "store" => "failure-store",
                         "program" | "service" => "failure-program",
