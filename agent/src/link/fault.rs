@@ -131,10 +131,10 @@ impl TlsFault {
                 "If the relay has no certificate, give the fingerprint of its own key (`--fingerprint KEY`, as who runs it tells you). An old gateway may also stand before the relay: allow TLS 1.2 in the settings, or have it updated."
             }
             Self::KeyChanged => {
-                "Nothing was sent. Somebody may be posing as the relay: ask who runs it, by another way than this link, and compare what `mailboat-relay key` shows there. If the relay has a new key, say so with `mailboat login URL NAME --fingerprint KEY`."
+                "Whoever answered has learned nothing. Somebody may be posing as the relay: ask who runs it, by another way than this link, and compare what `mailboat-relay key` shows there. If the relay has a new key, say so with `mailboat login URL NAME --fingerprint KEY`."
             }
             Self::KeyMissing => {
-                "Nothing was sent. A proxy on this link may look into TLS: if you agree that it reads along, name its CA's file (extra_ca in [proxy]). Or the relay gave its key up, or somebody is posing as it: ask who runs it; relay_key = \"or_certificate\" in [tls] goes by its certificate."
+                "Whoever answered has learned nothing. A proxy on this link may look into TLS: if you agree that it reads along, name its CA's file (extra_ca in [proxy]). Or the relay gave its key up, or somebody is posing as it: ask who runs it; relay_key = \"or_certificate\" in [tls] goes by its certificate."
             }
             Self::Handshake => {
                 "Try again; if it stays, something on this link may be changing what passes."
