@@ -1,7 +1,10 @@
 //! Requests and answers, to the byte.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     time::Duration,
 };
 
@@ -195,5 +198,31 @@ async fn every_limit_below_the_cost_is_kept_and_every_other_is_enough() {
         if limit != 0 {
             assert_eq!(server.ended().await.both().0, meter.up(), "limit {limit}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_was_too_early_is_asked_once_more_on_the_same_connection() {
+    const EARLY: &[u8] = b"HTTP/1.1 425 Too Early\r\ncontent-length: 0\r\n\r\n";
+    const DONE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    for (second, expected) in [(DONE, 200), (EARLY, 425)] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        let server = Server::plain(move |mut peer| {
+            let asked = counted.clone();
+            async move {
+                while let Some((_, body)) = read_request(&mut peer).await {
+                    assert_eq!(body, b"the same");
+                    let is_first = asked.fetch_add(1, SeqCst) == 0;
+                    peer.write_all(if is_first { EARLY } else { second }).await.unwrap();
+                    peer.flush().await.unwrap();
+                }
+            }
+        })
+        .await;
+        let mut connection = plain_client(&server).connect(&Meter::new(None)).await.unwrap();
+        let body = Bytes::from_static(b"the same");
+        let answer = connection.post_sync(TOKEN, body, Duration::ZERO).await.unwrap();
+        assert_eq!((answer.status(), asked.load(SeqCst)), (expected, 2));
     }
 }
