@@ -103,7 +103,7 @@ pub(crate) use self::{rows::rfc3339, space::disk as free_space};
 pub use crate::estimate::{Arrival, Departure, Departures};
 
 /// Changes that a listener may lag behind before it has to look at everything again.
-const CHANGES_MAX: usize = 1024;
+pub(crate) const CHANGES_MAX: usize = 1024;
 
 /// Something that was committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -233,3 +233,31 @@ async fn run(
         let _ = program::run(argv, variables, input, hooks.timeout.duration(), stop).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{Bench, bob_says};
+
+    #[tokio::test]
+    async fn a_message_is_heard_of_also_where_more_happened_since_than_is_remembered() {
+        let (mut bench, bob) = Bench::with_bob();
+        let mut settings = AgentSettings::default();
+        settings.hooks.on_message = vec!["true".to_owned()];
+        let (_settings, told) = watch::channel(Arc::new(settings));
+        let (queue, mut queued) = mpsc::channel(MESSAGES_MAX);
+        let store = bench.store.clone();
+        let (changes, newest) = (store.changes(), newest(&store));
+        let feeder =
+            Feeder { changes, store: store.clone(), settings: told, queue, newest, is_full: false };
+        bench.deliver(vec![bob_says(1, 1, "Ahoy!")]);
+        let came = bench.view(bob).last().unwrap().id;
+        for n in 0..=crate::store::CHANGES_MAX {
+            store.block("eve", n % 2 == 0).unwrap();
+        }
+        let closing = CancellationToken::new();
+        closing.cancel();
+        feeder.run(closing).await;
+        assert_eq!(std::iter::from_fn(|| queued.try_recv().ok()).last(), Some(came));
+    }
+}

@@ -177,9 +177,14 @@ impl Visitor {
             if err.is_permanent()
                 || nobody_there
                 || matches!(err, SyncError::Link(LinkError::Stalled { .. }))
-                || making.waste_left().is_some_and(|left| left < TRY_LEAST)
-                || terms.over().is_some()
             {
+                return Err(err);
+            }
+            // Cut or not, that was its end: a failure would be tried again in some seconds.
+            if let Some(bound) = terms.over() {
+                return Ok(Ended::Partial(bound));
+            }
+            if making.waste_left().is_some_and(|left| left < TRY_LEAST) {
                 return Err(err);
             }
             fruitless = if was_fruitless { fruitless + 1 } else { 0 };

@@ -117,6 +117,17 @@ fn seconds_are_counted_on_whatever_the_clock_shows() {
 }
 
 #[test]
+fn a_call_that_only_asks_or_takes_what_was_picked_stands_in_for_no_rule() {
+    let timed = Timed::at("2026-11-22T08:00:00[Europe/Berlin]", "[[connect]]\nevery = \"1h\"\n");
+    assert_eq!(timed.pass(0), 1, "at once");
+    assert_eq!(timed.pass(HOUR - 1), 0);
+    assert_eq!(timed.home.one(&["sync", "--dry-run", "--ask"])["asked"], true);
+    timed.relay.next();
+    assert_eq!(timed.pass(1), 1, "its own time has come all the same");
+    timed.end();
+}
+
+#[test]
 fn daylight_saving_loses_no_daily_call_and_makes_none_twice() {
     let daily = "[[connect]]\ncron = \"30 2 * * *\"\n";
     let zone = "Europe/Berlin";

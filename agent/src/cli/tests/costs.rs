@@ -15,10 +15,14 @@ fn settings(home: &Home, toml: &str) {
 
 /// As if a visit had just cost so much.
 fn spend(home: &Home, bytes: u64) {
+    spend_over("stick", home, bytes);
+}
+
+/// The same over any link.
+pub(super) fn spend_over(link: &str, home: &Home, bytes: u64) {
     let options = Options { patience: Duration::from_secs(10), ..Options::default() };
     let store = Store::open(&home.path().join("store.db"), options).unwrap();
-    let begin =
-        VisitBegin { link: "stick".to_owned(), metered: Some(true), ..VisitBegin::default() };
+    let begin = VisitBegin { link: link.to_owned(), metered: Some(true), ..VisitBegin::default() };
     let visit = store.begin_visit(begin).unwrap();
     let end =
         VisitEnd { ip_down: bytes, ip_measured: true, outcome: "done", ..VisitEnd::default() };

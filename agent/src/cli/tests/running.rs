@@ -129,6 +129,32 @@ fn a_reload_that_changes_the_way_takes_the_line_up_anew() {
 }
 
 #[test]
+fn a_reload_that_changes_what_others_may_see_takes_the_line_up_anew() {
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    settings(&home, "[[connect]]\nlive = true\n");
+    let agent = Resident::start(&home);
+    assert_eq!((relay.next().hold_s, 0 < relay.next().hold_s), (0, true));
+    settings(&home, "[[connect]]\nlive = true\n[account]\nshare_presence = false\n");
+    order(&home, &Order::Reload).unwrap();
+    while relay.next().hold_s == 0 {}
+    agent.end().unwrap();
+}
+
+#[test]
+fn an_agent_that_does_not_call_notes_in_time_what_has_lapsed_here() {
+    let home = Home::of("ann");
+    settings(&home, "");
+    let agent = Resident::start(&home);
+    home.one(&["chat", "bob"]);
+    home.one(&["send", "bob", "--deliver-before", "1s", "-m", "now or never"]);
+    let rows = wait(|| Some(home.rows(&["inbox"])).filter(|rows| !rows.is_empty()));
+    assert_eq!(rows[0]["kind"], "notice", "{rows:?}");
+    assert!(rows[0]["text"].as_str().unwrap().contains("now or never"), "{rows:?}");
+    agent.end().unwrap();
+}
+
+#[test]
 fn a_signal_asks_for_a_visit() {
     let relay = Polite::start();
     let home = home_at(&relay);

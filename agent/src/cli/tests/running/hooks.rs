@@ -163,3 +163,70 @@ fn who_asks_during_a_visit_that_carries_less_gets_one_that_carries_everything_af
         assert!(relay.seen.try_recv().is_err(), "{direction}: no further one");
     }
 }
+
+#[test]
+fn who_asks_for_a_visit_while_the_relay_is_only_asked_gets_one() {
+    use wire::LaneMask;
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    let gate = Gate::before_visits_of(&home, "");
+    let agent = Resident::start(&home);
+    std::thread::scope(|scope| {
+        let quote = scope.spawn(|| home.one(&["sync", "--dry-run", "--ask"]));
+        wait(|| (home.one(&["status"])["link"] == "calling").then_some(()));
+        agent.signals.blocking_send(Signal::Sync).unwrap();
+        (0..3).for_each(|_| _ = home.one(&["status"]));
+        gate.open();
+        assert_eq!(quote.join().unwrap()["asked"], true);
+    });
+    assert_eq!(relay.next().lanes, LaneMask::NONE);
+    assert_eq!(relay.next().lanes, LaneMask::ALL);
+    agent.end().unwrap();
+}
+
+#[test]
+fn who_asks_while_the_link_is_taken_down_gets_another_visit_unless_it_is_stopped() {
+    for is_stopped in [false, true] {
+        let relay = Polite::start();
+        let home = home_at(&relay);
+        let (gate, began) = (home.path().join("gate"), home.path().join("began"));
+        let script = format!(
+            "touch {}; until [ -e {} ]; do sleep 0.02; done",
+            began.display(),
+            gate.display()
+        );
+        settings(
+            &home,
+            &format!("[[connect]]\nevery = \"1h\"\nhangup = [\"sh\", \"-c\", \"{script}\"]\n"),
+        );
+        let agent = Resident::start(&home);
+        wait(|| began.exists().then_some(()));
+        assert_eq!(relay.next().items, 0);
+        home.one(&["block", "bob"]);
+        agent.signals.blocking_send(Signal::Sync).unwrap();
+        (0..3).for_each(|_| _ = home.one(&["status"]));
+        if is_stopped {
+            assert_eq!(order(&home, &Order::Stop).unwrap()["stopped"], true);
+        }
+        std::fs::write(&gate, "").unwrap();
+        if !is_stopped {
+            assert_eq!(relay.next().items, 1, "what was written after the exchange");
+        }
+        wait(|| (home.one(&["status"])["link"] == "up").then_some(()));
+        agent.end().unwrap();
+        assert!(relay.seen.try_recv().is_err(), "{is_stopped}: no further one");
+    }
+}
+
+#[test]
+fn a_program_for_messages_does_not_hear_of_notices() {
+    let home = Home::of("ann");
+    let diary = home.path().join("diary");
+    let rule = "[[connect]]\nevery = \"1h\"\ndial = [\"false\"]\n";
+    settings(&home, &format!("{rule}[hooks]\non_message = [\"touch\", {diary:?}]\n"));
+    let agent = Resident::start(&home);
+    wait(|| home.rows(&["inbox"]).iter().any(|row| row["kind"] == "notice").then_some(()));
+    // Programs that are due run before it ends.
+    agent.end().unwrap();
+    assert!(!diary.exists());
+}

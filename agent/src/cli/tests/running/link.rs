@@ -197,12 +197,56 @@ fn another_authority_to_trust_holds_from_the_next_visit_on() {
     at(&home, "https://127.0.0.1:9");
     settings(&home, "");
     let agent = Resident::start(&home);
-    let ran = home.run(&["sync"]);
-    assert_eq!(ran.code, exit::LATER, "{ran:?}");
-    settings(&home, &format!("ca = {:?}\n", home.path().join("gone.pem")));
+    let gone = home.path().join("gone.pem");
+    for authority in [format!("ca = {gone:?}\n"), format!("[proxy]\nextra_ca = {gone:?}\n")] {
+        settings(&home, "");
+        order(&home, &Order::Reload).unwrap();
+        let ran = home.run(&["sync"]);
+        assert_eq!(ran.code, exit::LATER, "{ran:?}");
+        settings(&home, &authority);
+        order(&home, &Order::Reload).unwrap();
+        let ran = home.run(&["sync"]);
+        assert!(ran.err.contains("gone.pem"), "{authority} {ran:?}");
+    }
+    agent.end().unwrap();
+}
+
+/// Something that hangs up on every TLS client; gives how long each one's first record is, which offers keys.
+fn no_agreement() -> (String, mpsc::Receiver<u16>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let (tell, offered) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut head = [0; 5];
+            std::io::Read::read_exact(&mut stream.unwrap(), &mut head).unwrap();
+            if tell.send(u16::from_be_bytes([head[3], head[4]])).is_err() {
+                return;
+            }
+        }
+    });
+    (url, offered)
+}
+
+#[test]
+fn another_key_exchange_holds_from_the_next_visit_on() {
+    let (url, offered) = no_agreement();
+    let home = Home::of("ann");
+    at(&home, &url);
+    let offers = |exchange: &str| {
+        settings(&home, &format!("[tls]\npost_quantum = \"{exchange}\"\n"));
+    };
+    let longest = || {
+        assert_eq!(home.run(&["sync"]).code, exit::LATER);
+        offered.try_iter().max().unwrap()
+    };
+    offers("never");
+    let agent = Resident::start(&home);
+    let short = longest();
+    offers("always");
     order(&home, &Order::Reload).unwrap();
-    let ran = home.run(&["sync"]);
-    assert!(ran.err.contains("gone.pem"), "{ran:?}");
+    let long = longest();
+    assert!(short + 1_000 < long, "{short} {long}");
     agent.end().unwrap();
 }
 

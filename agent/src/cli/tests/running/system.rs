@@ -255,3 +255,55 @@ fn a_call_that_dialled_goes_over_no_link_that_its_rule_does_not_name() {
     agent.end().unwrap();
     assert!(relay.seen.try_recv().is_err(), "nobody was called over the wireless network");
 }
+
+/// An agent whose rule dials, and whose link comes up while it does; `links` are those that its rule names.
+fn dials_the_wireless(
+    system: &System,
+    home: &Home,
+    links: &str,
+    profiles: &str,
+) -> super::Resident {
+    system.becomes(DOWN);
+    let began = home.path().join("began");
+    settings(
+        home,
+        &format!(
+            "[[connect]]\nevery = \"2s\"\nlinks = {links}\ndial = [\"touch\", {began:?}]\n\
+            [[link]]\nname = \"cafe\"\nssid = \"*\"\n{profiles}"
+        ),
+    );
+    let agent = system.agent(home);
+    wait(|| began.exists().then_some(()));
+    assert_eq!(home.one(&["status"])["network"], "down");
+    system.becomes(UP);
+    agent
+}
+
+#[test]
+fn a_call_that_dialled_is_in_the_ledger_with_the_link_that_came_up() {
+    let system = System::start();
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    let agent = dials_the_wireless(&system, &home, "[\"cafe\"]", "");
+    relay.next();
+    status(&home, "link", "up");
+    assert_eq!(home.rows(&["usage"])[0]["link"], "cafe");
+    agent.end().unwrap();
+}
+
+#[test]
+fn a_call_that_dialled_a_link_whose_quota_is_used_up_is_not_made_over_it() {
+    let system = System::start();
+    let relay = Polite::start();
+    let home = home_at(&relay);
+    super::super::costs::spend_over("cafe", &home, 1 << 20);
+    // Before it dials, the other one may be meant.
+    let profiles = "quota = \"1 MiB\"\n[[link]]\nname = \"modem\"\ninterface = \"ppp*\"\n";
+    let agent = dials_the_wireless(&system, &home, "[\"modem\", \"cafe\"]", profiles);
+    let status = wait(|| {
+        Some(home.one(&["status"])).filter(|status| status["trouble"] != serde_json::json!([]))
+    });
+    assert!(status["trouble"].to_string().contains("--lift-quota cafe"), "{status}");
+    agent.end().unwrap();
+    assert!(relay.seen.try_recv().is_err(), "nobody was called");
+}
