@@ -153,4 +153,29 @@ mod tests {
             assert_eq!(stopped(links), None, "{links:?}");
         }
     }
+
+    #[test]
+    fn a_call_goes_over_what_it_dialled_where_somebody_can_tell_what_that_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store.db"), Options::default()).unwrap();
+        let modem = Link {
+            name: "modem".to_owned(),
+            interface: "ppp*".to_owned(),
+            metered: Some(true),
+            ..Link::default()
+        };
+        let call =
+            Call { link: Some("office".to_owned()), metered: Some(false), ..Call::default() };
+        for (dialled, up, name) in [
+            (false, Reach::Up, "office"),
+            (true, Reach::Up, "modem"),
+            (true, Reach::Unknown, "office"),
+        ] {
+            let interface = (up == Reach::Up).then(|| "ppp0".to_owned());
+            let state = LinkState { up, interface, ..LinkState::default() };
+            let profiles = std::slice::from_ref(&modem);
+            let over = Over::of(&call, dialled, &state, profiles, store.reader(), store.now());
+            assert_eq!((&over.name[..], over.metered), (name, Some(name == "modem")));
+        }
+    }
 }

@@ -97,3 +97,26 @@ pub(super) fn ending(end: &Result<Ended, SyncError>, may_cost_more: bool) -> End
         Err(err) => Ending::Failed { wait_s: err.retry_after_s() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wire::{Stop, StopReason};
+
+    use super::*;
+
+    #[test]
+    fn a_visit_that_spent_its_budget_is_over_and_one_that_only_a_trial_ended_has_failed() {
+        let spent = Err(SyncError::Link(LinkError::BudgetSpent));
+        assert_eq!(ending(&spent, false), Ending::Bounded);
+        assert_eq!(ending(&spent, true), Ending::Failed { wait_s: None });
+        assert_eq!(ending(&Err(SyncError::Unfinished), false), Ending::Failed { wait_s: None });
+    }
+
+    #[test]
+    fn a_relay_that_takes_no_more_is_called_again_when_it_wants_that() {
+        for (retry_after_s, wait_s) in [(30, Some(30)), (0, None)] {
+            let stop = Stop { reason: StopReason::Rate, words: String::new(), retry_after_s };
+            assert_eq!(ending(&Ok(Ended::Stopped(stop)), true), Ending::Failed { wait_s });
+        }
+    }
+}

@@ -128,4 +128,20 @@ mod tests {
         assert_eq!(rounded_s(950, 900, 1_900), 1, "what is overdue is due now");
         assert_eq!(rounded_s(i64::MAX, 900, 0), u32::MAX);
     }
+
+    #[test]
+    fn who_keeps_his_presence_to_himself_does_not_tell_of_his_next_call_either() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = crate::store::Options::default();
+        let store = Store::open(&dir.path().join("store.db"), options).unwrap();
+        let call = Call { next_call_at: Some(store.now() + 3_600), ..Call::default() };
+        let over = Over { name: String::new(), metered: None, profile: None, quota: None };
+        for (share_presence, share_next_call) in [(true, true), (true, false), (false, true)] {
+            let mut settings = AgentSettings::default();
+            settings.account.share_presence = share_presence;
+            settings.account.share_next_call = share_next_call;
+            let told = terms(&store, &settings, &call, &over, true).next_call_s;
+            assert_eq!(0 < told, share_presence && share_next_call, "{told}");
+        }
+    }
 }

@@ -2,16 +2,22 @@
 
 use std::{path::Path, time::Duration};
 
+use config::agent::{Link, QUOTA_LEAST};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::mpsc,
 };
 
 use wire::{Answered, BodyReader, BodyWriter, Codec, Frame, Run, Welcome};
 
 use super::*;
-use crate::{schedule::TRY_LEAST, sync::Bound};
+use crate::{
+    link::ATTEMPT_BYTES,
+    schedule::TRY_LEAST,
+    store::{VisitBegin, VisitEnd},
+    sync::Bound,
+};
 
 /// Who visits this relay, from a folder of their own.
 fn visitor(dir: &Path, relay: &str, settings: AgentSettings) -> Arc<Visitor> {
@@ -209,4 +215,93 @@ async fn a_link_that_was_dialled_is_taken_down_also_after_a_fault_of_ours() {
     let report = visitor.visit(call, CancellationToken::new()).await;
     assert_eq!(report.outcome.outcome, OutcomeKind::Refused);
     assert_eq!(std::fs::read_to_string(&diary).unwrap(), "dial\nhangup refused\n");
+}
+
+#[tokio::test]
+async fn a_call_that_dials_is_forbidden_by_quotas_of_its_rules_links_and_by_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = |name: &str, quota| Link { name: name.to_owned(), quota, ..Link::default() };
+    let settings = AgentSettings {
+        link: vec![link("stick", Some(QUOTA_LEAST)), link("modem", None)],
+        ..AgentSettings::default()
+    };
+    let visitor = visitor(dir.path(), "http://127.0.0.1:9", settings);
+    let begin = VisitBegin { link: "stick".to_owned(), ..VisitBegin::default() };
+    let visit = visitor.store.begin_visit(begin).unwrap();
+    let end = VisitEnd { ip_up: QUOTA_LEAST.bytes(), outcome: "done", ..VisitEnd::default() };
+    visitor.store.end_visit(visit, &end).unwrap();
+    let call = Call { link: Some("stick".to_owned()), ..Call::default() };
+    assert!(visitor.refusal(&call).is_some());
+    let (dial, links) = (vec!["true".to_owned()], vec!["modem".to_owned()]);
+    assert_eq!(visitor.refusal(&Call { dial, links, ..call }), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_the_relay_takes_a_small_part_of_the_budget() {
+    let dir = tempfile::tempdir().unwrap();
+    let visitor = visitor(dir.path(), "http://127.0.0.1:9", AgentSettings::default());
+    let call = Call { comes_up: true, ..Call::default() };
+    for (budget, attempts) in [(None, 6), (Some(20 * 3 * ATTEMPT_BYTES), 3), (Some(12 << 10), 1)] {
+        let meter = Meter::new(budget);
+        visitor.reach(&call, visitor.client(), &meter).await.unwrap_err();
+        assert_eq!(meter.up(), attempts * ATTEMPT_BYTES, "{budget:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_visit_whose_budget_is_spent_is_over_and_one_that_may_waste_no_more_has_failed() {
+    let failed = Ending::Failed { wait_s: None };
+    let in_vain = Call { waste: Some(TRY_LEAST), counts_from_start: true, ..Call::default() };
+    let small = Call { budget: Some(config::Size::from_kib(12)), ..Call::default() };
+    for (call, ending) in [(in_vain, failed), (small, Ending::Bounded)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (relay, mut asked) = listen().await;
+        tokio::spawn(async move {
+            while let Some((mut stream, _)) = asked.recv().await {
+                // It never comes to an answer.
+                while stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.is_ok() {}
+            }
+        });
+        let visitor = visitor(dir.path(), &relay, trying_again(3));
+        let report = visitor.visit(call, CancellationToken::new()).await;
+        assert_eq!(report.ending, ending, "{report:?}");
+    }
+}
+
+/// The exchange of a call that dialled, whose link may take a minute to come up.
+async fn behind_a_dialled_link(visitor: &Visitor) -> Report {
+    let call = Call { dial: vec!["true".to_owned()], ..Call::default() };
+    let (page, until) = (visitor.page(&call, false), Instant::now() + Duration::from_secs(60));
+    visitor.exchange(&call, page, Some(until), &CancellationToken::new()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_behind_a_link_that_was_dialled_may_come_later_than_the_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let relay = format!("http://{}", socket.local_addr().unwrap());
+    let visitor = visitor(dir.path(), &relay, trying_again(0));
+    let comes = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let (stream, _) = socket.listen(1).unwrap().accept().await.unwrap();
+        stream
+    };
+    tokio::select! {
+        biased;
+        _called = comes => {}
+        report = behind_a_dialled_link(&visitor) => panic!("it gave up: {report:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_waiting_mends_ends_a_call_at_once_while_its_link_comes_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("gone.pem");
+    let settings = AgentSettings { ca, ..trying_again(0) };
+    let visitor = visitor(dir.path(), "https://127.0.0.1:9", settings);
+    let began = Instant::now();
+    let report = behind_a_dialled_link(&visitor).await;
+    assert!(report.outcome.words.contains("gone.pem"), "{report:?}");
+    assert_eq!(began.elapsed(), Duration::ZERO);
 }

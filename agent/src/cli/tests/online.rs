@@ -100,7 +100,9 @@ fn a_line_that_is_held_carries_at_once_what_is_written_and_gives_way_to_a_visit(
     let agent = Resident::start(&home);
     assert_eq!(relay.next().hold_s, 0, "a whole visit first");
     assert!(0 < relay.next().hold_s);
-    assert_eq!(home.one(&["status"])["link"], "live");
+    let status = home.one(&["status"]);
+    assert_eq!(status["link"], "live");
+    assert!(status["next_call"].is_null(), "the line is a call that goes on: {status}");
     home.one(&["block", "bob"]);
     let seen = relay.next();
     assert_eq!((seen.items, seen.hold_s), (1, 0));
