@@ -160,7 +160,9 @@ fn with_an_agent_a_quota_is_lifted_through_it_and_a_held_line_stops_too() {
     assert!(asked.is_some_and(|asked| 2 < asked), "it stopped after {asked:?}");
     let quota = &home.one(&["status"])["quotas"][0];
     assert!(quota["used"].as_u64() < quota["quota"].as_u64(), "it was not passed: {quota}");
-    assert!(notices(&home).iter().any(|told| told.contains("--lift-quota stick")));
+    // The line ends a moment after the quota does, and the user is told at its end.
+    let is_told = || notices(&home).iter().any(|told| told.contains("--lift-quota stick"));
+    super::running::wait(|| is_told().then_some(()));
 
     while relay.seen.try_recv().is_ok() {}
     let refused = home.run(&["sync"]);
