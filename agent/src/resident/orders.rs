@@ -15,7 +15,11 @@ impl Resident {
         match signal {
             Signal::Sync => {
                 info!("a visit was asked for by a signal");
-                self.want_visit(Wish::default());
+                match self.visit.as_ref().is_some_and(|running| running.is_live) {
+                    // A line carries everything when it is taken up.
+                    true => self.let_go_of_line(),
+                    false => self.want_visit(Wish::default()),
+                }
             }
             // What is wrong is in the log and the status.
             Signal::Reload => _ = self.reload(),

@@ -1,6 +1,6 @@
 //! Visits from their beginning to their end.
 
-use config::agent::Direction;
+use config::{Size, agent::Direction};
 use serde_json::Value;
 use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -10,7 +10,7 @@ use super::{Mode, Reached, Resident, WAITERS_MAX, trouble};
 use crate::{
     control::{Event, Failure},
     schedule::{Due, Ending, Scope},
-    store::Notice,
+    store::{Cause, Notice},
     sync::{Outcome, OutcomeKind},
     visit::{Call, Carry, Report, Wish},
 };
@@ -23,10 +23,8 @@ pub(super) struct Running {
     /// When it began, in seconds since 1970.
     pub(super) began_at: i64,
     pub(super) end: CancellationToken,
-    /// Somebody asked after it began: what was queued since has to go too.
-    pub(super) asked_again: bool,
-    /// What he asked for.
-    pub(super) wish: Wish,
+    /// What was asked for after it began: what was queued since has to go too.
+    pub(super) wish: Option<Wish>,
     /// A line that is taken up again at once, because the link is another.
     pub(super) gives_way: bool,
     /// Somebody ended it: nothing follows at once.
@@ -89,8 +87,7 @@ impl Resident {
             is_live,
             began_at: self.now().wall,
             end,
-            asked_again: false,
-            wish: Wish::default(),
+            wish: None,
             gives_way: false,
             is_stopped: false,
             arrived_before: self.arrived.count(),
@@ -162,14 +159,16 @@ impl Resident {
     /// A line that was good for something is dialled again soon, others later and later.
     fn line_ended(&mut self, running: &Running, report: &Report) {
         let now = self.now();
-        if !self.waiters.is_empty() {
-            // Somebody asked for a visit, and the line gave way to it.
+        if let Some(wish) = &running.wish {
+            // Somebody waits for a visit, and the line gave way to it.
             self.schedule.line_gave_way(now);
-            self.begin(Call::asked(running.wish.clone()), None);
+            return self.begin(Call::asked(wish.clone()), None);
+        }
+        self.answer_waiters(&report.outcome);
+        if running.is_stopped || report.veto.is_some() {
+            self.schedule.line_not_now(now);
         } else if running.gives_way {
             self.schedule.line_gave_way(now);
-        } else if running.is_stopped || report.veto.is_some() {
-            self.schedule.line_not_now(now);
         } else {
             let was_good = 1 < report.outcome.requests;
             let (line, wait_s) = (self.line(), report.outcome.retry_after_s);
@@ -180,15 +179,39 @@ impl Resident {
     fn visit_ended(&mut self, running: &Running, report: &Report) {
         let (now, line) = (self.now(), self.line());
         self.schedule.ended(now, &line, report.ending, report.cost);
-        // Who asked meanwhile asked for everything, and for what was queued until then.
-        let is_less =
-            running.call.scope != Scope::default() || running.call.is_partial() || self.has_more();
-        if report.ending == Ending::Done && running.asked_again && is_less {
-            let budget = running.wish.budget.or(running.call.budget);
-            let call = Call::asked(Wish { budget, ..running.wish.clone() });
-            return self.begin(call, None);
+        match &running.wish {
+            Some(wish) if self.is_less(&running.call, report, wish) => {
+                self.begin(Call::asked(wish.clone()), None);
+            }
+            _ => self.answer_waiters(&report.outcome),
         }
-        self.answer_waiters(&report.outcome);
+    }
+
+    /// Whether a visit came to less than what was asked for while it was made: everything that was queued until then. What
+    /// bounds a rule's calls bounds no others.
+    fn is_less(&self, call: &Call, report: &Report, wish: &Wish) -> bool {
+        let (is_rules, is_dialled) = (!call.rule.is_empty(), !call.dial.is_empty());
+        let is_part = call.scope != Scope::default() || call.is_partial();
+        let outcome = &report.outcome;
+        match report.ending {
+            Ending::Done => is_part || self.has_more(),
+            Ending::Bounded => is_rules || is_part || self.allows_more(wish, call),
+            // The program may have another answer for whom it is asked by hand.
+            Ending::NotNow => is_rules,
+            // What its attempts may cost is the rule's, and so is a link of its own that did not come up.
+            Ending::Failed { .. } if is_rules => {
+                outcome.cause == Some(Cause::BudgetSpent)
+                    || (is_dialled && outcome.outcome == OutcomeKind::NoLink)
+            }
+            Ending::Failed { .. } => false,
+        }
+    }
+
+    /// Whether what was asked for may cost more than a call that somebody asked for before.
+    fn allows_more(&self, wish: &Wish, call: &Call) -> bool {
+        let usual = self.settings.sync.budget;
+        let most = |budget: Option<Size>| budget.or(usual).map_or(u64::MAX, Size::bytes);
+        most(call.budget) < most(wish.budget)
     }
 
     fn note_trouble(&mut self, call: &Call, report: &Report) {
@@ -236,9 +259,13 @@ impl Resident {
             let _ = reply.send(Err(Failure::later("busy", "too many wait for this visit already")));
             return;
         }
-        let is_visiting = self.visit.as_ref().is_some_and(|running| !running.is_live);
-        if is_visiting && wish.carry != Carry::All {
-            let words = "a visit is under way already, with all there is: try again after it";
+        // What goes next: with a visit all there is, behind a line what was asked for first.
+        let next = self.visit.as_ref().and_then(|running| match running.is_live {
+            true => running.wish.as_ref().map(|wish| &wish.carry),
+            false => Some(&Carry::All),
+        });
+        if next.is_some_and(|next| *next != wish.carry) {
+            let words = "a visit with other things is under way already: try again after it";
             let _ = reply.send(Err(Failure::later("busy", words)));
             return;
         }
@@ -252,14 +279,10 @@ impl Resident {
             None => self.begin(Call::asked(wish), None),
             // The held line gives way to the visit, which carries everything, and is taken up again after it.
             Some(running) if running.is_live => {
-                running.wish = wish;
-                running.gives_way = true;
+                running.wish = Some(wish.with(running.wish.take()));
                 running.end.cancel();
             }
-            Some(running) => {
-                running.asked_again = true;
-                running.wish = wish;
-            }
+            Some(running) => running.wish = Some(wish.with(running.wish.take())),
         }
     }
 
@@ -267,7 +290,7 @@ impl Resident {
     pub(super) fn stop_visit(&mut self) -> bool {
         let Some(running) = &mut self.visit else { return false };
         running.is_stopped = true;
-        running.asked_again = false;
+        running.wish = None;
         running.end.cancel();
         true
     }

@@ -77,6 +77,16 @@ pub struct Wish {
     pub carry: Carry,
 }
 
+impl Wish {
+    /// One visit for two who ask: it costs no more than either of them named.
+    #[must_use]
+    pub(crate) fn with(self, before: Option<Self>) -> Self {
+        let Some(before) = before else { return self };
+        let budget = before.budget.into_iter().chain(self.budget).min();
+        Self { budget, ..before }
+    }
+}
+
 /// One call, from dialling to hanging up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Call {

@@ -1,5 +1,7 @@
 //! The resident agent in this process: settings that are read again, and what runs in it.
 
+#[cfg(unix)]
+mod asked;
 mod follow;
 #[cfg(unix)]
 mod hooks;
