@@ -232,10 +232,7 @@ impl Resident {
         let now = self.now();
         let next = self.schedule.next(now, &self.line()).map(|next| next.wait_s);
         let portal = self.portal.map(|portal| portal.until.saturating_sub(now.up).max(0));
-        // What is over and still here (a clock that was set) is looked at again with the next event.
-        let lapse = self.lapses_in_s().filter(|wait_s| 0 < *wait_s);
-        let wait_s = next.into_iter().chain(portal).chain(lapse).min()?;
-        Some(Duration::from_secs(wait_s.unsigned_abs()).min(NAP_MAX))
+        shortest(next, portal, self.lapses_in_s())
     }
 
     /// Ends what has lain here for too long.
@@ -257,6 +254,15 @@ impl Resident {
         // Nobody may be watching.
         let _ = self.events.send(event);
     }
+}
+
+/// How long to sleep until the first of these, in seconds from now: a call, the end of waiting behind a login page, and when
+/// something that lies here is over.
+fn shortest(call: Option<i64>, portal: Option<i64>, lapse: Option<i64>) -> Option<Duration> {
+    // What is over and still here (a clock that was set) is looked at again with the next event, not again and again.
+    let lapse = lapse.filter(|wait_s| 0 < *wait_s);
+    let wait_s = [call, portal, lapse].into_iter().flatten().min()?;
+    Some(Duration::from_secs(wait_s.unsigned_abs()).min(NAP_MAX))
 }
 
 /// Waits for the visit's end; for ever when there is none.
@@ -285,5 +291,22 @@ async fn beat(clock: &mut Option<Interval>) {
     match clock {
         Some(clock) => _ = clock.tick().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_over_and_cannot_be_ended_keeps_nobody_awake() {
+        let seconds = |s| Some(Duration::from_secs(s));
+        assert_eq!(shortest(None, None, Some(0)), None);
+        assert_eq!(shortest(Some(60), None, Some(0)), seconds(60));
+        assert_eq!(shortest(Some(60), Some(50), Some(40)), seconds(40));
+        assert_eq!(shortest(Some(60), Some(50), Some(70)), seconds(50));
+        assert_eq!(shortest(Some(0), None, Some(5)), seconds(0), "a call that is due is made");
+        assert_eq!(shortest(None, None, Some(86_400)), Some(NAP_MAX));
+        assert_eq!(shortest(None, None, None), None);
     }
 }

@@ -195,3 +195,27 @@ fn every_does_not_count_from_a_visit_that_came_to_nothing() {
     assert_eq!(timed.pass(0), 1);
     timed.end();
 }
+
+#[test]
+fn a_line_that_nobody_answers_is_dialled_ever_more_seldom() {
+    // Nobody is at the relay of this home.
+    let home = Home::of("ann");
+    settings(&home, "[[connect]]\nlive = true\n");
+    let timed = Timed::go_on(home, Polite::start(), &Zoned::now());
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        let status = wait(|| {
+            let status = order(&timed.home, &Order::Status).unwrap();
+            (status["link"] == "down").then_some(status)
+        });
+        let next: Timestamp = status["next_call"].as_str().unwrap().parse().unwrap();
+        let seconds = next.as_second() - timed.wall.load(SeqCst);
+        waits.push(seconds);
+        timed.up.fetch_add(seconds, SeqCst);
+        timed.wall.fetch_add(seconds, SeqCst);
+        // What is due begins behind this, and before the next is heard.
+        order(&timed.home, &Order::Status).unwrap();
+    }
+    assert!(waits[0] <= 10 && 80 <= waits[4] && waits[4] <= 160, "{waits:?}");
+    timed.end();
+}
