@@ -3,8 +3,8 @@
 use jiff::tz::TimeZone;
 
 use super::{
-    day::{TIME_LEAST, TIME_MOST, as_f64, part},
-    habit::{ANNOUNCED_STEP_S, GRACE_S, Habit, Tally, hours},
+    day::{SLOT_S, TIME_LEAST, TIME_MOST, as_f64, part, parts},
+    habit::{ANNOUNCED_STEP_S, BACK_MAX_S, GRACE_S, Habit, NEIGHBOURS, Tally, hours, silent_from},
 };
 
 /// What is looked ahead at, in seconds: what comes later is not known.
@@ -26,8 +26,8 @@ const AWAY_HOURS: f64 = 18.0;
 const AWAY_TO_COME: f64 = 0.7;
 /// Of those who miss a call that they announced, how many are away.
 const MISSED_AWAY: f64 = 0.5;
-/// Calls that have to be known of before anything is said.
-const CALLS_LEAST: f64 = 1.5;
+/// Calls that have to be known of before anything is said: one, and the next one announced.
+const CALLS_LEAST: f64 = 1.4;
 
 /// When somebody should have a message, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +129,7 @@ impl Habit {
             false => (1.0 - AWAY) * likely / ((1.0 - AWAY) * likely + AWAY),
         };
         let mut chances = Chances { arrived: 0.0, back, away: 1.0 - back };
+        let stands = announced.map_or(0.0, |at| self.stands(sight, at.min(leaves), zone));
         let end = leaves.saturating_add(AHEAD_S);
         let first = part(leaves, end, zone);
         let now = if holds { HOLDS } else { self.chance_open(first.kind) };
@@ -141,7 +142,8 @@ impl Habit {
         let mut from = (BEFORE < earliest).then_some(leaves);
         let mut at = leaves;
         while at < end {
-            let Step { to, chance, may, is_announced } = self.step(at, end, announced, zone);
+            let Step { to, chance, may, is_announced } =
+                self.step(at, end, announced, stands, zone);
             chances.arrive(chance);
             earliest += (1.0 - earliest) * may;
             if from.is_none() && BEFORE < earliest {
@@ -149,10 +151,12 @@ impl Habit {
             }
             if 1.0 - self.outside() <= chances.arrived {
                 let from = from.unwrap_or(at);
+                let to = if is_announced { to } else { self.past_rise(at, to, zone) };
                 return Some(Arrival { from, to: to.saturating_add(TRANSFER_S) });
             }
             if is_announced {
-                chances.leave(MISSED_AWAY);
+                // Who hardly ever keeps them says nothing by it.
+                chances.leave(MISSED_AWAY * self.announcements.kept_share());
             }
             chances.pass(hours(to - at), hours(silent_s));
             at = to;
@@ -160,8 +164,38 @@ impl Habit {
         None
     }
 
-    /// The next stretch of time in which the chances are the same.
-    fn step(&self, at: i64, end: i64, announced: Option<i64>, zone: &TimeZone) -> Step {
+    /// The end of an interval whose last part is that from `at` to `to`. What is said of a slot that nobody watched is said of its
+    /// neighbours, so no interval ends just before a likelier one.
+    fn past_rise(&self, at: i64, to: i64, zone: &TimeZone) -> i64 {
+        let mut last = part(at, to, zone);
+        for _ in 0..NEIGHBOURS {
+            let next = part(last.to, last.to.saturating_add(SLOT_S), zone);
+            if self.chance_at(next.kind) <= self.chance_at(last.kind) {
+                break;
+            }
+            last = next;
+        }
+        last.to
+    }
+
+    /// How likely an announced call is still the next one at `to`: who often calls before may have done so by then.
+    fn stands(&self, sight: Sight, to: i64, zone: &TimeZone) -> f64 {
+        let early = self.announcements.early_share();
+        let known_to = self.known_to.max(sight.waits.map(|(_, until)| until)).unwrap_or(to);
+        let silent_from = self.seen().map_or(known_to, |seen| silent_from(seen, zone));
+        let from = known_to.max(silent_from).max(to.saturating_sub(BACK_MAX_S));
+        parts(from, to, zone).map(|part| 1.0 - self.proven_in(part) * early).product()
+    }
+
+    /// The next stretch of time in which the chances are the same. `stands` is how likely the announced call is the next.
+    fn step(
+        &self,
+        at: i64,
+        end: i64,
+        announced: Option<i64>,
+        stands: f64,
+        zone: &TimeZone,
+    ) -> Step {
         let of = self.announcements;
         let expected = announced.filter(|announced| at < announced + GRACE_S);
         let begin = expected.map(|announced| announced - ANNOUNCED_STEP_S);
@@ -169,13 +203,13 @@ impl Habit {
             // What was rounded up by less lies behind already.
             let before = as_f64((announced - at).max(0)) / as_f64(ANNOUNCED_STEP_S);
             let after = as_f64((announced + GRACE_S - at).min(GRACE_S)) / as_f64(GRACE_S);
-            let chance = of.kept / (of.kept + of.missed) * (before + after) / 2.0;
+            let chance = stands * of.kept_share() * (before + after) / 2.0;
             let is_announced = begin == Some(at);
             return Step { to: announced + GRACE_S, chance, may: chance, is_announced };
         }
         let part = part(at, begin.unwrap_or(end), zone);
         // Somebody who has announced a call mostly waits for it.
-        let share = begin.map_or(1.0, |_| of.early / of.sum());
+        let share = begin.map_or(1.0, |_| of.early_share());
         let (chance, may) = (self.chance_in(part) * share, self.may_call_in(part) * share);
         Step { to: part.to, chance, may, is_announced: false }
     }

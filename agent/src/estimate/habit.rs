@@ -16,13 +16,15 @@ pub(super) const ANNOUNCED_STEP_S: i64 = 900;
 /// A call that was announced is punctual within this, in seconds.
 pub(super) const GRACE_S: i64 = 600;
 /// What is looked back at, in seconds.
-const BACK_MAX_S: i64 = 14 * 86_400;
+pub(super) const BACK_MAX_S: i64 = 14 * 86_400;
 /// A silence that was less likely than this is an outage: it says nothing about the usual day.
 const OUTAGE: f64 = 0.01;
 /// However sure a call in one slot was, its absence alone is no outage: they may have come to call at another time.
 const SURE_MOST: f64 = 0.98;
 /// Slots of one kind that were seen before a silence in one is a surprise.
 const PROVEN: f64 = 2.5;
+/// Slots to either side that tell of one of which little was seen.
+pub(super) const NEIGHBOURS: usize = 2;
 /// What may lie outside of an interval, at first, and what is aimed at.
 const OUTSIDE: f64 = 0.05;
 /// How far one estimate moves what may lie outside.
@@ -210,15 +212,21 @@ impl Habit {
         }
     }
 
-    /// A plan is half a fact: no call before the announced one, and that one.
+    /// A plan is half a fact at most, as far as such plans were kept: no call before the announced one, and that one. What
+    /// remains of a slot in which there was a call is no quiet one.
     fn planned(&mut self, now: i64, next_call: i64, zone: &TimeZone) {
         const WEIGHT: f64 = 0.5;
-        let from = now.max(next_call.saturating_sub(BACK_MAX_S));
+        let (quiet, call) = (
+            WEIGHT * (1.0 - self.announcements.early_share()),
+            WEIGHT * self.announcements.kept_share(),
+        );
+        let begin = self.seen.map_or(now, |seen| now.max(slot_end(seen, zone)));
+        let from = begin.max(next_call.saturating_sub(BACK_MAX_S));
         for part in parts(from, next_call.saturating_sub(ANNOUNCED_STEP_S), zone) {
-            self.slots[part.kind].count(0.0, WEIGHT * part.share());
+            self.slots[part.kind].count(0.0, quiet * part.share());
         }
         let at = day::part(next_call, next_call.saturating_add(1), zone);
-        self.slots[at.kind].count(WEIGHT, WEIGHT);
+        self.slots[at.kind].count(call, call);
     }
 
     /// One call somewhere in a span: each slot gets what of it falls there, as far as is known.
@@ -285,7 +293,12 @@ impl Habit {
 
     /// How likely somebody calls in a part of a slot, as if once in the slot at most.
     pub(super) fn chance_in(&self, part: Part) -> f64 {
-        self.chance(part.kind, 0.25) * part.share()
+        self.chance_at(part.kind) * part.share()
+    }
+
+    /// How likely somebody calls in a slot of a kind.
+    pub(super) fn chance_at(&self, kind: usize) -> f64 {
+        self.chance(kind, 0.25)
     }
 
     /// The same, where it is rather believed than not that they may call.
@@ -294,7 +307,7 @@ impl Habit {
     }
 
     /// The same, of slots of which enough was seen to be surprised.
-    fn proven_in(&self, part: Part) -> f64 {
+    pub(super) fn proven_in(&self, part: Part) -> f64 {
         if self.slots[part.kind].watched < PROVEN { 0.0 } else { self.chance_in(part) }
     }
 
@@ -333,6 +346,16 @@ impl Announcements {
     pub(super) fn sum(self) -> f64 {
         self.kept + self.early + self.missed
     }
+
+    /// Of those that nobody called before, how many were kept.
+    pub(super) fn kept_share(self) -> f64 {
+        self.kept / (self.kept + self.missed)
+    }
+
+    /// Before how many somebody called.
+    pub(super) fn early_share(self) -> f64 {
+        self.early / self.sum()
+    }
 }
 
 impl Slot {
@@ -352,7 +375,7 @@ fn slot_end(at: i64, zone: &TimeZone) -> i64 {
 }
 
 /// From when on a silence after a call counts: with the next slot, once the relay would tell of another call.
-fn silent_from(seen: i64, zone: &TimeZone) -> i64 {
+pub(super) fn silent_from(seen: i64, zone: &TimeZone) -> i64 {
     slot_end(seen, zone).max(seen.saturating_add(SEEN_STEP_S))
 }
 

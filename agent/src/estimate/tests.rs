@@ -56,15 +56,33 @@ fn an_announced_call_is_believed_until_it_was_missed() {
 }
 
 #[test]
-fn who_misses_a_call_that_they_announced_may_be_away() {
+fn who_misses_a_call_that_they_announced_and_mostly_keep_may_be_away() {
     let mut habit = Habit::default();
-    for day in 0..=63 {
-        let midnight = BEGIN + day * DAY_S;
-        called(&mut habit, midnight, Some(midnight + DAY_S / 2));
+    // At noon, of ten announced calls nine.
+    for day in (0..=60).filter(|day| day % 10 != 9) {
+        let noon = BEGIN + day * DAY_S + DAY_S / 2;
+        called(&mut habit, noon, Some(noon + DAY_S));
     }
-    let midnight = BEGIN + 64 * DAY_S;
-    let arrival = arrival(&habit, midnight - DAY_S / 2 - 3_600).unwrap();
-    assert!(midnight + 2 * DAY_S < arrival.to, "also from their usual call: {arrival:?}");
+    habit.outside = 0.015;
+    let noon = BEGIN + 61 * DAY_S + DAY_S / 2;
+    let arrival = arrival(&habit, noon - 3_600).unwrap();
+    assert!(noon + DAY_S + 3_600 < arrival.to, "also the day after: {arrival:?}");
+}
+
+#[test]
+fn who_announces_a_call_and_always_comes_at_another_time_is_expected_then() {
+    // At midnight, announcing noon; and at six, announcing noon.
+    for (hour, next, late_s) in [(0, 12, 3_600), (6, 36, 7 * 3_600)] {
+        let mut habit = Habit::default();
+        for day in 0..64 {
+            let begin = BEGIN + day * DAY_S;
+            called(&mut habit, begin + hour * 3_600, Some(begin + next * 3_600));
+        }
+        let call = BEGIN + 64 * DAY_S + hour * 3_600;
+        let arrival = arrival(&habit, call - DAY_S + 3_600).unwrap();
+        assert!(arrival.from <= call && call <= arrival.to, "{hour}: {arrival:?}");
+        assert!(arrival.to <= call + late_s, "{hour}: {arrival:?}");
+    }
 }
 
 #[test]

@@ -31,6 +31,10 @@ pub(super) enum Kind {
     Live,
     /// Now and then in the day, announcing nothing.
     Irregular,
+    /// At midnight, announcing noon each time.
+    Wrong,
+    /// At six, announcing noon each time.
+    Early,
 }
 
 /// A month of somebody.
@@ -55,6 +59,8 @@ impl Person {
                 Kind::Office => {}
                 Kind::Live => person.live(begin, random),
                 Kind::Irregular => person.irregular(begin, random),
+                Kind::Wrong => person.daily(begin, [0, 12], random),
+                Kind::Early => person.daily(begin, [6, 36], random),
             }
         }
         let is_out = |at: i64| (outage_at..outage_at + outage_s).contains(&at);
@@ -76,6 +82,14 @@ impl Person {
             if !random.happens(3) {
                 self.calls.push((at, Some(rounded(day + next * 3_600))));
             }
+        }
+    }
+
+    /// A call at one hour of the day, which announces one at another.
+    fn daily(&mut self, day: i64, [hour, next]: [i64; 2], random: &mut Random) {
+        let at = day + hour * 3_600 + random.below(240);
+        if !random.happens(3) {
+            self.calls.push((at, Some(rounded(day + next * 3_600))));
         }
     }
 
