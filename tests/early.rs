@@ -4,12 +4,16 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agent::account::How;
 use agent::link::{Client, LinkError, Meter, RelayUrl, TlsFault, TlsSettings};
+use agent::store::Clock;
 use agent::sync::SyncError;
 use bytes::Bytes;
+use config::agent::KeyTrust;
 use config::relay::OwnKey;
 use harness::inside::{InsideAgent, InsideRelay};
 use harness::link::{CutPlan, Direction, Link};
@@ -79,6 +83,20 @@ impl Scene {
     async fn try_visit(&self, meter: &Meter) -> (Result<(), SyncError>, bool) {
         let (ended, early) = self.ann.visit_told(&self.clients[0], meter).await;
         (ended.map(drop), early)
+    }
+
+    /// Another Ann's clock for the same way: her sessions begin anew, and what she knows of the relay's keys stays.
+    fn by_hand(&mut self, key: KeyTrust) -> Arc<AtomicI64> {
+        let (clock, hand) = Clock::by_hand(
+            SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().try_into().unwrap(),
+        );
+        let before = &self.clients[0];
+        let ca = Some(self.certificates.ca.clone());
+        let tls = TlsSettings { ca, key, early_data: true, ..TlsSettings::default() };
+        let known = before.key_to_keep();
+        let client = Client::with_clock(before.url().clone(), tls, clock);
+        self.clients[0] = client.recalling(known.as_ref()).unwrap();
+        hand
     }
 
     /// Calls until the next visit will go early: the one before it makes the whole handshake.
@@ -335,5 +353,37 @@ async fn who_is_not_the_relay_reads_nothing_of_an_early_visit_which_says_who_was
         scene.visit().await;
         scene.assert_all_once().await;
         impostor.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn tickets_that_are_over_or_come_from_another_year_cost_a_handshake_and_no_visit() {
+    const DAY: i64 = 86_400;
+    let mut scene = Scene::new().await;
+    // A relay that is known by its key, and one that is known by its certificate.
+    for key in [KeyTrust::Pin, KeyTrust::Ignore] {
+        let hand = scene.by_hand(key);
+        // A laptop that was off for about as long as tickets live, and longer; a clock that is set, and set right again. A
+        // ticket that looks older than the relay knows it to be is resumed by, and nothing is taken early with it.
+        for (jump, early) in [
+            (DAY - 60, false),
+            (DAY + 60, false),
+            (30 * DAY, false),
+            (-365 * DAY, true),
+            (365 * DAY, false),
+            (-80 * 365 * DAY, true),
+        ] {
+            scene.prepare().await;
+            scene.writes("after the jump");
+            hand.fetch_add(jump, SeqCst);
+            scene.link.reset_counters();
+            let before = scene.relay.requests();
+            assert_eq!(scene.visit().await, early, "{key:?}, {jump}");
+            scene.link.wait_idle().await;
+            let passed = scene.link.counters();
+            let asked = scene.relay.requests() - before;
+            assert_eq!((passed.connections, asked), (1, 1), "{key:?}, {jump}: {passed:?}");
+            scene.assert_all_once().await;
+        }
     }
 }

@@ -30,7 +30,7 @@ mod trust;
 mod url;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     collections::HashMap,
@@ -73,6 +73,7 @@ use self::{
     tls::{Spoken, Ways},
     trust::Trust,
 };
+use crate::store::Clock;
 
 /// What connects to one relay. Clones share the TLS sessions and what was learned of proxies.
 #[derive(Clone, Debug)]
@@ -93,6 +94,8 @@ pub struct Client {
 struct Inner {
     url: RelayUrl,
     tls: TlsSettings,
+    /// By it certificates hold, and tickets are over.
+    clock: Clock,
     trust: Arc<Trust>,
     /// Each made at the first connection of its kind: reading the system's certificates takes a while and may fail.
     by_key: OnceCell<Ways>,
@@ -119,10 +122,17 @@ impl Client {
     /// A client for the relay at `url`, straight. Reads nothing yet.
     #[must_use]
     pub fn new(url: RelayUrl, tls: TlsSettings) -> Self {
+        Self::with_clock(url, tls, Clock::system())
+    }
+
+    /// The same by this clock: what it shows decides which certificates hold, and which tickets are over.
+    #[must_use]
+    pub fn with_clock(url: RelayUrl, tls: TlsSettings, clock: Clock) -> Self {
         let shared = Arc::new(Inner {
             trust: Arc::new(Trust::new(tls.key)),
             url,
             tls,
+            clock,
             by_key: OnceCell::new(),
             by_certificate: OnceCell::new(),
             by_extra: OnceCell::new(),
@@ -379,7 +389,7 @@ impl Client {
     /// As [`Client::connect`]; also where it shows none.
     pub async fn look_at_key(&self, meter: &Meter) -> Result<Fingerprint, LinkError> {
         let look = Arc::new(Look::default());
-        let spoken = tls::by_key(&self.shared.tls, look.clone())?.classical;
+        let spoken = tls::by_key(&self.shared.tls, &self.shared.clock, look.clone())?.classical;
         let via = self.via();
         let dialled = dial::dial(self.url(), Some(&spoken), meter, via.as_ref(), false, false);
         let dialled = timeout(CONNECT_MAX, dialled).await.map_err(|_| LinkError::Stalled {
@@ -413,7 +423,8 @@ impl Client {
         let ways = match proof {
             Proof::None => return Ok(None),
             Proof::Key => {
-                let make = || async { tls::by_key(&shared.tls, shared.trust.clone()) };
+                let make =
+                    || async { tls::by_key(&shared.tls, &shared.clock, shared.trust.clone()) };
                 shared.by_key.get_or_try_init(make).await
             }
             Proof::Certificate => shared.load(&shared.by_certificate, tls::by_certificate).await,
@@ -438,12 +449,12 @@ impl Inner {
     async fn load<'s>(
         &'s self,
         cell: &'s OnceCell<Ways>,
-        load: fn(&TlsSettings) -> Result<Ways, LinkError>,
+        load: fn(&TlsSettings, &Clock) -> Result<Ways, LinkError>,
     ) -> Result<&'s Ways, LinkError> {
         cell.get_or_try_init(|| async {
-            let tls = self.tls.clone();
+            let (tls, clock) = (self.tls.clone(), self.clock.clone());
             let from = tls.ca.clone();
-            let loaded = tokio::task::spawn_blocking(move || load(&tls)).await;
+            let loaded = tokio::task::spawn_blocking(move || load(&tls, &clock)).await;
             loaded.map_err(|source| LinkError::Roots { from, source: source.into() })?
         })
         .await

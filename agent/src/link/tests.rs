@@ -7,7 +7,7 @@ mod keys;
 mod logins;
 mod post_quantum;
 mod secure;
-mod server;
+pub(crate) mod server;
 
 use bytes::Bytes;
 

@@ -6,15 +6,17 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use rustls::{
     ClientConfig, RootCertStore, SignatureScheme, SupportedProtocolVersion,
     client::{Resumption, TicketRequest, WebPkiServerVerifier, danger::ServerCertVerifier},
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring},
+    time_provider::TimeProvider,
     version::{TLS12, TLS13},
 };
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, pem::PemObject};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime, pem::PemObject};
 
 use ::tls::{ByRawKey, KeyJudge};
 use config::agent::{KeyTrust, PostQuantum};
@@ -25,6 +27,7 @@ use super::{
     pinned::Pinned,
     tickets::{Session, Tickets},
 };
+use crate::store::Clock;
 
 /// Tickets that are asked for at once where requests go early: all but the last save a round trip each. Each further one is
 /// some 90 bytes in a packet that goes anyway; with a third the visit that fetches them would be dearer than 1,000 bytes.
@@ -109,18 +112,18 @@ impl Spoken {
 }
 
 /// Reads the certificates to trust and makes the configuration. Blocks on files.
-pub(crate) fn by_certificate(settings: &TlsSettings) -> Result<Ways, LinkError> {
+pub(crate) fn by_certificate(settings: &TlsSettings, clock: &Clock) -> Result<Ways, LinkError> {
     let given = read_given(settings.ca.as_deref())?;
     let extra = read_given(settings.extra_ca.as_deref())?;
     let provider = Arc::new(provider(settings.allow_tls12));
     let verifier = verifier(given, &extra.unwrap_or_default(), provider)
         .map_err(|source| LinkError::Roots { from: settings.ca.clone(), source })?;
-    ways(settings, verifier, None)
+    ways(settings, clock, verifier, None)
 }
 
 /// The same for somebody who may look into TLS, and for nobody else: what the authorities in `extra_ca` signed. Blocks on
 /// files.
-pub(crate) fn by_extra(settings: &TlsSettings) -> Result<Ways, LinkError> {
+pub(crate) fn by_extra(settings: &TlsSettings, clock: &Clock) -> Result<Ways, LinkError> {
     let failed = |source| LinkError::Roots { from: settings.extra_ca.clone(), source };
     let extra = read_given(settings.extra_ca.as_deref())?.unwrap_or_default();
     let provider = Arc::new(provider(settings.allow_tls12));
@@ -128,30 +131,32 @@ pub(crate) fn by_extra(settings: &TlsSettings) -> Result<Ways, LinkError> {
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider);
     let verifier: Arc<dyn ServerCertVerifier> =
         verifier.build().map_err(|source| failed(source.into()))?;
-    ways(settings, verifier, None)
+    ways(settings, clock, verifier, None)
 }
 
 /// For a relay that proves itself by a key of its own.
 pub(crate) fn by_key<J: KeyJudge + 'static>(
     settings: &TlsSettings,
+    clock: &Clock,
     judge: Arc<J>,
 ) -> Result<Ways, LinkError> {
     let settings = TlsSettings { allow_tls12: false, ..settings.clone() };
     // A ticket costs more than resuming would save where a key is all that is shown: a second attempt is no reason for one.
     let none = TicketRequest { new_session_count: 0, resumption_count: 0 };
-    ways(&settings, Arc::new(ByRawKey(judge)), settings.once.then_some(none))
+    ways(&settings, clock, Arc::new(ByRawKey(judge)), settings.once.then_some(none))
 }
 
 fn ways(
     settings: &TlsSettings,
+    clock: &Clock,
     verifier: Arc<dyn ServerCertVerifier>,
     tickets: Option<TicketRequest>,
 ) -> Result<Ways, LinkError> {
     let classical = provider(settings.allow_tls12);
     let mut post_quantum = classical.clone();
     post_quantum.kx_groups.insert(0, ::tls::X25519MLKEM768);
-    let mut classical = config(settings, classical, verifier.clone())?;
-    let mut post_quantum = config(settings, post_quantum, verifier)?;
+    let mut classical = config(settings, clock, classical, verifier.clone())?;
+    let mut post_quantum = config(settings, clock, post_quantum, verifier)?;
     classical.send_ticket_request = tickets;
     post_quantum.send_ticket_request = tickets;
     // rustls resumes no session that had another.
@@ -165,18 +170,31 @@ fn ways(
 
 fn config(
     settings: &TlsSettings,
+    clock: &Clock,
     provider: CryptoProvider,
     verifier: Arc<dyn ServerCertVerifier>,
 ) -> Result<ClientConfig, LinkError> {
     let versions: &[&SupportedProtocolVersion] =
         if settings.allow_tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
-    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+    let time = Arc::new(Time(clock.clone()));
+    let config = ClientConfig::builder_with_details(Arc::new(provider), time)
         .with_protocol_versions(versions)
         .map_err(|source| LinkError::Tls { fault: TlsFault::Incompatible, source })?
         .dangerous() // says rustls of every verifier but its own
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok(config)
+}
+
+/// The time as rustls asks for it. What comes before 1970 is its beginning.
+#[derive(Debug)]
+struct Time(Clock);
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(self.0.now()).unwrap_or_default();
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
 }
 
 fn spoken(

@@ -1,6 +1,9 @@
 //! The way to the relay as sync needs it: one connection at a time under the visit's meter, dialled when
 //! it is first needed and again after it was lost.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -164,7 +167,7 @@ impl Transport for Way {
     async fn post(&mut self, body: Bytes, hold: Duration) -> Result<link::Answer<'_>, LinkError> {
         let token = self.account().token;
         let meter = self.meter.clone();
-        // The handshake's end would have to be said before a hold: then it may as well come first.
+        // Who holds a line is shown as reachable: that is for who proved to be there now, by the handshake's end.
         let connection = self.connection(hold.is_zero()).await?;
         let answer = connection.post_sync(token.expose(), body, hold).await?;
         if answer.status() == 200 {
