@@ -316,7 +316,7 @@ fn screenshot(name: &str, (width, height, rgba): &(u32, u32, Vec<u8>)) {
     write(&folder.join(format!("{name}.png")), *width, *height, rgba);
 }
 
-fn hold(name: &str, (width, height, rgba): &(u32, u32, Vec<u8>)) {
+pub(crate) fn hold(name: &str, (width, height, rgba): &(u32, u32, Vec<u8>)) {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
     let (path, other) =
         (folder.join(format!("{name}.png")), folder.join(format!("{name}.new.png")));

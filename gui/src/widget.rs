@@ -1,8 +1,10 @@
 //! Small things that every screen is made of.
 
+pub(crate) mod bar;
 mod elide;
 pub(crate) mod focus;
 pub(crate) mod form;
+pub(crate) mod long;
 pub(crate) mod press;
 mod rest;
 pub(crate) mod tabbed;

@@ -270,10 +270,15 @@ impl Chat {
             return line::empty(cx, self);
         }
         let build = move |at| line::line(cx, self, at);
+        let day = move |at: usize| {
+            let row = self.thread.rows.get(at);
+            row.map_or_else(String::new, |row| cx.words.day(row.row.sent_at, cx.now))
+        };
         let (number, aim) = self.aim;
         let list = Reel::new(self.id, self.thread.keys(), build, Message::Scrolled)
             .on_key(Message::ListKey)
             .on_drag(Message::Dragged)
+            .label(day)
             .aim(number, aim)
             .begins(self.place())
             .ends_here(!self.thread.later)

@@ -20,7 +20,7 @@ use crate::{
     desk::{Desk, Entry},
     door::DoorError,
     theme::{space as gap, styles},
-    widget::{Element, body, press, scroll_bar},
+    widget::{Element, body, long::long, press},
 };
 
 /// The name of what is scrolled.
@@ -251,10 +251,9 @@ impl Portal {
         }
         let scrolled = scrollable(scrolled.push(self.list(cx)))
             .id(SCROLL)
-            .direction(scroll_bar())
-            .on_scroll(|viewport| Message::Scrolled(viewport.into()))
             .style(styles::scroll)
             .height(Length::Fill);
+        let scrolled = long(scrolled, Message::Scrolled);
         column![self.head(cx), self.link.view(cx).map(Message::Link), scrolled].into()
     }
 }

@@ -11,7 +11,7 @@ mod widget;
 use agent::store::{ConversationId, MessageId};
 use iced::{Point, Size, advanced::widget::Id};
 
-use crate::widget::Element;
+use crate::widget::{Element, bar::Hold};
 
 /// What one turn of the wheel moves, in pixels.
 const LINE: f32 = 60.0;
@@ -81,6 +81,8 @@ pub(crate) struct Reel<'a, Message> {
     on_seen: fn(Seen) -> Message,
     on_key: Option<fn(ListKey) -> Message>,
     on_drag: Option<fn(f32) -> Message>,
+    /// What stands beside the bar while it is dragged, of the first row in view.
+    label: Option<Box<dyn Fn(usize) -> String + 'a>>,
     /// What was laid out last, in order.
     shown: Vec<(usize, Element<'a, Message>)>,
 }
@@ -105,6 +107,7 @@ impl<'a, Message> Reel<'a, Message> {
             on_seen,
             on_key: None,
             on_drag: None,
+            label: None,
             shown: Vec::new(),
         }
     }
@@ -118,6 +121,12 @@ impl<'a, Message> Reel<'a, Message> {
     /// Lets the bar be dragged: to which share of the conversation.
     pub(crate) fn on_drag(mut self, on_drag: fn(f32) -> Message) -> Self {
         self.on_drag = Some(on_drag);
+        self
+    }
+
+    /// What to say beside the bar while it is dragged: of the first row in view.
+    pub(crate) fn label(mut self, label: impl Fn(usize) -> String + 'a) -> Self {
+        self.label = Some(Box::new(label));
         self
     }
 
@@ -168,7 +177,7 @@ struct State {
     size: Size,
     told: Option<Seen>,
     finger: Option<Point>,
-    bar: bar::Hold,
+    bar: Hold,
     is_focused: bool,
     is_ringed: bool,
 }
@@ -184,7 +193,7 @@ impl Default for State {
             size: Size::ZERO,
             told: None,
             finger: None,
-            bar: bar::Hold::default(),
+            bar: Hold::default(),
             is_focused: false,
             is_ringed: false,
         }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use iced::{
     Alignment, Length,
-    widget::{Column, column, container, scrollable::Viewport, space},
+    widget::{Column, column, container, space},
 };
 
 use self::entry::member_row;
@@ -19,31 +19,12 @@ use crate::{
     widget::{Element, body, elided, press},
 };
 
+pub(crate) use crate::widget::long::Scroll;
+
 /// Rows that are laid out beyond what can be seen, so that the keyboard finds the next one.
 const SPARE: usize = 4;
 /// How high a window may be that nobody has scrolled in yet, in logical pixels.
 const UNSEEN: f32 = 1600.0;
-
-/// Where the list is scrolled to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Scroll {
-    /// From the top of what is scrolled, in logical pixels.
-    pub(crate) offset: f32,
-    /// Height of what can be seen.
-    pub(crate) height: f32,
-    /// Height of everything.
-    pub(crate) content: f32,
-}
-
-impl From<Viewport> for Scroll {
-    fn from(viewport: Viewport) -> Self {
-        Self {
-            offset: viewport.absolute_offset().y,
-            height: viewport.bounds().height,
-            content: viewport.content_bounds().height,
-        }
-    }
-}
 
 /// Which rows of how many are laid out, where this stands above them.
 fn laid_out(scroll: Scroll, above: f32, count: usize) -> Range<usize> {

@@ -304,6 +304,36 @@ fn the_bar_is_dragged_through_what_is_loaded() {
 }
 
 #[test]
+fn while_the_bar_is_dragged_it_says_the_day_that_one_has_come_to() {
+    use crate::theme;
+    let rows =
+        (1..=100).map(|n| theirs(n, "bob", &format!("line {n}"), i64::from(100 - n) * 86_400));
+    let mut seat = Seat::at(chat(rows.collect()), PORTAL);
+    let draw = |seat: &mut Seat| seat.here(|ui| ui.draw(&theme::light()).2).0;
+    let (top, bottom) = LIST;
+    let at = |y: f32| Point::new(PORTAL.width - 6.0, y);
+    seat.point_at(at(bottom - 6.0));
+    let left = mouse::Button::Left;
+    seat.happens([Event::Mouse(mouse::Event::ButtonPressed(left))]);
+    seat.point_at(at((top + bottom) / 2.0));
+    let held = draw(&mut seat);
+    for (suffix, theme) in [("light", theme::light()), ("dark", theme::dark())] {
+        let (drawn, _) = seat.here(|ui| ui.draw(&theme));
+        crate::kit::hold(&format!("{}-{suffix}", "chat-bar"), &drawn);
+    }
+    seat.happens([Event::Mouse(mouse::Event::ButtonReleased(left))]);
+    let free = draw(&mut seat);
+    // Beside the thumb, and nowhere else.
+    let differs = |(at, _): &(usize, _)| {
+        let (x, y) = (at / 4 % 360, at / 4 / 360);
+        assert!((200..360).contains(&x) && (280..350).contains(&y), "{x} {y}");
+    };
+    let others = held.iter().zip(&free).enumerate().filter(|(_, (a, b))| a != b);
+    let count = others.inspect(|(at, _)| differs(&(*at, ()))).count();
+    assert!(1_000 < count, "{count}");
+}
+
+#[test]
 fn the_bar_leads_anywhere_in_a_long_conversation_with_one_read_at_a_time() {
     let mut seat = Seat::at(chat_of(stretch_of(999_901, 1_000_001)), PORTAL);
     let (top, bottom) = LIST;

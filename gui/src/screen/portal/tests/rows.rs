@@ -173,6 +173,62 @@ fn of_thousands_of_rows_a_window_full_is_laid_out() {
 }
 
 #[test]
+fn the_bar_of_thousands_of_rows_can_be_taken_hold_of() {
+    use crate::{kit::Kept, theme};
+    use iced::{Event, Point, mouse};
+    let (scene, mut portal) = (thousands(), Portal::default());
+    let mut kept = Some(Kept::nothing());
+    // One turn of the program: what happens, and what comes of it.
+    let mut turn = |portal: &mut Portal, events: &[(Point, Option<mouse::Event>)]| {
+        let mut ui = kept.take().unwrap().show(PORTAL, 1.0, portal.view(scene.cx()));
+        for (at, event) in events {
+            ui.point_at(*at);
+            ui.simulate(event.iter().map(|event| Event::Mouse(*event)));
+        }
+        ui.redraw();
+        let drawn = ui.draw(&theme::light()).2;
+        let (said, rest) = ui.leave();
+        kept = Some(rest);
+        for message in said {
+            assert!(matches!(message, Message::Scrolled(_)), "{message:?}");
+            let _ = portal.update(message, &scene.desk);
+        }
+        drawn
+    };
+    let at = |y: f32| Point::new(PORTAL.width - 5.0, y);
+    let left = mouse::Button::Left;
+    turn(&mut portal, &[]);
+    let top = PORTAL.height - portal.scroll.height;
+    let drawn = turn(&mut portal, &[(at(top + 3.0), None)]);
+    assert_eq!(portal.scroll.offset, 0.0);
+    // Its whole height while the pointer is at it.
+    let muted = theme::tokens(&theme::light()).muted.into_rgba8();
+    let is_muted = |y: &usize| {
+        let at = (y * PORTAL.width as usize + PORTAL.width as usize - 6) * 4;
+        drawn[at..at + 3] == muted[..3]
+    };
+    let height = (0..PORTAL.height as usize).filter(is_muted).count();
+    assert!((20..=24).contains(&height), "{height} pixels of it");
+    // Taken at its lower end, which two pixels would not have, and dragged to the middle and to the end.
+    let pressed = (at(top + 20.0), Some(mouse::Event::ButtonPressed(left)));
+    let middle = top + portal.scroll.height / 2.0;
+    turn(&mut portal, &[pressed, (at(middle), None)]);
+    let whole = portal.scroll.content - portal.scroll.height;
+    let share = portal.scroll.offset / whole;
+    assert!((0.45..0.55).contains(&share), "{share}");
+    let mut ui = Ui::new(PORTAL, 1.0, portal.view(scene.cx()));
+    let there = format!("peer{:05}", (portal.scroll.offset / gap::ROW_OF_TWO) as usize + 3);
+    assert!(ui.find(there.as_str()).is_some(), "{there}");
+    drop(ui);
+    turn(&mut portal, &[(at(PORTAL.height + 90.0), None)]);
+    assert!((portal.scroll.offset - whole).abs() < 1.0, "{:?}", portal.scroll);
+    turn(&mut portal, &[(at(top), Some(mouse::Event::ButtonReleased(left)))]);
+    let end = portal.scroll.offset;
+    turn(&mut portal, &[(at(middle), None)]);
+    assert_eq!(portal.scroll.offset, end, "it was let go");
+}
+
+#[test]
 fn what_stands_above_the_list_is_known_from_how_it_is_scrolled() {
     let (scene, mut portal) = (thousands(), Portal::default());
     let mut ui = Ui::new(PORTAL, 1.0, portal.view(scene.cx()));
