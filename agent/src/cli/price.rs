@@ -96,16 +96,15 @@ impl Session<'_> {
         } else {
             format!("a guess: no visit over {} ended well yet", text("link"))
         };
+        let asking =
+            format!("{} in {}", bytes(number("body_up")), count(number("requests"), "request"));
+        let here = match number("items") {
+            // What only asks what waits there is nothing that waits here.
+            0 => format!("nothing: {asking} to ask"),
+            items => format!("{}, {asking}", count(items, "item")),
+        };
         let mut rows = vec![
-            (
-                "to send",
-                format!(
-                    "{}, {} in {}",
-                    count(number("items"), "item"),
-                    bytes(number("body_up")),
-                    count(number("requests"), "request")
-                ),
-            ),
+            ("to send", here),
             ("to fetch", format!("{waits}, {as_of}: at most {}", bytes(number("body_down")))),
             (
                 "beside it",

@@ -225,6 +225,8 @@ fn a_price_is_that_of_the_link_in_the_ledger_and_says_whether_budget_and_quota_a
 fn a_price_needs_no_link_and_one_that_cannot_be_asked_for_says_why_and_exits_with_75() {
     let home = Home::of("ann");
     settings(&home, STICK);
+    let shown = home.run(&["sync", "--dry-run"]).out;
+    assert!(shown.contains("to send     nothing: ") && !shown.contains("0 item"), "{shown}");
     let asked = home.one(&["chat", "bob", "-m", "hello"]);
     let quote = home.one(&["sync", "--dry-run"]);
     assert_eq!((&quote["items"], &quote["requests"]), (&1.into(), &1.into()), "{quote}");

@@ -77,11 +77,16 @@ fn several_are_a_group_with_a_title() {
         greeting: "Who takes the night?".to_owned(),
     };
     assert_eq!(said, [Action::Order(order)]);
-    let refused =
-        DoorError::Refused { code: "blocked".to_owned(), words: "dee is blocked here".to_owned() };
+    let words = "The disk is almost full.".to_owned();
+    let refused = DoorError::Refused { code: "disk_full".to_owned(), words };
     let _ = ask.update(Message::Answered(Err(refused)), &scene.desk.known);
     let german = Scene::calm().in_language("de");
     snapshot("ask-refused-de", PORTAL, 1.0, || ask.view(german.cx()));
+    // One that the agent has, and the window words for.
+    assert!(agent::control::CODES.contains(&"disk_full"));
+    let mut ui = Ui::new(PORTAL, 1.0, ask.view(german.cx()));
+    assert!(ui.find(german.words.say("failure-disk-full").as_str()).is_some());
+    drop(ui);
     let said = heard(&mut ask, &scene, |ui| ui.click(iced_test::selector::id("drop-1")).unwrap());
     assert_eq!((said, ask.names.len()), (vec![Action::None], 1));
 }

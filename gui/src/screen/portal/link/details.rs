@@ -60,9 +60,15 @@ impl Panel {
             facts = facts.push(fact(words.say("link-next-call"), call));
         }
         if let Some(quote) = &self.quote {
-            let count = |n: u64, bytes: u64| format!("{n} · {}", words.bytes(bytes));
+            // A call with nothing to carry has a price too, but nothing of it waits.
+            let count = |n: u64, bytes: u64| match n {
+                0 => words.say("link-nothing"),
+                n => format!("{n} · {}", words.bytes(bytes)),
+            };
             let there = does.waits.as_ref().map(|waits| waits.there.clone()).unwrap_or_default();
             let (there_by, is_told) = told_at(cx, does);
+            let is_empty = quote.items == 0 && there.count == 0;
+            let all = words.say(if is_empty { "link-asking" } else { "link-together" });
             let there = match is_told {
                 true => count(there.count, there.bytes),
                 false => words.say("link-there-unknown"),
@@ -70,7 +76,7 @@ impl Panel {
             facts = facts
                 .push(fact(words.say("link-here"), count(quote.items, quote.body_up)))
                 .push(fact(there_by, there))
-                .push(fact(words.say("link-together"), quote.told(words)));
+                .push(fact(all, quote.told(words)));
         }
         facts.into()
     }

@@ -363,3 +363,31 @@ fn what_waits_at_the_relay_is_told_as_of_when_it_said_so_and_not_before_it_was_a
         assert_eq!(shows(&scene, &when), is_told, "{outcome}");
     }
 }
+
+#[test]
+fn a_call_with_nothing_to_carry_has_a_price_and_nothing_waits() {
+    let mut scene = Scene::calm();
+    let visit = VisitRow { end: Some(NOW - 60), outcome: "done".to_owned(), ..VisitRow::default() };
+    let counters = Counters { last_visit: Some(visit), ..Counters::default() };
+    scene.know(|known| known.counters = Some(counters));
+    let mut portal = Portal::default();
+    let _ = portal.update(Message::Link(link::Message::Toggled), &scene.desk);
+    let nothing =
+        json!({ "items": 0, "body_up": 36, "body_down": 120, "bytes": 1_650, "seconds": 1 });
+    let _ = portal.update(Message::Answered(Wanted::Quote, Ok(nothing)), &scene.desk);
+    let sees = |scene: &Scene, words: &'static str| {
+        let size = iced::Size::new(360.0, 900.0);
+        Ui::new(size, 1.0, portal.view(scene.cx())).find(words).is_some()
+    };
+    for words in ["nothing", "Just asking", "≈ 1.7 KB · 1 s"] {
+        assert!(sees(&scene, words), "{words}");
+    }
+    for words in ["0 · 36 B", "0 · 0 B", "Together"] {
+        assert!(!sees(&scene, words), "{words}");
+    }
+    shows("portal-nothing-waits", &scene, &portal);
+    // Where something waits there that is carried too.
+    let mut there = Scene::waiting();
+    there.does(|does| does.waits.as_mut().unwrap().here.count = 0);
+    assert!(sees(&there, "Together"));
+}
