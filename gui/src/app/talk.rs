@@ -78,6 +78,10 @@ impl App {
         id: ConversationId,
         message: chat::Message,
     ) -> Task<Message> {
+        // Their buttons cannot be pressed then; these are the keys that mean the same.
+        if message.is_for_agent() && !self.desk.has_agent() {
+            return Task::none();
+        }
         let Some(chat) = self.chats.get_mut(&id) else { return Task::none() };
         let actions = chat.update(message, &self.door);
         let tasks = actions.into_iter().map(|action| self.chat_wants(id, action));

@@ -154,6 +154,22 @@ pub(crate) enum Message {
     BackPressed,
 }
 
+impl Message {
+    /// Whether it is about a message and leads to nothing while no agent runs, however it was asked for.
+    pub(crate) fn is_for_agent(&self) -> bool {
+        matches!(
+            self,
+            Self::EditPressed(_)
+                | Self::DeletePressed(_)
+                | Self::DeleteConfirmed(_)
+                | Self::ReleasePressed(_)
+                | Self::CancelPressed(_)
+                | Self::ListKey(ListKey::Edit | ListKey::Delete)
+                | Self::UpPressed
+        )
+    }
+}
+
 /// What the window has to do.
 #[derive(Debug)]
 #[must_use]

@@ -253,11 +253,12 @@ fn trouble<'a>(cx: Cx<'a>, message: &'a PageRow) -> Option<Element<'a, Message>>
     }
     let id = row.id;
     let act = |name: &str, key: &str, message: Message| {
+        let can = cx.desk.has_agent() || !message.is_for_agent();
         press(body(cx.words.say(key)))
             .id(format!("{name}-{id}"))
             .padding([gap::TIGHT, gap::INSIDE])
             .style(styles::link)
-            .on_press(message)
+            .on_press_maybe(can.then_some(message))
     };
     let mut acts = row![].spacing(gap::TIGHT);
     match row.state? {

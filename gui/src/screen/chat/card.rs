@@ -77,8 +77,13 @@ pub(super) fn view<'a>(
     }
 }
 
-fn act<'a>(name: &'static str, words: String, message: Message) -> Element<'a, Message> {
-    press(body(words)).id(name).padding([gap::TIGHT, gap::INSIDE]).on_press(message).into()
+fn act<'a>(
+    name: &'static str,
+    words: String,
+    message: impl Into<Option<Message>>,
+) -> Element<'a, Message> {
+    let press = press(body(words)).id(name).padding([gap::TIGHT, gap::INSIDE]);
+    press.on_press_maybe(message.into()).into()
 }
 
 fn acts<'a>(cx: Cx<'a>, message: &'a PageRow) -> iced::widget::Row<'a, Message> {
@@ -95,10 +100,10 @@ fn acts<'a>(cx: Cx<'a>, message: &'a PageRow) -> iced::widget::Row<'a, Message> 
         acts = acts.push(act("copy", cx.words.say("chat-copy"), Message::CopyPressed(id)));
     }
     if can_edit(message).is_some() {
-        acts = acts.push(act("edit", cx.words.say("chat-edit"), Message::EditPressed(id)));
-    }
-    if can_edit(message).is_some() {
-        acts = acts.push(act("delete", cx.words.say("chat-delete"), Message::DeletePressed(id)));
+        let can = cx.desk.has_agent();
+        let (edit, delete) = (Message::EditPressed(id), Message::DeletePressed(id));
+        acts = acts.push(act("edit", cx.words.say("chat-edit"), can.then_some(edit)));
+        acts = acts.push(act("delete", cx.words.say("chat-delete"), can.then_some(delete)));
     }
     let links = link::pieces(&message.row.text).into_iter().filter_map(|piece| match piece {
         Piece::Link(link) => Some((link::whereto(link)?, link)),
@@ -161,7 +166,7 @@ fn deleting<'a>(cx: Cx<'a>, id: MessageId) -> Element<'a, Message> {
     let yes = press(body(cx.words.say("chat-delete")))
         .id("delete-yes")
         .style(styles::danger)
-        .on_press(Message::DeleteConfirmed(id));
+        .on_press_maybe(cx.desk.has_agent().then_some(Message::DeleteConfirmed(id)));
     let no = press(body(cx.words.say("chat-keep"))).id("delete-no").on_press(Message::Touched(id));
     column![body(cx.words.say("chat-delete-sure")), row![yes, no].spacing(gap::INSIDE)]
         .spacing(gap::INSIDE)

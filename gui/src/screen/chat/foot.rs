@@ -109,13 +109,20 @@ fn may_answer(cx: Cx<'_>, chat: &Chat) -> bool {
     cx.desk.has_agent() && !chat.is_answering
 }
 
-/// Why nothing below can be pressed, where that is because nobody is there to do it.
+/// Whether a way to start an agent stands here.
+pub(super) fn has_start(cx: Cx<'_>, chat: &Chat) -> bool {
+    let state = cx.desk.known.conversation(chat.id).map_or("", |conversation| conversation.state);
+    state == "invited" || chat.compose.wants_agent()
+}
+
+/// Why nobody can be answered, where that is because no agent is there to do it. Elsewhere it stands above the messages,
+/// which are not to move when an agent goes.
 fn no_agent<'a>(cx: Cx<'a>, chat: &'a Chat, state: &str) -> Option<Element<'a, Message>> {
-    let waits_for_us = state == "invited" || is_over(state) || other_gone(chat).is_some();
-    let is_needed = waits_for_us && !cx.desk.has_agent();
+    if state != "invited" || cx.desk.has_agent() {
+        return None;
+    }
     let words = body(cx.words.say("error-no-agent")).width(Length::Fill);
-    let line = || row![words, start(cx, chat)].spacing(gap::INSIDE).align_y(Alignment::Center);
-    is_needed.then(|| notice(line()))
+    Some(notice(row![words, start(cx, chat)].spacing(gap::INSIDE).align_y(Alignment::Center)))
 }
 
 fn invited<'a>(cx: Cx<'a>, chat: &'a Chat, asked: &'a RollRow) -> Element<'a, Message> {

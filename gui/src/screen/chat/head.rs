@@ -2,15 +2,16 @@
 
 use agent::store::{MemberRow, PresenceNow, RollRow};
 use iced::{
-    Alignment, Length,
-    widget::{column, container, row},
+    Alignment, Length, Padding,
+    widget::{column, container, row, space},
 };
 
-use super::{Chat, Message};
+use super::{Chat, Message, foot};
 use crate::{
+    desk::Agent,
     screen::Cx,
     theme::{size, space as gap, styles},
-    widget::{Element, Sign, elided, hint, press, sign},
+    widget::{Element, Sign, body, elided, hint, press, sign},
 };
 
 /// Below this width there is no list beside the conversation, so there is a way back to it.
@@ -33,10 +34,13 @@ pub(super) fn head<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
     }
     let name = name.spacing(gap::TIGHT).align_y(Alignment::Center);
     let mut names = column![name].width(Length::Fill);
-    if let Some(conversation) = conversation {
-        names = names.extend(about(cx, conversation));
+    // Without an agent nobody here knows who can be reached. It is said where that stands, so that nothing moves.
+    match (&cx.desk.agent, conversation) {
+        (Agent::Absent(why), _) => names = names.push(no_agent(cx, why.is_some())),
+        (_, Some(conversation)) => names = names.extend(about(cx, conversation)),
+        (_, None) => {}
     }
-    line = line.push(names);
+    line = line.push(row![names, start(cx, chat)].align_y(Alignment::Center));
     line = line.push(icon("find", Sign::Search, Message::SearchToggled));
     line = line.push(icon("people", Sign::More, Message::PeopleToggled));
     container(line)
@@ -54,6 +58,30 @@ fn icon<'a>(name: &'static str, mark: Sign, message: Message) -> press::Press<'a
         .padding([gap::INSIDE, gap::INSIDE])
         .style(styles::quiet)
         .on_press(message)
+}
+
+/// That nothing comes or goes.
+fn no_agent<'a>(cx: Cx<'a>, is_odd: bool) -> Element<'a, Message> {
+    let key = if is_odd { "chat-agent-odd" } else { "portal-state-absent" };
+    let mark = sign(Sign::Warning).size(size::SMALL).style(styles::warn);
+    row![mark, elided(cx.words.say(key)).hint()]
+        .spacing(gap::TIGHT)
+        .align_y(Alignment::Center)
+        .into()
+}
+
+/// The button that starts one, where none stands below; a place of its own in any case: what stands behind it keeps the
+/// keyboard.
+fn start<'a>(cx: Cx<'a>, chat: &'a Chat) -> Element<'a, Message> {
+    if cx.desk.agent != Agent::Absent(None) || foot::has_start(cx, chat) {
+        return space().into();
+    }
+    let key = if chat.is_starting { "chat-starting" } else { "chat-start-short" };
+    let start = press::press(body(cx.words.say(key)))
+        .id("start")
+        .style(styles::secondary)
+        .on_press_maybe((!chat.is_starting).then_some(Message::StartPressed));
+    container(start).padding(Padding::ZERO.left(gap::INSIDE)).into()
 }
 
 /// Presence as it truly is, or how many there are.

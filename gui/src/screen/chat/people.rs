@@ -192,13 +192,13 @@ fn line<'a>(
     pressed: Said,
 ) -> Element<'a, Message> {
     let words = cx.words.say(key);
+    let can = cx.desk.has_agent() && !value.trim().is_empty();
     let hint = cx.words.say(if name == "add" { "chat-names" } else { "chat-title" });
     let field = text_input(&hint, value)
         .id(name)
         .style(styles::field)
         .on_input(move |words| Message::People(typed(words)))
-        .on_submit(Message::People(pressed.clone()));
-    let can = cx.desk.has_agent() && !value.trim().is_empty();
+        .on_submit_maybe(can.then(|| Message::People(pressed.clone())));
     let go = act("", words, can.then_some(pressed)).id(format!("{name}-go"));
     row![field, go].spacing(gap::INSIDE).align_y(Alignment::Center).into()
 }

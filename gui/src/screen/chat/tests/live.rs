@@ -221,6 +221,47 @@ fn another_conversation_in_the_same_window_begins_where_it_does() {
     assert_eq!(seat.seen().first, first.first);
 }
 
+#[test]
+fn an_agent_that_goes_or_comes_moves_nothing_that_one_reads_or_writes() {
+    use crate::{desk::Agent, theme};
+    let below_head = |seat: &mut Seat| {
+        let ((width, _, rgba), _) = seat.here(|ui| ui.draw(&theme::light()));
+        rgba[width as usize * 4 * 58..].to_vec()
+    };
+    let there = Scene::calm().desk.agent;
+    // At the end, in the middle, and where somebody is gone whom one could ask once more.
+    for (state, up, name) in
+        [("member", 0.0, "draft"), ("member", 500.0, "draft"), ("declined", 0.0, "find")]
+    {
+        let mut seat = Seat::at(chat(many(1, 100)), PORTAL);
+        seat.scene.know(|known| known.roll[0].state = state);
+        seat.happens([]);
+        seat.point_at(Point::new(200.0, 300.0));
+        seat.happens([wheel(up)]);
+        if state == "member" {
+            seat.click(name);
+            seat.write("half a");
+        }
+        let (before, seen) = (below_head(&mut seat), seat.seen());
+        seat.scene.desk.agent = Agent::Absent(None);
+        seat.happens([]);
+        let (found, _) = seat.here(|ui| ui.find("agent not running").is_some());
+        assert!(found, "{state}");
+        assert_eq!(seat.seen(), seen);
+        if state == "member" {
+            assert!(below_head(&mut seat) == before, "something moved below the head");
+            seat.write(" sentence");
+            assert_eq!(seat.chat.compose.text(), "half a sentence");
+        }
+        let before = runs(&seat.done);
+        seat.click("start");
+        assert_eq!(runs(&seat.done), before + 1);
+        seat.scene.desk.agent = there.clone();
+        seat.happens([]);
+        assert_eq!(seat.seen(), seen);
+    }
+}
+
 /// A stretch of a conversation of a million, by the relay's count.
 fn stretch_of(from: u64, to: u64) -> Page {
     let rows = (from..to).map(|c| PageRow {

@@ -263,7 +263,9 @@ fn what_cannot_be_asked_for_without_an_agent_cannot_be_pressed_in_a_conversation
     let pressed = |scene: &Scene, chat: &Chat, id: &'static str| {
         let mut ui = Ui::new(PORTAL, 1.0, chat.view(scene.cx()));
         ui.click(iced_test::selector::id(id)).unwrap_or_else(|| panic!("there is no {id}"));
-        ui.into_messages().len()
+        let said = ui.into_messages().into_iter();
+        // The bubble takes what its buttons do not.
+        said.filter(|said| !matches!(said, Message::Scrolled(_) | Message::Touched(_))).count()
     };
     let who = Member { name: "bob".to_owned(), state: "member" };
     let with_people = |said: &[Said]| {
@@ -294,7 +296,33 @@ fn what_cannot_be_asked_for_without_an_agent_cannot_be_pressed_in_a_conversation
             assert_eq!(pressed(&scene, &chat, id), 0, "{id}");
         }
         let mut ui = Ui::new(PORTAL, 1.0, chat.view(scene.cx()));
-        assert!(ui.find("The agent is not running.").is_some(), "it says why: {ids:?}");
+        assert!(ui.find("agent not running").is_some(), "it says why: {ids:?}");
+    }
+    // Of one's own messages: what does not go, and the card of one that did.
+    let with_card = |is_deleting: bool| {
+        let mut chat = chat(vec![ours(4, "mine", 10, MessageState::Delivered)]);
+        chat.card = Some(Card { is_deleting, ..Card::new(id("m4")) });
+        chat
+    };
+    let in_state = |state| chat(vec![ours(4, "mine", 10, state)]);
+    let cases = [
+        (in_state(MessageState::Held), &["release-m4", "rewrite-m4", "cancel-m4"][..]),
+        (in_state(MessageState::Refused), &["release-m4", "cancel-m4"]),
+        (in_state(MessageState::Expired), &["cancel-m4"]),
+        (with_card(false), &["edit", "delete"]),
+        (with_card(true), &["delete-yes"]),
+    ];
+    let (there, mut gone) = (Scene::calm(), Scene::calm());
+    gone.desk.agent = Agent::Absent(None);
+    for (chat, ids) in cases {
+        for id in ids {
+            assert_eq!(pressed(&there, &chat, id), 1, "{id}");
+            assert_eq!(pressed(&gone, &chat, id), 0, "{id}");
+        }
+    }
+    // What needs nobody goes on.
+    for (chat, id) in [(with_card(false), "reply"), (in_state(MessageState::Expired), "again-m4")] {
+        assert_eq!(pressed(&gone, &chat, id), 1, "{id}");
     }
     let mut scene = Scene::calm();
     scene.know(|known| {
@@ -304,6 +332,26 @@ fn what_cannot_be_asked_for_without_an_agent_cannot_be_pressed_in_a_conversation
     let chat = chat(Vec::new());
     shows_in("chat-request-no-agent", &mut scene, PORTAL, &chat);
     assert_eq!(pressed(&scene, &chat, "start"), 1);
+}
+
+#[test]
+fn an_agent_that_went_is_told_of_with_a_way_to_start_one() {
+    let mut chat = chat(talk());
+    chat.compose.set("See you");
+    let mut scene = Scene::calm();
+    scene.desk.agent = Agent::Absent(None);
+    shows_in("chat-agent-died", &mut scene, PORTAL, &chat);
+    shows_in("chat-agent-died-de", &mut scene.in_language("de"), PORTAL, &chat);
+    let _ = chat.update(Message::StartPressed, &door());
+    let mut scene = Scene::calm();
+    scene.desk.agent = Agent::Absent(None);
+    let sees = |scene: &Scene, words: &'static str| {
+        Ui::new(PORTAL, 1.0, chat.view(scene.cx())).find(words).is_some()
+    };
+    assert!(sees(&scene, "Starting …"));
+    // One that hangs is not started beside itself.
+    scene.desk.agent = Agent::Absent(Some(DoorError::Stalled));
+    assert!(sees(&scene, "agent does not answer") && !sees(&scene, "Starting …"));
 }
 
 #[test]
