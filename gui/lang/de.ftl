@@ -658,8 +658,8 @@ cause-outbox-too-large = Was hier wartet, passt nicht in die Bytes, die er koste
 cause-mailbox-too-large = Was am Relay wartet, passt nicht in die Bytes, die er kosten darf.
 cause-disk-almost-full = Die Platte ist fast voll, darum wurde nichts geholt: es wartet am Relay, und nichts ging verloren.
 cause-quota-ran-out = Das Kontingent dieser Verbindung ist verbraucht: was übrig ist, wartet.
-cause-quota-used-up = Das Kontingent von { $link } ist verbraucht: { $used } von { $all }. Neu beginnt es { $day }.
-cause-quota-too-little = Vom Kontingent von { $link } sind { $used } von { $all } verbraucht, und was bleibt ({ $left }), ist zu wenig für einen Besuch. Neu beginnt es { $day }.
+cause-quota-used-up = Das Kontingent von { $link } ist verbraucht: { $used } von { $all }. Es beginnt { $day } neu.
+cause-quota-too-little = Vom Kontingent von { $link } sind { $used } von { $all } verbraucht, und was bleibt ({ $left }), ist zu wenig für einen Besuch. Es beginnt { $day } neu.
 cause-not-now = das sagt das Programm { $program }
 cause-internal = Im Agenten ging etwas schief: in seinem Protokoll steht mehr.
 cause-name-not-found = Der Name { $host } wurde nicht gefunden.
@@ -762,4 +762,30 @@ notice-not-delivered = Nicht zugestellt: „{ $text }“: { $why }.
 notice-lapsed = { $n ->
     [one] Eine Nachricht an dich verfiel oder fand dein Postfach voll, bevor sie geholt wurde.
    *[other] { $n } Nachrichten an dich verfielen oder fanden dein Postfach voll, bevor sie geholt wurden.
+}
+notice-lapsed-here = { $n ->
+    [one] Eine Nachricht verließ das Relay, während dieses Gerät lange schwieg. Deine anderen Geräte haben sie vielleicht.
+   *[other] { $n } Nachrichten verließen das Relay, während dieses Gerät lange schwieg. Deine anderen Geräte haben sie vielleicht.
+}
+notice-unknown = Das Relay schickte etwas, das diese Version nicht kennt (Art { $kind }). Es ist aufgehoben; eine neuere Version zeigt es vielleicht.
+notice-new-device = Du hast dich hier neu angemeldet, als neues Gerät.
+notice-new-device-fork = Was hier abgelegt ist, ist älter, als das Relay weiß, oder eine Kopie davon ist anderswo in Gebrauch. Es geht als neues Gerät weiter und holt, was ihm fehlt.
+notice-new-device-held = Was noch zu senden war ({ $n }), ist angehalten, weil es vielleicht schon ging: in seinem Gespräch kannst du es freigeben oder verwerfen.
+notice-quota = Vom Kontingent von { $link } sind { $used } von { $all } verbraucht; { $left } bleiben. Es beginnt { $day } neu. Ist alles verbraucht, geht kein Anruf mehr darüber.
+notice-quota-waits = Bis dahin bleibt hier, was wartet.
+notice-quota-lifted = { $used } gingen über { $link }, dessen Kontingent du aufgehoben hast. Es beginnt { $day } neu.
+notice-call-failed = Ein Anruf von „{ $rule }“ kam nicht zustande: { $why }
+notice-call-next = Nichts ging verloren: der nächste Anruf ist { $time } fällig.
+notice-call-later = Nichts ging verloren: es wird wieder versucht, wenn die Regel es sagt.
+notice-link-left-up = Nach einem Anruf von „{ $rule }“ steht die Verbindung vielleicht noch und kostet: { $why } Beende sie dann von Hand.
+notice-not-the-relay = Dem Relay war nicht zu glauben: { $why }
+notice-login-page = Etwas anderes antwortet an Stelle des Relays: { $why } Nichts ging verloren.
+
+# Hinweise
+notices-title = Hinweise
+notices-close = Schließen
+notices-close-all = Alle schließen
+notices-more = { $n ->
+    [one] ein weiterer
+   *[other] { $n } weitere
 }

@@ -763,3 +763,29 @@ notice-lapsed = { $n ->
     [one] A message for you expired, or found your mailbox full, before it was fetched.
    *[other] { $n } messages for you expired, or found your mailbox full, before they were fetched.
 }
+notice-lapsed-here = { $n ->
+    [one] A message left the relay while this device was silent for long. Your other devices may have it.
+   *[other] { $n } messages left the relay while this device was silent for long. Your other devices may have them.
+}
+notice-unknown = The relay sent something that this version does not know (kind { $kind }). It is kept; a newer version may show it.
+notice-new-device = You logged in here again, as a new device.
+notice-new-device-fork = What is kept here is older than the relay remembers, or a copy of it is in use elsewhere. It goes on as a new device and fetches what it lacks.
+notice-new-device-held = What waited to be sent ({ $n }) is held, because it may have gone already: in its conversation you can let it go or drop it.
+notice-quota = Of the quota of { $link }, { $used } of { $all } are used; { $left } are left. It begins anew { $day }. When all is used, calls over it stop.
+notice-quota-waits = Until then what waits stays here.
+notice-quota-lifted = { $used } went over { $link }, whose quota you lifted. It begins anew { $day }.
+notice-call-failed = A call of “{ $rule }” did not come about: { $why }
+notice-call-next = Nothing is lost: the next call is due { $time }.
+notice-call-later = Nothing is lost: it is tried again when its rule says so.
+notice-link-left-up = After a call of “{ $rule }” the link may still be up, and cost: { $why } Take it down by hand if so.
+notice-not-the-relay = The relay could not be believed: { $why }
+notice-login-page = Something else answers in the relay’s place: { $why } Nothing is lost.
+
+# Notices
+notices-title = Notices
+notices-close = Close
+notices-close-all = Close all
+notices-more = { $n ->
+    [one] one more
+   *[other] { $n } more
+}

@@ -7,13 +7,18 @@ mod roll;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use agent::store::{ConversationId, Counters, MemberRow, Reader, RollRow, Seen, StoreError};
+use agent::store::{
+    ConversationId, Counters, InboxRow, MemberRow, Reader, RollRow, Seen, StoreError,
+};
 use config::{AgentSettings, agent::MinPriority};
 use iced::Task;
 
 use crate::door::{Door, DoorError, Follow, News};
 
 pub(crate) use self::roll::{Entry, Order};
+
+/// Notices that are kept in mind at most: what is older comes up when some of these were read.
+const NOTICES_MAX: u32 = 50;
 
 /// Who the store speaks as, and everything that lists show.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +30,8 @@ pub(crate) struct Known {
     /// In which order they are listed.
     pub(crate) order: Order,
     pub(crate) counters: Option<Counters>,
+    /// What Mailboat itself has to say that stands in no conversation and was not read, newest first.
+    pub(crate) notices: Vec<InboxRow>,
     /// How far the roll and the members were read.
     pub(crate) seen: Option<(Seen, Seen)>,
     /// Conversations whose notifications are off, as the settings say; none where they cannot be read.
@@ -41,8 +48,9 @@ impl Known {
         let roll = reader.roll_since(before.seen.map(|(roll, _)| roll))?;
         let members = reader.members_since(before.seen.map(|(_, members)| members))?;
         let counters = Some(reader.counters()?);
+        let notices = reader.notices(NOTICES_MAX)?;
         let seen = Some((roll.seen, members.seen));
-        let mut known = Self { me: identity.name, counters, seen, ..before.clone() };
+        let mut known = Self { me: identity.name, counters, notices, seen, ..before.clone() };
         let is_same = roll.is_nothing();
         roll.onto(&mut known.roll);
         if members.onto(&mut known.members) || !is_same {
@@ -240,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_known_after_news_is_what_would_be_read_anew() {
-        use agent::store::{Identity, Options, Store};
+        use agent::store::{Identity, Notice, Options, Store};
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("store.db"), Options::default()).unwrap();
         let identity = Identity {
@@ -259,6 +267,7 @@ mod tests {
                 (&anew.roll, &anew.members, &anew.order)
             );
             assert_eq!((&kept.me, &kept.counters), (&anew.me, &anew.counters));
+            assert_eq!(kept.notices, anew.notices);
             kept.roll.len()
         };
         assert_eq!(look(&store), 0);
@@ -269,5 +278,11 @@ mod tests {
         assert_eq!(look(&store), 2);
         store.withdraw(bob).unwrap();
         look(&store);
+        store.notice("three left the relay", &Notice::LapsedHere { count: 3 }).unwrap();
+        look(&store);
+        let [notice] = &kept.notices[..] else { panic!("{:?}", kept.notices) };
+        store.mark_read(&[notice.id]).unwrap();
+        kept = Known::read(store.reader(), &kept).unwrap();
+        assert_eq!(kept.notices, []);
     }
 }

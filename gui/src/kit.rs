@@ -275,7 +275,7 @@ pub(crate) fn snapshot<'a, Message: 'a, E: Into<Element<'a, Message>>>(
 }
 
 /// Of the pictures that tests hold, those that are for people, each at 200 % too.
-const SHOWN: [&str; 21] = [
+const SHOWN: [&str; 22] = [
     "ask",
     "chat",
     "first-run-account",
@@ -287,6 +287,7 @@ const SHOWN: [&str; 21] = [
     "portal-link",
     "portal-month",
     "portal-no-agent",
+    "portal-notices",
     "portal-requests",
     "portal-rtl",
     "portal-visit",

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, ConversationId, Kind, Store, StoreError, cause, write::Query, write::Tx};
+use super::{
+    Cause, ConversationId, InboxRow, Kind, Reader, Store, StoreError, cause, inbox, write::Query,
+    write::Tx,
+};
 
 /// What a notice says. For codes and arguments holds what holds for those of a [`Cause`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +33,24 @@ pub enum Notice {
     NotTheRelay { why: Option<Cause>, said: String },
     /// A login page answers in the relay's place.
     LoginPage { why: Option<Cause>, said: String },
+}
+
+impl Reader {
+    /// Notices that concern no conversation and were not read, the newest `limit` of them, newest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn notices(&self, limit: u32) -> Result<Vec<InboxRow>, StoreError> {
+        // By the index of what was not read, where they lie together: there may be a million other rows.
+        let sql = format!(
+            "SELECT {} FROM message m INDEXED BY message_unread_in
+            WHERE m.conversation IS NULL AND m.is_read = 0 AND m.is_deleted = 0 AND m.shown_as = ?1
+            ORDER BY m.id DESC LIMIT ?2",
+            inbox::ROW
+        );
+        let which = rusqlite::params![Kind::Notice.number(), limit];
+        self.read(|db| db.all(&sql, which, inbox::inbox_row))
+    }
 }
 
 impl Store {

@@ -274,6 +274,49 @@ fn a_wide_window_has_the_list_at_the_left() {
 }
 
 #[test]
+fn keys_that_need_an_agent_lead_to_nothing_while_none_runs() {
+    use agent::control::Order;
+    let mut app = app(&Start { open: Some("c1".to_owned()), link: None });
+    read(&mut app, known());
+    let (id, message) = ("c1".parse().unwrap(), "m4".parse().unwrap());
+    let asked = |app: &mut App, news: News| {
+        let _ = app.update(Message::Desk(desk::Message::Heard(news)));
+        let _ = app.door.asked();
+        for said in [
+            chat::Message::ReleasePressed(message),
+            chat::Message::CancelPressed(message),
+            chat::Message::DeleteConfirmed(message),
+        ] {
+            let _ = app.update(Message::Chat(id, said));
+        }
+        app.door.asked()
+    };
+    assert_eq!(asked(&mut app, News::Absent(None)), []);
+    let target = || "m4".to_owned();
+    let all = [
+        Order::Release { target: target() },
+        Order::Cancel { target: target() },
+        Order::Delete { target: target() },
+    ];
+    assert_eq!(asked(&mut app, News::There), all);
+    for key in [chat::Message::UpPressed, chat::Message::EditPressed(message)] {
+        assert!(key.is_for_agent());
+    }
+    assert!(!chat::Message::ReplyPressed(message).is_for_agent());
+}
+
+#[test]
+fn notices_stand_in_the_list_also_beside_a_conversation() {
+    use crate::kit::{WIDE, scene::notice, snapshot};
+    use agent::store::Notice;
+    let mut app = app(&Start::default());
+    let told = Notice::NewDevice { is_fork: true, held: 2 };
+    read(&mut app, Known { notices: vec![notice("m6", told, NOW - 600)], ..known() });
+    let _ = app.update(Message::Desk(desk::Message::Heard(News::Doing(Box::default()))));
+    snapshot("wide-notices", WIDE, 1.0, || app.place(Place::Portal, WIDE.width));
+}
+
+#[test]
 fn a_moment_that_is_over_is_not_waited_for() {
     assert!(left_until(0).is_err() && left_until(i64::MIN).is_err());
     assert!(left_until(i64::MAX).is_ok_and(|left| Duration::from_secs(1) < left));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use agent::quota::QuotaRow;
 use agent::store::{
-    ConversationId, DayUse, InboxRow, Kind, LastLine, Ledger, MemberRow, MessageState, PresenceNow,
-    RollRow,
+    ConversationId, DayUse, InboxRow, Kind, LastLine, Ledger, MemberRow, MessageState, Notice,
+    PresenceNow, RollRow,
 };
 use jiff::tz::TimeZone;
 
@@ -165,6 +165,12 @@ pub(crate) fn said(row: &mut RollRow, from: &str, text: &str, at: i64) {
         state: mine.then_some(MessageState::Queued),
         sent_at: at,
     });
+}
+
+/// A notice of Mailboat's own that stands in no conversation.
+pub(crate) fn notice(id: &str, notice: Notice, at: i64) -> InboxRow {
+    let said = message(id, "", "as the agent said it", at, None);
+    InboxRow { conversation: None, kind: Kind::Notice, read: false, notice: Some(notice), ..said }
 }
 
 /// Somebody of whom nothing was heard.

@@ -1,8 +1,9 @@
-//! The portal: who I am, the link, requests, conversations.
+//! The portal: who I am, the link, what Mailboat has to say, requests, conversations.
 
 mod head;
 pub(crate) mod link;
 mod list;
+mod notices;
 mod presence;
 mod quote;
 mod requests;
@@ -37,6 +38,7 @@ pub(crate) struct Portal {
     /// Height of what stands above the list and is scrolled with it.
     above: f32,
     link: link::Panel,
+    notices: notices::Notices,
     requests: requests::Requests,
     is_starting: bool,
     start_error: Option<DoorError>,
@@ -59,6 +61,8 @@ pub(crate) enum Message {
     AskPressed(Option<String>),
     /// In the link panel.
     Link(link::Message),
+    /// At a notice.
+    Notices(notices::Message),
     /// At a request.
     Request(requests::Message),
     /// The settings are wanted.
@@ -92,6 +96,8 @@ pub(crate) enum Wanted {
     Lift,
     /// The end of a block.
     Unblock,
+    /// Notices to be marked as read.
+    Read,
     /// An answer to a request, which opens the conversation or not.
     Answer { id: ConversationId, opens: bool },
 }
@@ -137,6 +143,7 @@ impl Portal {
             Message::Scrolled(scroll) => self.scrolled(scroll, &desk.known),
             Message::AskPressed(name) => return vec![Action::Ask(name.into_iter().collect())],
             Message::Link(message) => return self.link.update(message, desk),
+            Message::Notices(message) => return self.notices.update(message),
             Message::Request(message) => return self.requests.update(message),
             Message::SettingsPressed => return vec![Action::Settings],
             Message::HelpPressed => return vec![Action::Help],
@@ -155,11 +162,13 @@ impl Portal {
             Message::Answered(Wanted::Answer { id, opens }, answer) => {
                 return self.requests.answered(id, opens, answer.map(drop));
             }
+            Message::Answered(Wanted::Read, answer) => self.notices.answered(answer.map(drop)),
             Message::Answered(wanted, answer) => {
                 return self.link.answered(wanted, answer, desk);
             }
             Message::DeskMoved => {
                 self.search(&desk.known);
+                self.notices.settle(desk);
                 self.requests.settle(desk);
                 return self.link.settle(desk);
             }
@@ -230,6 +239,9 @@ impl Portal {
         let mut scrolled = column![];
         if let Some(details) = self.link.details(cx) {
             scrolled = scrolled.push(details.map(Message::Link));
+        }
+        if let Some(notices) = self.notices.view(cx) {
+            scrolled = scrolled.push(notices);
         }
         if let Some(requests) = self.requests.view(cx) {
             scrolled = scrolled.push(requests);

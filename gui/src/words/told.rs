@@ -26,27 +26,79 @@ impl Words {
         }
     }
 
-    /// What a notice in a conversation says.
-    pub(crate) fn notice(&self, notice: Option<&Notice>, said: &str) -> String {
+    /// What Mailboat itself has to say; `said` where nobody knows what it says. `now` is in seconds since 1970.
+    pub(crate) fn notice(&self, notice: Option<&Notice>, said: &str, now: i64) -> String {
+        let Some(notice) = notice else { return super::harmless_lines(said).into_owned() };
+        let because = |why: &Option<Cause>, said: &str| whole(self.cause(why.as_ref(), said, now));
         match notice {
-            Some(Notice::NotDelivered { text, why, .. }) => {
-                let text = harmless(text).into_owned();
-                let args = [("text", text.into()), ("why", self.why_said(why).into())];
+            Notice::NotDelivered { text, why, .. } => {
+                let args = [("text", tame(text)), ("why", self.why_said(why).into())];
                 self.tell("notice-not-delivered", &args)
             }
-            Some(Notice::Lapsed { count }) => self.tell("notice-lapsed", &[("n", (*count).into())]),
-            // These stand in no conversation, and so nowhere in the window.
-            Some(
-                Notice::LapsedHere { .. }
-                | Notice::Unknown { .. }
-                | Notice::NewDevice { .. }
-                | Notice::Quota { .. }
-                | Notice::CallFailed { .. }
-                | Notice::LinkLeftUp { .. }
-                | Notice::NotTheRelay { .. }
-                | Notice::LoginPage { .. },
-            )
-            | None => super::harmless_lines(said).into_owned(),
+            Notice::Lapsed { count } => self.tell("notice-lapsed", &[("n", (*count).into())]),
+            Notice::LapsedHere { count } => {
+                self.tell("notice-lapsed-here", &[("n", (*count).into())])
+            }
+            Notice::Unknown { kind, .. } => {
+                self.tell("notice-unknown", &[("kind", u64::from(*kind).into())])
+            }
+            Notice::NewDevice { is_fork, held } => {
+                let key = if *is_fork { "notice-new-device-fork" } else { "notice-new-device" };
+                match held {
+                    0 => self.say(key),
+                    n => {
+                        let held = self.tell("notice-new-device-held", &[("n", (*n).into())]);
+                        format!("{} {held}", self.say(key))
+                    }
+                }
+            }
+            Notice::Quota { link, used, allowed, left, stopped, resets } => {
+                let (link, used, left, resets) = (link.clone(), *used, *left, *resets);
+                match *allowed {
+                    Some(allowed) if *stopped => {
+                        let cause = Cause::QuotaUsedUp { link, used, allowed, left, resets };
+                        let what = self.cause(Some(&cause), "", now);
+                        format!("{what} {}", self.say("notice-quota-waits"))
+                    }
+                    allowed => {
+                        let key =
+                            if allowed.is_some() { "notice-quota" } else { "notice-quota-lifted" };
+                        let args = [
+                            ("link", tame(&link)),
+                            ("used", self.bytes(used).into()),
+                            ("all", self.bytes(allowed.unwrap_or_default()).into()),
+                            ("left", self.bytes(left).into()),
+                            ("day", self.day(resets, now).into()),
+                        ];
+                        self.tell(key, &args)
+                    }
+                }
+            }
+            Notice::CallFailed { rule, why, said, next } => {
+                let why = because(why, said);
+                let args = [("rule", tame(rule)), ("why", why.into())];
+                let failed = self.tell("notice-call-failed", &args);
+                let then = match next {
+                    Some(at) => {
+                        let at = self.full(*at, now);
+                        self.tell("notice-call-next", &[("time", at.into())])
+                    }
+                    None => self.say("notice-call-later"),
+                };
+                format!("{failed} {then}")
+            }
+            Notice::LinkLeftUp { rule, why, said } => {
+                // What can be done about it stands in its words.
+                let why = whole(self.cause_alone(why.as_ref(), said, now));
+                let args = [("rule", tame(rule)), ("why", why.into())];
+                self.tell("notice-link-left-up", &args)
+            }
+            Notice::NotTheRelay { why, said } => {
+                self.tell("notice-not-the-relay", &[("why", because(why, said).into())])
+            }
+            Notice::LoginPage { why, said } => {
+                self.tell("notice-login-page", &[("why", because(why, said).into())])
+            }
         }
     }
 
@@ -216,6 +268,12 @@ impl Words {
     }
 }
 
+/// A sentence, whoever wrote it.
+fn whole(said: String) -> String {
+    let is_whole = said.ends_with(['.', '!', '?', '…', ')', '”', '“']);
+    if is_whole || said.is_empty() { said } else { format!("{said}.") }
+}
+
 fn tame(text: &str) -> Arg<'static> {
     harmless(text).into_owned().into()
 }
@@ -382,20 +440,58 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn every_notice_of_a_conversation_is_said_in_every_language_and_others_as_they_stand() {
+    fn every_notice_is_said_in_every_language() {
         let [en, de] = both();
-        for notice in one_of_each::<Notice>() {
-            let texts = [&en, &de].map(|words| words.notice(Some(&notice), "as it stands"));
-            let is_in_conversation =
-                matches!(notice, Notice::NotDelivered { .. } | Notice::Lapsed { .. });
-            assert_eq!(texts[0] != texts[1], is_in_conversation, "{notice:?}");
-            assert_eq!(texts[1] == "as it stands", !is_in_conversation, "{notice:?}");
+        let mut said = std::collections::BTreeSet::new();
+        let quota = |allowed, stopped| Notice::Quota {
+            link: "gsm".to_owned(),
+            used: 9_600,
+            allowed,
+            left: 400,
+            stopped,
+            resets: 86_400,
+        };
+        let further = [
+            Notice::LapsedHere { count: 1 },
+            Notice::NewDevice { is_fork: false, held: 1 },
+            Notice::NewDevice { is_fork: true, held: 0 },
+            quota(Some(10_000), true),
+            quota(None, false),
+            Notice::CallFailed {
+                rule: "day".to_owned(),
+                why: None,
+                said: "a".to_owned(),
+                next: None,
+            },
+        ];
+        for notice in one_of_each::<Notice>().into_iter().chain(further) {
+            let texts = [&en, &de].map(|words| words.notice(Some(&notice), "as it stands", 0));
+            assert_ne!(texts[0], texts[1], "{notice:?}");
+            for text in texts {
+                let is_whole = !text.contains("notice-") && !text.contains('{');
+                assert!(is_whole && !text.contains("as it stands"), "{notice:?}: {text}");
+                assert!(text.ends_with(['.', '?']), "{notice:?}: {text}");
+                assert!(said.insert(text.clone()), "{notice:?} says what another says: {text}");
+            }
         }
         let why = "it expired before 2 of 5 had it".to_owned();
         let notice =
             Notice::NotDelivered { message: "m7".to_owned(), text: "Ahoi".to_owned(), why };
-        let text = de.notice(Some(&notice), "");
+        let text = de.notice(Some(&notice), "", 0);
         assert_eq!(text, "Nicht zugestellt: „Ahoi“: ihre Zeit war um, bevor 2 von 5 sie hatten.");
+        let host = "relay.example".to_owned();
+        let notice = Notice::CallFailed {
+            rule: "day".to_owned(),
+            why: Some(Cause::NameNotFound { host }),
+            said: "the name was not found".to_owned(),
+            next: Some(90_000),
+        };
+        let text = de.notice(Some(&notice), "", 0);
+        for part in
+            ["„day“", "Der Name relay.example wurde nicht gefunden. Steht", "morgen", "01:00"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 
     #[test]
@@ -403,6 +499,6 @@ pub(super) mod tests {
         let [_, de] = both();
         assert_eq!(de.cause(None, "the tide\nis out", 0), "the tide is out");
         assert_eq!(de.cause_alone(None, "the tide", 0), "the tide");
-        assert_eq!(de.notice(None, "the tide"), "the tide");
+        assert_eq!(de.notice(None, "the tide", 0), "the tide");
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use wire::Refusal;
 
 use super::{
-    super::{NewsId, NewsKind, VisitEnd},
+    super::{NewsId, NewsKind, Notice, VisitEnd},
     *,
 };
 
@@ -190,4 +190,25 @@ fn a_store_of_the_first_version_opens_and_what_it_holds_is_no_news() {
     let store = open(&dir);
     assert!(store.reader().untold().unwrap().is_empty());
     assert_eq!(store.reader().inbox(&Inbox::default()).unwrap().len(), 1);
+}
+
+#[test]
+fn notices_of_no_conversation_are_found_until_they_are_read() {
+    let (mut bench, _) = Bench::with_bob();
+    bench.deliver(vec![bob_says(1, 11, "one")]);
+    assert_eq!(bench.store.reader().notices(9).unwrap(), []);
+    for count in 1..=3 {
+        let notice = Notice::LapsedHere { count };
+        assert!(bench.store.notice(&format!("{count} left"), &notice).unwrap());
+    }
+    let notices = |bench: &Bench, limit| {
+        let rows = bench.store.reader().notices(limit).unwrap();
+        rows.into_iter().map(|row| (row.id, row.notice.unwrap())).collect::<Vec<_>>()
+    };
+    let all = notices(&bench, 9);
+    let counted: Vec<_> = all.iter().map(|(_, notice)| notice.clone()).collect();
+    assert_eq!(counted, [3, 2, 1].map(|count| Notice::LapsedHere { count }));
+    assert_eq!(notices(&bench, 2), all[..2]);
+    bench.store.mark_read(&[all[1].0]).unwrap();
+    assert_eq!(notices(&bench, 9), [all[0].clone(), all[2].clone()]);
 }

@@ -125,7 +125,7 @@ fn notice<'a>(cx: Cx<'a>, message: &'a PageRow) -> Element<'a, Message> {
             let name = row.from.as_str();
             cx.words.tell("chat-asked-you-saying", &[("name", name.into()), ("text", text.into())])
         }
-        _ => cx.words.notice(row.notice.as_ref(), &row.text),
+        _ => cx.words.notice(row.notice.as_ref(), &row.text, cx.now),
     };
     centered(hint(words).align_x(iced::alignment::Horizontal::Center))
 }

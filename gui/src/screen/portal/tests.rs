@@ -1,5 +1,6 @@
 mod link_panel;
 mod rows;
+mod told;
 
 use agent::store::MemberRow;
 

@@ -139,7 +139,7 @@ fn last_line<'a>(cx: Cx<'a>, row: &'a RollRow) -> Element<'a, Message> {
     };
     let said = match &last.notice {
         _ if last.deleted => words.say("portal-deleted"),
-        Some(notice) => words.notice(Some(notice), &last.text),
+        Some(notice) => words.notice(Some(notice), &last.text, cx.now),
         None if harmless(&last.text).trim().is_empty() => words.say("chat-nothing-to-see"),
         None => last.text.clone(),
     };
