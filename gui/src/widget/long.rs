@@ -19,6 +19,9 @@ use super::{
     bar::{Hold, InView},
 };
 
+/// Room above and below the bar.
+const EDGE: f32 = 2.0;
+
 /// Where a list is scrolled to, in logical pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Scroll {
@@ -67,6 +70,13 @@ struct Long<'a, Message> {
 struct State {
     hold: Hold,
     scroll: Scroll,
+}
+
+/// Where the bar may be: not at the edges of the layer that it is drawn in, which may lie within a pixel. What is drawn of
+/// such a one stays when the thumb has gone.
+fn rail(bounds: Rectangle) -> Rectangle {
+    let (y, height) = (bounds.y + EDGE, (bounds.height - 2.0 * EDGE).max(0.0));
+    Rectangle { y, height, ..bounds }
 }
 
 /// Asks where the list is, and moves it.
@@ -165,7 +175,7 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Long<'_, Message> {
     ) {
         let in_view = self.look(tree, layout, renderer, None).in_view();
         let state = tree.state.downcast_mut::<State>();
-        let heard = state.hold.hears(event, layout.bounds(), in_view, cursor, shell);
+        let heard = state.hold.hears(event, rail(layout.bounds()), in_view, cursor, shell);
         if heard.to.is_some() {
             let scroll = self.look(tree, layout, renderer, heard.to);
             // At once: with the next frame the rows are there.
@@ -198,7 +208,7 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Long<'_, Message> {
         if let (Some(in_view), Some(seen)) = (scroll.in_view(), bounds.intersection(viewport)) {
             // Above the rows, which are a layer of their own.
             renderer.with_layer(seen, |renderer| {
-                hold.draw(renderer, theme, bounds, in_view);
+                hold.draw(renderer, theme, rail(bounds), in_view);
             });
         }
     }
@@ -212,7 +222,7 @@ impl<Message> Widget<Message, Theme, iced::Renderer> for Long<'_, Message> {
         renderer: &iced::Renderer,
     ) -> mouse::Interaction {
         let State { hold, scroll } = tree.state.downcast_ref();
-        let at_bar = hold.interaction(layout.bounds(), cursor);
+        let at_bar = hold.interaction(rail(layout.bounds()), cursor);
         if let Some(interaction) = at_bar.filter(|_| scroll.in_view().is_some()) {
             return interaction;
         }

@@ -110,12 +110,13 @@ fn draw_label(
     };
     let width = Paragraph::with_text(format).min_width().ceil();
     let plate = Size::new(width + 2.0 * gap::BETWEEN, gap::HIT);
-    let room = (bounds.height - plate.height).max(0.0);
+    // Within the layer, as the thumb's edges are.
+    let room = (bounds.height - plate.height - gap::TIGHT).max(gap::TIGHT);
     let y = thumb.y + (thumb.height - plate.height) / 2.0 - bounds.y;
     let at = Point::new(
         thumb.x - gap::INSIDE - plate.width,
         // To whole pixels, so that its edge is sharp.
-        (bounds.y + y.clamp(0.0, room)).round(),
+        (bounds.y + y.clamp(gap::TIGHT, room)).round(),
     );
     let quad = renderer::Quad {
         bounds: Rectangle::new(at, plate),
