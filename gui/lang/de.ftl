@@ -56,7 +56,10 @@ portal-again = Noch einmal nachsehen
 portal-unblock = Entsperren
 portal-nobody-found = Hier heißt niemand so.
 portal-list = Mitglieder & Gespräche
-portal-members = { $n } Mitglieder
+portal-members = { $n ->
+    [one] 1 Mitglied
+   *[other] { $n } Mitglieder
+}
 portal-accepting = angenommen: geht mit dem nächsten Anruf
 portal-left = du bist gegangen
 portal-over = ist vorbei
@@ -284,7 +287,10 @@ chat-search = Hier suchen
 chat-search-close = Schließen
 chat-no-hits = nichts gefunden
 chat-hits = { $n } von { $of }
-chat-members = { $n } Mitglieder
+chat-members = { $n ->
+    [one] 1 Mitglied
+   *[other] { $n } Mitglieder
+}
 chat-reachable = jetzt erreichbar
 chat-next = wieder { $at }
 chat-seen = gesehen { $ago }

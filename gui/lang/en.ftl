@@ -56,7 +56,10 @@ portal-again = Look again
 portal-unblock = Unblock
 portal-nobody-found = Nobody here has such a name.
 portal-list = Members & conversations
-portal-members = { $n } members
+portal-members = { $n ->
+    [one] 1 member
+   *[other] { $n } members
+}
 portal-accepting = accepted: they hear of it with the next call
 portal-left = you left
 portal-over = is over
@@ -284,7 +287,10 @@ chat-search = Search here
 chat-search-close = Close
 chat-no-hits = nothing found
 chat-hits = { $n } of { $of }
-chat-members = { $n } members
+chat-members = { $n ->
+    [one] 1 member
+   *[other] { $n } members
+}
 chat-reachable = reachable now
 chat-next = next { $at }
 chat-seen = last seen { $ago }

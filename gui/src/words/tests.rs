@@ -138,3 +138,13 @@ fn times_are_written_as_the_place_of_the_times_has_them_in_any_language() {
         assert_eq!(words("en-US").with_times_of(odd).clock(now), "11:06", "{odd}");
     }
 }
+
+#[test]
+fn one_member_is_counted_as_one() {
+    for (tag, one, two) in [("en", "1 member", "2 members"), ("de", "1 Mitglied", "2 Mitglieder")] {
+        for key in ["portal-members", "chat-members"] {
+            assert_eq!(words(tag).tell(key, &[("n", 1_u64.into())]), one, "{key}");
+            assert_eq!(words(tag).tell(key, &[("n", 2_u64.into())]), two, "{key}");
+        }
+    }
+}
