@@ -124,6 +124,32 @@ async fn a_request_is_declined_by_its_button() {
 }
 
 #[tokio::test]
+async fn notifications_are_in_the_language_of_the_environment_or_the_one_that_the_settings_name() {
+    let world = World::new(&RelayOptions::default(), &["ann", "bob", "cleo", "dora"]).await;
+    let [ann, asked @ ..] = &world.people[..] else { panic!() };
+    for (person, (said, lc_messages, lang, settings)) in asked.iter().zip([
+        ("\"ann bittet um ein Gespräch\"", "", "de_AT.UTF-8", ""),
+        ("\"ann asks to chat\"", "en_GB.UTF-8", "de_DE.UTF-8", ""),
+        ("\"ann bittet um ein Gespräch\"", "", "C", "[window]\nlanguage = \"de\""),
+    ]) {
+        hold_line(person);
+        person.home.add_settings(settings);
+        let bus = Bus::start().await;
+        let mut mock = Mock::start(&bus, ALL).await;
+        let mut command = bus.on(person.home.command(&["agent"]));
+        command.env("LC_MESSAGES", lc_messages).env("LANG", lang).env_remove("LC_ALL");
+        let mut agent = Running::start(command);
+        agent.wait_line(|line| (line == "ready").then_some(())).await;
+        ann.home.run(&["chat", &person.name, "-m", "It is ann"]).await.done();
+        ann.sync().await;
+        let call = mock.next("Notify").await;
+        assert!(call.contains(said), "{call}");
+        let button = if said.contains("bittet") { "Annehmen" } else { "Accept" };
+        assert!(call.contains(&format!("\"accept\", \"{button}\"")), "{call}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_is_accepted_in_dunst_and_they_can_talk() {
     let world = World::new(&RelayOptions::default(), &["ann", "bob"]).await;
     let [ann, bob] = &world.people[..] else { panic!() };
@@ -178,6 +204,11 @@ async fn settings_that_are_read_again_hold_for_what_comes_next() {
     write(ann, "bob", "nobody's business").await;
     let call = mock.next("Notify").await;
     assert!(call.contains("1 new message") && !call.contains("business"), "{call}");
+    // What stands there is told anew in another language.
+    bob.home.add_settings("[window]\nlanguage = \"de\"");
+    agent.signal("HUP").await;
+    let call = mock.next("Notify").await;
+    assert!(call.contains("1 neue Nachricht"), "{call}");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! The agent: the `mailboat` command, the resident agent, and what the window builds on.
 //!
 //! The window uses two doors only: [`store`], the read side of what this device knows, and
-//! [`control`], the client side of the socket that the resident agent listens on.
+//! [`control`], the client side of the socket that the resident agent listens on. What their codes say, [`words`] has in
+//! its reader's language.
 
 pub mod account;
 pub mod cli;
@@ -19,3 +20,4 @@ pub mod store;
 pub mod sync;
 pub mod usage;
 mod visit;
+pub mod words;

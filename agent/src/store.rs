@@ -96,7 +96,7 @@ pub use self::{
     },
     shown::{Kind, MessageState},
     status::Counters,
-    told::{News, NewsId, NewsKind, Trouble},
+    told::{News, NewsId, NewsKind, Says, Trouble},
     visits::{VisitBegin, VisitEnd, VisitId},
 };
 pub(crate) use self::{rows::rfc3339, space::disk as free_space};

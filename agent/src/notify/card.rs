@@ -3,10 +3,13 @@
 use config::agent::Preview;
 
 use crate::{
-    cli::out::{brief, count, safe},
+    cli::out::{brief, safe},
     store::{ConversationId, MessageId, News, NewsId, NewsKind},
+    words::Words,
 };
 
+/// The title of what Mailboat itself says.
+const NAME: &str = "Mailboat";
 /// Characters of a title.
 const TITLE_MAX: usize = 120;
 /// Characters of a text that stands alone.
@@ -56,10 +59,28 @@ pub(crate) struct Card {
     pub(crate) urgent: bool,
     /// Whether it asks to accept or decline.
     pub(crate) asks: bool,
+    /// What stands on its buttons.
+    pub(crate) buttons: Buttons,
     /// All that it stands for, oldest first.
     pub(crate) news: Vec<News>,
     /// What of that is told for the first time.
     pub(crate) fresh: Vec<NewsId>,
+}
+
+/// What stands on the buttons of a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Buttons {
+    pub(crate) open: String,
+    pub(crate) accept: String,
+    pub(crate) decline: String,
+}
+
+impl Buttons {
+    fn of(words: &Words) -> Self {
+        let [open, accept, decline] =
+            ["notify-open", "notify-accept", "notify-decline"].map(|key| words.say(key));
+        Self { open, accept, decline }
+    }
 }
 
 /// Where a click leads.
@@ -84,25 +105,35 @@ impl Place {
 
 impl Card {
     /// The card of `news` (at least one, oldest first), all of which belongs to `key`.
-    pub(crate) fn new(key: Key, news: Vec<News>, fresh: Vec<NewsId>, preview: Preview) -> Self {
+    pub(crate) fn new(
+        key: Key,
+        news: Vec<News>,
+        fresh: Vec<NewsId>,
+        preview: Preview,
+        words: &Words,
+    ) -> Self {
         let (title, body) = match (&key, preview) {
-            (Key::Digest, _) => digest(&news, preview),
-            (_, Preview::None) => ("Mailboat".to_owned(), tally(&news)),
-            (Key::Conversation(_), _) => conversation(&news, preview),
-            (Key::Request(_), _) => request(&news, preview),
-            (Key::Failures, _) => failures(&news, preview),
-            (Key::Notices, Preview::Text) => ("Mailboat".to_owned(), texts(&news)),
-            (Key::Notices, Preview::Name) => ("Mailboat".to_owned(), tally(&news)),
-            (Key::Trouble(_), _) => ("Mailboat has trouble".to_owned(), texts(&news)),
+            (Key::Digest, _) => digest(&news, preview, words),
+            (_, Preview::None) => (NAME.to_owned(), tally(&news, words)),
+            (Key::Conversation(_), _) => conversation(&news, preview, words),
+            (Key::Request(_), _) => request(&news, preview, words),
+            (Key::Failures, _) => failures(&news, preview, words),
+            (Key::Notices, Preview::Text) => (NAME.to_owned(), texts(&news)),
+            (Key::Notices, Preview::Name) => (NAME.to_owned(), tally(&news, words)),
+            (Key::Trouble(_), _) => (words.say("notify-trouble"), texts(&news)),
         };
         let urgent = news.iter().any(|one| one.urgent);
-        let title = if urgent { format!("Urgent: {title}") } else { title };
+        let title = match urgent {
+            true => words.tell("notify-urgent", &[("title", title.into())]),
+            false => title,
+        };
         Self {
             title: brief(&title, TITLE_MAX),
             body,
             urgent,
             // Who it is has to be known before it can be answered.
             asks: matches!(key, Key::Request(_)) && preview != Preview::None,
+            buttons: Buttons::of(words),
             key,
             news,
             fresh,
@@ -110,13 +141,14 @@ impl Card {
     }
 
     /// Something said once, which stands for nothing in the store.
-    pub(crate) fn said(key: Key, title: &str, body: &str) -> Self {
+    pub(crate) fn said(key: Key, title: &str, body: &str, words: &Words) -> Self {
         Self {
             key,
             title: brief(title, TITLE_MAX),
             body: brief(body, TEXT_MAX),
             urgent: false,
             asks: false,
+            buttons: Buttons::of(words),
             news: Vec::new(),
             fresh: Vec::new(),
         }
@@ -128,15 +160,18 @@ impl Card {
     }
 }
 
-fn conversation(news: &[News], preview: Preview) -> (String, String) {
+fn conversation(news: &[News], preview: Preview, words: &Words) -> (String, String) {
     let Some(newest) = news.last() else { return Default::default() };
     let (title, many) = (safe(&newest.title, false), news.len());
     if preview == Preview::Name {
-        return (title, count(many as u64, "new message"));
+        return (title, words.tell("notify-messages", &[("n", many.into())]));
     }
     let one_author = news.iter().all(|one| one.from == newest.from);
     let title = match (newest.pair, one_author) {
-        (false, true) => format!("{} in {title}", newest.from),
+        (false, true) => {
+            let args = [("who", (&newest.from).into()), ("title", title.into())];
+            words.tell("notify-in-group", &args)
+        }
         _ => title,
     };
     if let [only] = news {
@@ -146,35 +181,43 @@ fn conversation(news: &[News], preview: Preview) -> (String, String) {
         true => brief(&one.text, LINE_MAX),
         false => brief(&format!("{}: {}", one.from, one.text), LINE_MAX),
     });
-    (format!("{title} ({many})"), body)
+    (words.tell("notify-many", &[("title", title.into()), ("n", many.into())]), body)
 }
 
-fn request(news: &[News], preview: Preview) -> (String, String) {
+fn request(news: &[News], preview: Preview, words: &Words) -> (String, String) {
     let Some(newest) = news.last() else { return Default::default() };
+    let who = ("who", (&newest.from).into());
     let title = match newest.pair {
-        true => format!("{} asks to chat", newest.from),
-        false => format!("{} asks you into {}", newest.from, newest.title),
+        true => words.tell("notify-asks", &[who]),
+        false => words.tell("notify-asks-into", &[who, ("title", (&newest.title).into())]),
     };
     (title, if preview == Preview::Text { text(&newest.text) } else { String::new() })
 }
 
-fn failures(news: &[News], preview: Preview) -> (String, String) {
+fn failures(news: &[News], preview: Preview, words: &Words) -> (String, String) {
     let whole = preview == Preview::Text;
     if let [only] = news {
-        let to = if only.title.is_empty() { "something of yours" } else { &only.title };
+        let what = match only.title.is_empty() {
+            true => words.say("notify-lost-something"),
+            false => only.title.clone(),
+        };
         let body = if whole { text(&only.text) } else { String::new() };
-        return (format!("Did not get through: {to}"), body);
+        return (words.tell("notify-lost", &[("what", what.into())]), body);
     }
     let body = lines(news, |one| match whole {
         true => brief(&format!("{}: {}", one.title, one.text), LINE_MAX),
         false => brief(&one.title, LINE_MAX),
     });
-    (format!("{} of yours did not get through", news.len()), body)
+    (lost(news.len(), words), body)
 }
 
-fn digest(news: &[News], preview: Preview) -> (String, String) {
+fn lost(many: usize, words: &Words) -> String {
+    words.tell("notify-lost-many", &[("n", many.into())])
+}
+
+fn digest(news: &[News], preview: Preview, words: &Words) -> (String, String) {
     if preview == Preview::None {
-        return ("Mailboat".to_owned(), tally(news));
+        return (NAME.to_owned(), tally(news, words));
     }
     let mut keys: Vec<Key> = Vec::new();
     for key in news.iter().rev().map(Key::of) {
@@ -188,12 +231,15 @@ fn digest(news: &[News], preview: Preview) -> (String, String) {
         let what = match key {
             Key::Conversation(_) => match of_it.len() {
                 1 => newest.title.clone(),
-                many => format!("{} ({many})", newest.title),
+                many => {
+                    let args = [("title", (&newest.title).into()), ("n", many.into())];
+                    words.tell("notify-many", &args)
+                }
             },
-            Key::Request(_) => format!("{} asks to chat", newest.from),
-            Key::Failures => format!("{} of yours did not get through", of_it.len()),
-            Key::Trouble(_) => "Trouble".to_owned(),
-            Key::Notices | Key::Digest => "Mailboat".to_owned(),
+            Key::Request(_) => words.tell("notify-asks", &[("who", (&newest.from).into())]),
+            Key::Failures => lost(of_it.len(), words),
+            Key::Trouble(_) => words.say("notify-trouble-line"),
+            Key::Notices | Key::Digest => NAME.to_owned(),
         };
         match preview {
             Preview::Text if !newest.text.is_empty() => {
@@ -204,42 +250,41 @@ fn digest(news: &[News], preview: Preview) -> (String, String) {
     };
     let mut body: Vec<String> = keys.iter().take(LINES_MAX).map(line).collect();
     if LINES_MAX < keys.len() {
-        body.push(format!("and {} more", keys.len() - LINES_MAX));
+        body.push(words.tell("notify-more", &[("n", (keys.len() - LINES_MAX).into())]));
     }
-    (tally(news), body.join("\n"))
+    (tally(news, words), body.join("\n"))
 }
 
 /// `12 new messages in 4 conversations, 1 request to chat`.
-fn tally(news: &[News]) -> String {
+fn tally(news: &[News], words: &Words) -> String {
     let of = |kind: NewsKind| news.iter().filter(move |one| one.kind == kind);
-    let number = |kind: NewsKind| of(kind).count() as u64;
     let mut parts = Vec::new();
-    let messages = number(NewsKind::Message);
+    let messages = of(NewsKind::Message).count();
     if 0 < messages {
         let mut chats: Vec<_> = of(NewsKind::Message).map(|one| one.conversation).collect();
         chats.sort_unstable();
         chats.dedup();
-        let mut part = count(messages, "new message");
-        if 1 < chats.len() {
-            part.push_str(&format!(" in {}", count(chats.len() as u64, "conversation")));
+        let part = words.tell("notify-messages", &[("n", messages.into())]);
+        parts.push(match chats.len() {
+            ..=1 => part,
+            many => {
+                let args = [("messages", part.into()), ("n", many.into())];
+                words.tell("notify-messages-in", &args)
+            }
+        });
+    }
+    for (kind, key) in [
+        (NewsKind::Request, "notify-requests"),
+        (NewsKind::Failure, "notify-lost-many"),
+        (NewsKind::Notice, "notify-notices"),
+    ] {
+        let many = of(kind).count();
+        if 0 < many {
+            parts.push(words.tell(key, &[("n", many.into())]));
         }
-        parts.push(part);
     }
-    match number(NewsKind::Request) {
-        0 => {}
-        1 => parts.push("1 request to chat".to_owned()),
-        requests => parts.push(format!("{requests} requests to chat")),
-    }
-    match number(NewsKind::Failure) {
-        0 => {}
-        failures => parts.push(format!("{failures} of yours did not get through")),
-    }
-    match number(NewsKind::Notice) {
-        0 => {}
-        notices => parts.push(count(notices, "notice")),
-    }
-    if 0 < number(NewsKind::Trouble) {
-        parts.push("trouble".to_owned());
+    if of(NewsKind::Trouble).next().is_some() {
+        parts.push(words.say("notify-trouble-among"));
     }
     parts.join(", ")
 }

@@ -2,7 +2,7 @@
 //!
 //! News is what the store says that nobody was told of. Some of it is passed over (its source is muted), some is kept
 //! back (quiet hours), the rest becomes cards: one for each conversation, or one digest. What is on the desktop already
-//! is replaced rather than joined by another.
+//! is replaced rather than joined by another. `speak` makes the words of the user's language, where something is to be shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,10 @@ use super::{
     card::{Card, Key, Place},
     quiet::quiet_until,
 };
-use crate::store::{News, NewsId, NewsKind};
+use crate::{
+    store::{News, NewsId, NewsKind},
+    words::Words,
+};
 
 /// Cards that stand on the desktop at most: beyond, all goes into the digest.
 pub(crate) const OPEN_MAX: usize = 32;
@@ -63,6 +66,7 @@ impl Planner {
         zone: &TimeZone,
         untold: Vec<News>,
         still: &BTreeSet<NewsId>,
+        speak: impl FnOnce() -> Words,
     ) -> Plan {
         let close = self.clear(still);
         let quiet_until = quiet_until(&self.settings.quiet_hours, now, zone);
@@ -78,7 +82,9 @@ impl Planner {
                 groups.entry(Key::of(&news)).or_default().push(news);
             }
         }
-        plan.show = self.cards(groups);
+        if !groups.is_empty() {
+            plan.show = self.cards(groups, &speak(), now);
+        }
         if plan.show.is_empty() && plan.look_at.is_none() {
             self.gap = false;
         }
@@ -136,12 +142,13 @@ impl Planner {
         close
     }
 
-    fn cards(&self, groups: BTreeMap<Key, Vec<News>>) -> Vec<Card> {
+    fn cards(&self, groups: BTreeMap<Key, Vec<News>>, words: &Words, now: i64) -> Vec<Card> {
+        let card = |key, news| self.card(key, news, words, now);
         let mut cards = Vec::new();
         let (mut urgent, mut rest) = (Vec::new(), Vec::new());
         for (key, news) in groups {
             if self.open.contains_key(&key) {
-                cards.push(self.card(key, news));
+                cards.push(card(key, news));
             } else if news.iter().any(|one| one.urgent) {
                 urgent.push((key, news));
             } else {
@@ -156,23 +163,24 @@ impl Planner {
         let has_digest = self.open.contains_key(&Key::Digest);
         let in_digest =
             has_digest || OPEN_MAX < open || most < rest.len() || (self.gap && 1 < rest.len());
-        cards.extend(urgent.into_iter().map(|(key, news)| self.card(key, news)));
+        cards.extend(urgent.into_iter().map(|(key, news)| card(key, news)));
         if in_digest && !rest.is_empty() {
             let mut news: Vec<News> = rest.into_iter().flat_map(|(_, news)| news).collect();
             news.sort_by(|a, b| a.id.cmp(&b.id));
-            cards.push(self.card(Key::Digest, news));
+            cards.push(card(Key::Digest, news));
         } else {
-            cards.extend(rest.into_iter().map(|(key, news)| self.card(key, news)));
+            cards.extend(rest.into_iter().map(|(key, news)| card(key, news)));
         }
         cards
     }
 
     /// A card of these and of what stands under its key already.
-    fn card(&self, key: Key, news: Vec<News>) -> Card {
+    fn card(&self, key: Key, news: Vec<News>, words: &Words, now: i64) -> Card {
         let fresh = news.iter().map(|one| one.id.clone()).collect();
         let before = self.open.get(&key).cloned().unwrap_or_default();
-        let news = before.into_iter().chain(news).collect();
-        Card::new(key, news, fresh, self.settings.preview)
+        let told = news.into_iter().map(|one| News { text: words.news(&one, now), ..one });
+        let news = before.into_iter().chain(told).collect();
+        Card::new(key, news, fresh, self.settings.preview, words)
     }
 
     /// Whether its source and priority are to be shown at all.

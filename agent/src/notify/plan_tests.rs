@@ -10,7 +10,10 @@ use super::{
     card::{Card, Key},
     plan::{OPEN_MAX, Plan, Planner},
 };
-use crate::store::{ConversationId, MessageId, News, NewsId, NewsKind};
+use crate::{
+    store::{Cause, ConversationId, MessageId, News, NewsId, NewsKind, Notice, Says},
+    words::Words,
+};
 
 const HOUR: i64 = 3_600;
 /// Noon, UTC.
@@ -25,6 +28,7 @@ fn message(id: i64, conversation: i64, text: &str) -> News {
         pair: true,
         from: format!("person{conversation}"),
         text: text.to_owned(),
+        says: None,
         urgent: false,
         also: Vec::new(),
     }
@@ -41,6 +45,10 @@ fn request(id: i64, conversation: i64) -> News {
 fn failure(id: i64, conversation: i64) -> News {
     let from = String::new();
     News { kind: NewsKind::Failure, from, ..message(id, conversation, "it expired") }
+}
+
+fn english() -> Words {
+    Words::of("en", TimeZone::UTC)
 }
 
 fn night() -> Notify {
@@ -68,7 +76,7 @@ impl Desk {
     fn look(&mut self, now: i64, untold: &[News], is_new: impl Fn(&NewsId) -> bool) -> Plan {
         let still: BTreeSet<NewsId> =
             self.planner.on_desktop().into_iter().filter(is_new).collect();
-        let plan = self.planner.plan(now, &TimeZone::UTC, untold.to_vec(), &still);
+        let plan = self.planner.plan(now, &TimeZone::UTC, untold.to_vec(), &still, english);
         for key in &plan.close {
             assert!(self.shown.remove(key).is_some(), "{key:?} was not there");
         }
@@ -96,6 +104,71 @@ fn a_message_shows_who_wrote_and_what() {
     let group = News { pair: false, title: "Boats".to_owned(), ..message(1, 1, "At six?") };
     let cards = Desk::caught_up(Notify::default()).tell(&[group]);
     assert_eq!(said(&cards[0]), ("person1 in Boats", "At six?"));
+}
+
+#[test]
+fn cards_speak_the_language_of_their_words_and_those_make_only_what_is_shown() {
+    let german = || Words::of("de", TimeZone::UTC);
+    let show = |untold: Vec<News>| {
+        let mut desk = Desk::caught_up(Notify::default());
+        let plan = desk.planner.plan(NOON, &TimeZone::UTC, untold, &BTreeSet::new(), german);
+        let card = plan.show.into_iter().next().unwrap();
+        (card.title.clone(), card.body.clone(), card.buttons.accept)
+    };
+    let own = |kind, says, text: &str| {
+        let (from, title) = (String::new(), String::new());
+        News { kind, says, from, title, conversation: None, ..message(1, 1, text) }
+    };
+    let quota = Notice::Quota {
+        link: "stick".to_owned(),
+        used: 1_500_000,
+        allowed: Some(2_000_000),
+        left: 500_000,
+        stopped: false,
+        resets: NOON,
+    };
+    let cause = Cause::DialNoLink { program: "pon".to_owned(), links: "stick".to_owned() };
+    let trouble = News {
+        id: NewsId::Trouble("rule:day".to_owned()),
+        ..own(NewsKind::Trouble, Some(Says::Cause(cause)), "as it stands")
+    };
+    let late = News { text: "it expired before it was delivered".to_owned(), ..failure(1, 1) };
+    let full = News { says: Some(Says::Refusal("full")), ..failure(1, 1) };
+    let group = News { pair: false, title: "Boote".to_owned(), ..request(1, 1) };
+    for (news, title, body) in [
+        (urgent(1, 1), "Dringend: person1", "now!"),
+        (request(1, 1), "person1 bittet um ein Gespräch", "It is me"),
+        (group, "person1 lädt dich ein: Boote", "It is me"),
+        (late, "Kam nicht durch: person1", "ihre Zeit war um, bevor sie zugestellt war"),
+        (full, "Kam nicht durch: person1", "das Postfach am anderen Ende ist voll"),
+        (
+            own(NewsKind::Notice, Some(Says::Notice(quota)), "as it stands"),
+            "Mailboat",
+            "Vom Kontingent von stick sind 1,5 MB von 2,0 MB verbraucht; 500 KB bleiben. Es beginnt heute neu. Ist alles \
+            verbraucht, geht kein Anruf mehr darüber.",
+        ),
+        (
+            trouble,
+            "Bei Mailboat klemmt etwas",
+            "Das Wählprogramm pon endete gut, aber keine seiner Verbindungen kam zustande: stick",
+        ),
+        (own(NewsKind::Notice, None, "of a later version"), "Mailboat", "of a later version"),
+    ] {
+        assert_eq!(show(vec![news]), (title.to_owned(), body.to_owned(), "Annehmen".to_owned()));
+    }
+    let many: Vec<_> = (1..=12).map(|id| message(id, id % 6, "hallo")).collect();
+    let (title, body, _) = show([many, vec![request(13, 9), failure(14, 2)]].concat());
+    assert_eq!(
+        title,
+        "12 neue Nachrichten in 6 Gesprächen, 1 Anfrage, 1 von dir kamen nicht durch"
+    );
+    assert!(body.ends_with("und 3 weitere"), "{body}");
+    // With nothing to show nobody makes words.
+    let mut planner = Planner::new(night());
+    let speak = || -> Words { panic!("there is nothing to say") };
+    let (night, kept) = (NOON + 11 * HOUR, vec![message(1, 1, "at night")]);
+    planner.plan(night, &TimeZone::UTC, kept, &BTreeSet::new(), speak);
+    planner.plan(NOON, &TimeZone::UTC, Vec::new(), &BTreeSet::new(), speak);
 }
 
 #[test]
@@ -368,7 +441,7 @@ impl World {
         let read = &self.read;
         let still = desk.planner.on_desktop().into_iter().filter(|id| !read.contains(id)).collect();
         let was_gap = desk.shown.is_empty();
-        let plan = desk.planner.plan(now, &TimeZone::UTC, untold, &still);
+        let plan = desk.planner.plan(now, &TimeZone::UTC, untold, &still, english);
         let hour = now.rem_euclid(86_400) / HOUR;
         let is_quiet = !settings.quiet_hours.is_empty() && !(7..22).contains(&hour);
         for key in &plan.close {

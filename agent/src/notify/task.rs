@@ -24,6 +24,7 @@ use crate::{
     control::{Failure, Order},
     orders::carry_out,
     store::{Change, NewsId, Store, StoreError},
+    words::Words,
 };
 
 /// After something came, wait so long for more.
@@ -153,7 +154,9 @@ impl Task {
             true => BTreeSet::new(),
             false => reader.still_news(&on_desktop)?,
         };
-        let plan = self.planner.plan(self.store.now(), &TimeZone::system(), untold, &still);
+        let speak = || Words::of_settings(&self.settings.window.language, &[]);
+        let (now, zone) = (self.store.now(), TimeZone::system());
+        let plan = self.planner.plan(now, &zone, untold, &still, speak);
         self.look_at = plan.look_at;
         Ok(plan)
     }
@@ -237,7 +240,9 @@ impl Task {
                 let key = Key::Request(id);
                 if let Err(failure) = self.answer(id.to_string(), accept).await {
                     warn!(conversation = %id, failure = failure.words, "the request could not be answered");
-                    let card = Card::said(key, "Your answer did not get through", &failure.words);
+                    let words = Words::of_settings(&self.settings.window.language, &[]);
+                    let why = words.failure(&failure.code, &failure.words);
+                    let card = Card::said(key, &words.say("notify-answer-lost"), &why, &words);
                     if let Ok(abilities) = self.desktop.ready().await
                         && let Err(err) = self.show(&card, abilities).await
                     {

@@ -63,7 +63,7 @@ impl Resident {
         }
         self.follow.price_anew();
         self.change_rules(&old.connect);
-        if old.notify != settings.notify {
+        if old.notify != settings.notify || old.window.language != settings.window.language {
             self.notifier = Some(match self.notifier.take() {
                 Some(notifier) => notifier.change(&self.store, settings.clone()),
                 None => {

@@ -4,11 +4,13 @@
 use std::collections::{BTreeSet, HashMap, hash_map::Entry};
 
 use rusqlite::{Connection, params};
+use wire::Refusal;
 
 use super::{
-    Change, ConversationId, ItemId, Kind, MessageId, Reader, Store, StoreError, Told, cause,
-    conversations,
+    Cause, Change, ConversationId, ItemId, Kind, MessageId, Notice, Reader, Store, StoreError,
+    Told, cause, conversations,
     inbox::SHOWN,
+    reason::refusal_code,
     write::{Query, Tx},
 };
 
@@ -56,10 +58,23 @@ pub struct News {
     pub from: String,
     /// Its first 400 characters, or why it failed.
     pub text: String,
+    /// What the text says, where that is known beside its words.
+    pub says: Option<Says>,
     /// Whether it was sent to go first.
     pub urgent: bool,
     /// Further ids that its conversation went by before it was found to be the same as another.
     pub also: Vec<ConversationId>,
+}
+
+/// What a text says, as a code with its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// A notice does.
+    Notice(Notice),
+    /// What does not work.
+    Cause(Cause),
+    /// A relay refused, with this code.
+    Refusal(&'static str),
 }
 
 /// What there is to tell of.
@@ -155,7 +170,7 @@ impl Reader {
 
 fn arrived(db: &Connection) -> Result<Vec<News>, StoreError> {
     let sql = format!(
-        "SELECT m.id, m.shown_as, m.conversation, m.author, substr(m.text, 1, {TEXT_MAX}), m.lane FROM message m
+        "SELECT m.id, m.shown_as, m.conversation, m.author, substr(m.text, 1, {TEXT_MAX}), m.lane, m.notice FROM message m
         WHERE m.is_told = 0 AND m.is_read = 0 AND m.is_mine = 0 AND m.is_deleted = 0 AND {SHOWN}
             AND (m.shown_as <> {} OR {PENDING}) ORDER BY m.id LIMIT {ROWS_MAX}",
         Kind::Request.number()
@@ -166,8 +181,10 @@ fn arrived(db: &Connection) -> Result<Vec<News>, StoreError> {
             Kind::Request => NewsKind::Request,
             Kind::Notice => NewsKind::Notice,
         };
+        let notice = cause::read(&row.get::<_, String>(6)?);
         Ok(News {
             kind,
+            says: notice.map(Says::Notice),
             from: row.get(3)?,
             text: row.get(4)?,
             urgent: row.get::<_, u8>(5)? == wire::Lane::Urgent.number(),
@@ -188,20 +205,25 @@ fn expired(db: &Connection) -> Result<Vec<News>, StoreError> {
 
 fn refused(db: &Connection) -> Result<Vec<News>, StoreError> {
     let sql = format!(
-        "SELECT id, conversation, reason FROM item WHERE is_told = 0 AND state = 4 ORDER BY id LIMIT {ROWS_MAX}"
+        "SELECT id, conversation, reason, coalesce((SELECT refusal FROM message m WHERE m.id = item.message), 0) FROM item
+        WHERE is_told = 0 AND state = 4 ORDER BY id LIMIT {ROWS_MAX}"
     );
     db.all(&sql, [], |row| {
-        Ok(News { text: row.get(2)?, ..about(NewsId::Item(row.get(0)?), row.get(1)?) })
+        let code = refusal_code(Refusal::from(row.get::<_, u8>(3)?));
+        let about = about(NewsId::Item(row.get(0)?), row.get(1)?);
+        Ok(News { text: row.get(2)?, says: code.map(Says::Refusal), ..about })
     })
 }
 
 fn troubled(db: &Connection) -> Result<Vec<News>, StoreError> {
     let sql = format!(
-        "SELECT source, words FROM trouble WHERE is_told = 0 ORDER BY since LIMIT {ROWS_MAX}"
+        "SELECT source, words, cause FROM trouble WHERE is_told = 0 ORDER BY since LIMIT {ROWS_MAX}"
     );
     db.all(&sql, [], |row| {
         let about = about(NewsId::Trouble(row.get(0)?), None);
-        Ok(News { kind: NewsKind::Trouble, text: row.get(1)?, ..about })
+        let cause = cause::read(&row.get::<_, String>(2)?);
+        let says = cause.map(Says::Cause);
+        Ok(News { kind: NewsKind::Trouble, text: row.get(1)?, says, ..about })
     })
 }
 
@@ -215,6 +237,7 @@ fn about(id: NewsId, conversation: Option<ConversationId>) -> News {
         pair: false,
         from: String::new(),
         text: String::new(),
+        says: None,
         urgent: false,
         also: Vec::new(),
     }

@@ -12,7 +12,7 @@ pub struct Window {
     pub theme: Theme,
     /// Size of everything, in percent of what the desktop says; 50 to 300.
     pub scale_percent: u32,
-    /// Language of the texts, as a tag such as `en`; empty for the desktop's.
+    /// Language of the texts, and of notifications, as a tag such as `en`; empty for the desktop's.
     pub language: String,
     /// Where a conversation opens.
     pub chats: Chats,

@@ -97,10 +97,11 @@ impl Desktop {
         let body = if abilities.markup { escaped(&card.body) } else { card.body.clone() };
         let mut actions = Vec::new();
         if abilities.actions && opens {
-            actions.extend([OPEN, "Open"]);
+            actions.extend([OPEN, &*card.buttons.open]);
         }
         if abilities.actions && card.asks {
-            actions.extend([ACCEPT, "Accept", DECLINE, "Decline"]);
+            let buttons = &card.buttons;
+            actions.extend([ACCEPT, &*buttons.accept, DECLINE, &*buttons.decline]);
         }
         let expires =
             if card.stays() && !abilities.keeps { EXPIRES_NEVER } else { EXPIRES_AS_USUAL };

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use wire::Refusal;
 
 use super::{
-    super::{NewsId, NewsKind, Notice, VisitEnd},
+    super::{Cause, NewsId, NewsKind, Notice, Says, Told, VisitEnd},
     *,
 };
 
@@ -36,6 +36,22 @@ fn what_came_is_told_once_also_after_the_store_was_opened_again() {
     let commits = bench.store.commits();
     tell_all(&bench);
     assert_eq!(bench.store.commits(), commits, "nothing to tell writes nothing");
+}
+
+#[test]
+fn news_say_with_a_code_what_the_agent_knows() {
+    let (bench, bob) = Bench::with_bob();
+    let notice = Notice::LapsedHere { count: 2 };
+    bench.store.notice("some words", &notice).unwrap();
+    let cause = Cause::QuotaRanOut;
+    bench.store.trouble("visit", Told::new("used up", cause.clone())).unwrap();
+    bench.send(bob, "hello");
+    bench.attempt();
+    bench.answer(1, 1, 1, vec![Run::Refused { reason: Refusal::Full, words: "full".into() }]);
+    let news = bench.store.reader().untold().unwrap();
+    let says: Vec<_> = news.into_iter().map(|one| one.says).collect();
+    let expected = [Says::Notice(notice), Says::Refusal("full"), Says::Cause(cause)];
+    assert_eq!(says, expected.map(Some));
 }
 
 #[test]

@@ -11,7 +11,8 @@ const DAY: i64 = 24 * HOUR;
 impl Words {
     /// An amount of money as people there write it: `0.04 €`, `12.35 CHF`; what is less than a hundredth of the unit
     /// is rounded up to it, for prices here say what something costs at most.
-    pub(crate) fn money(&self, price: Price, currency: &str) -> String {
+    #[must_use]
+    pub fn money(&self, price: Price, currency: &str) -> String {
         let hundredths = price.millionths().div_ceil(10_000);
         let sign = match currency {
             "EUR" => "€",
@@ -23,7 +24,8 @@ impl Words {
     }
 
     /// How long ago, in the largest unit that there is one of: `3 min ago`, `3 h ago`, `4 d ago`.
-    pub(crate) fn ago(&self, at: i64, now: i64) -> String {
+    #[must_use]
+    pub fn ago(&self, at: i64, now: i64) -> String {
         let past = now.saturating_sub(at);
         match past {
             ..MINUTE => self.say("just-now"),
@@ -44,7 +46,8 @@ fn unit_of(past: i64) -> i64 {
 }
 
 /// When [`Words::ago`] says something else than now, in seconds since 1970.
-pub(crate) fn ago_changes_at(at: i64, now: i64) -> i64 {
+#[must_use]
+pub fn ago_changes_at(at: i64, now: i64) -> i64 {
     let past = now.saturating_sub(at);
     if past < MINUTE {
         return at.saturating_add(MINUTE);
@@ -54,7 +57,8 @@ pub(crate) fn ago_changes_at(at: i64, now: i64) -> i64 {
 }
 
 /// A size as people type it, in bytes: `20 KB`, `1.5 MB`, `1,5mb`, `64 KiB`, `900`.
-pub(crate) fn bytes_of(written: &str) -> Option<u64> {
+#[must_use]
+pub fn bytes_of(written: &str) -> Option<u64> {
     let written = written.trim();
     let end = written
         .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',')

@@ -8,7 +8,8 @@ const KILO: u64 = 1000;
 
 impl Words {
     /// Bytes: `812 B`, `39.2 KB`, `1.4 MB` (powers of 1000, as tariffs count).
-    pub(crate) fn bytes(&self, bytes: u64) -> String {
+    #[must_use]
+    pub fn bytes(&self, bytes: u64) -> String {
         if bytes < KILO {
             return format!("{bytes} B");
         }
@@ -29,12 +30,14 @@ impl Words {
     }
 
     /// What stands between whole and part.
-    pub(crate) fn point(&self) -> char {
+    #[must_use]
+    pub fn point(&self) -> char {
         if self.tag == "en" { '.' } else { ',' }
     }
 
     /// A span: `8 s`, `3 min`, `2 h 05 min`, `4 d`.
-    pub(crate) fn span(&self, seconds: u64) -> String {
+    #[must_use]
+    pub fn span(&self, seconds: u64) -> String {
         let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
         match seconds {
             0..60 => self.tell("span-seconds", &[("n", seconds.into())]),
@@ -55,18 +58,21 @@ impl Words {
     }
 
     /// The day that a moment lies in, here.
-    pub(crate) fn date(&self, at: i64) -> Date {
+    #[must_use]
+    pub fn date(&self, at: i64) -> Date {
         self.zoned(at).date()
     }
 
     /// A time of day: `18:30`, or `6:30 PM` where the clock has twelve hours.
-    pub(crate) fn clock(&self, at: i64) -> String {
+    #[must_use]
+    pub fn clock(&self, at: i64) -> String {
         let format = if self.has_half_days { "%-I:%M %p" } else { "%H:%M" };
         self.zoned(at).strftime(format).to_string()
     }
 
     /// A day: `today`, `yesterday`, `Mon 3 Nov`, `3 Nov 2025`.
-    pub(crate) fn day(&self, at: i64, now: i64) -> String {
+    #[must_use]
+    pub fn day(&self, at: i64, now: i64) -> String {
         let (day, today) = (self.date(at), self.date(now));
         if day == today {
             return self.say("day-today");
@@ -90,7 +96,8 @@ impl Words {
     }
 
     /// A moment as short as it can be told from now: the time today, else the day.
-    pub(crate) fn moment(&self, at: i64, now: i64) -> String {
+    #[must_use]
+    pub fn moment(&self, at: i64, now: i64) -> String {
         match self.date(at) == self.date(now) {
             true => self.clock(at),
             false => self.day(at, now),
@@ -98,13 +105,15 @@ impl Words {
     }
 
     /// A moment in full: day and time.
-    pub(crate) fn full(&self, at: i64, now: i64) -> String {
+    #[must_use]
+    pub fn full(&self, at: i64, now: i64) -> String {
         let args = [("day", self.day(at, now).into()), ("time", self.clock(at).into())];
         self.tell("moment-full", &args)
     }
 
     /// How long ago: `just now`, `3 min ago`; for a moment to come `in 42 min`.
-    pub(crate) fn relative(&self, at: i64, now: i64) -> String {
+    #[must_use]
+    pub fn relative(&self, at: i64, now: i64) -> String {
         let span = |seconds: i64| self.span(seconds.unsigned_abs());
         match at.saturating_sub(now) {
             -59..=0 => self.say("just-now"),

@@ -3,13 +3,14 @@
 //!
 //! Every match on what the agent may say is whole, so that nothing can be added there without words here.
 
-use agent::store::{Cause, HowEnded, Notice};
+use crate::store::{Cause, HowEnded, Notice};
 
 use super::{Arg, Words, harmless};
 
 impl Words {
     /// What is wrong and what can be done about it; `said` where nobody knows what it says. `now` is in seconds since 1970.
-    pub(crate) fn cause(&self, cause: Option<&Cause>, said: &str, now: i64) -> String {
+    #[must_use]
+    pub fn cause(&self, cause: Option<&Cause>, said: &str, now: i64) -> String {
         let Some(cause) = cause else { return harmless(said).into_owned() };
         let what = self.what(cause, now);
         match cure(cause) {
@@ -19,7 +20,8 @@ impl Words {
     }
 
     /// The same without what can be done.
-    pub(crate) fn cause_alone(&self, cause: Option<&Cause>, said: &str, now: i64) -> String {
+    #[must_use]
+    pub fn cause_alone(&self, cause: Option<&Cause>, said: &str, now: i64) -> String {
         match cause {
             Some(cause) => self.what(cause, now),
             None => harmless(said).into_owned(),
@@ -27,7 +29,8 @@ impl Words {
     }
 
     /// What Mailboat itself has to say; `said` where nobody knows what it says. `now` is in seconds since 1970.
-    pub(crate) fn notice(&self, notice: Option<&Notice>, said: &str, now: i64) -> String {
+    #[must_use]
+    pub fn notice(&self, notice: Option<&Notice>, said: &str, now: i64) -> String {
         let Some(notice) = notice else { return super::harmless_lines(said).into_owned() };
         let because = |why: &Option<Cause>, said: &str| whole(self.cause(why.as_ref(), said, now));
         match notice {

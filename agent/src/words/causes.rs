@@ -1,7 +1,7 @@
 //! Why something did not come about, in the reader's language: what the store and the agent say with a code. What has
 //! none that is known here, of a relay, of the user's own programs, or of a later agent, stands in its own words.
 
-use agent::{
+use crate::{
     control::TroubleKind,
     store::{InboxRow, Reason},
 };
@@ -11,7 +11,8 @@ use super::{Words, harmless};
 
 impl Words {
     /// Why one of our own messages is held, refused or over; empty for nothing.
-    pub(crate) fn why(&self, row: &InboxRow) -> String {
+    #[must_use]
+    pub fn why(&self, row: &InboxRow) -> String {
         if let Some(code) = row.refusal {
             return self.refusal(code, &row.reason);
         }
@@ -22,7 +23,8 @@ impl Words {
     }
 
     /// The same of a sentence of the store.
-    pub(crate) fn why_said(&self, said: &str) -> String {
+    #[must_use]
+    pub fn why_said(&self, said: &str) -> String {
         match Reason::of(said) {
             Some(reason) => self.reason(&reason),
             None => harmless(said).into_owned(),
@@ -70,7 +72,7 @@ impl Words {
     }
 
     /// Why a relay refused something; its words stand behind where they say more.
-    fn refusal(&self, code: &str, said: &str) -> String {
+    pub(super) fn refusal(&self, code: &str, said: &str) -> String {
         let key = match code {
             "not_member" => "refusal-not-member",
             "no_such_conversation" => "refusal-no-such-conversation",
@@ -89,7 +91,8 @@ impl Words {
     }
 
     /// What the agent, or a program that it runs, would not do.
-    pub(crate) fn failure(&self, code: &str, said: &str) -> String {
+    #[must_use]
+    pub fn failure(&self, code: &str, said: &str) -> String {
         let key = match code {
             "busy" => "failure-busy",
             "stopped" => "failure-stopped",
@@ -141,7 +144,8 @@ impl Words {
 
     /// What does not work, by the kind that the agent says, and what can be done about it; none for a kind of a later
     /// agent.
-    pub(crate) fn trouble(&self, kind: &str) -> Option<(String, String)> {
+    #[must_use]
+    pub fn trouble(&self, kind: &str) -> Option<(String, String)> {
         let kind = TroubleKind::deserialize(kind.into_deserializer());
         let (what, remedy) = match kind.map_err(|_: serde::de::value::Error| ()).ok()? {
             TroubleKind::Dial => ("trouble-dial", "remedy-dial"),
@@ -157,14 +161,38 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
-    use agent::{
+    use crate::{
         control::{CODES, TroubleKind},
-        store::{MessageState, REFUSALS},
+        store::{Kind, MessageState, REFUSALS},
     };
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::{kit::scene::message, words::told::tests::variants};
+    use crate::words::told::tests::variants;
+
+    /// A message of ours.
+    fn message(state: MessageState) -> InboxRow {
+        InboxRow {
+            id: crate::store::MessageId(1),
+            conversation: None,
+            from: "ann".to_owned(),
+            text: "hello".to_owned(),
+            sent_at: 0,
+            received_at: 0,
+            kind: Kind::Message,
+            mine: true,
+            read: true,
+            attachments: Vec::new(),
+            edited: false,
+            deleted: false,
+            urgent: false,
+            reply_to: None,
+            state: Some(state),
+            reason: String::new(),
+            refusal: None,
+            notice: None,
+        }
+    }
 
     fn both() -> [Words; 2] {
         ["en", "de"].map(|tag| Words::of(tag, TimeZone::UTC))
@@ -244,7 +272,7 @@ mod tests {
         assert_eq!(de.failure("too_blue", "It is\ntoo blue."), "It is too blue.");
         assert_eq!(de.trouble("too_blue"), None);
         // Words of a relay are its own, also where they are like ours.
-        let mut row = message("m1", "ann", "hello", 0, Some(MessageState::Refused));
+        let mut row = message(MessageState::Refused);
         row.reason = "held by you".to_owned();
         assert_eq!(de.why(&row), "held by you");
         row.refusal = Some("full");

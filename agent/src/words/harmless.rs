@@ -7,7 +7,8 @@ const MARKS_MAX: usize = 4;
 
 /// A text for one line: no control characters, nothing that changes the direction of what stands beside it, few marks on
 /// a letter; breaks and tabs are spaces.
-pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn harmless(text: &str) -> Cow<'_, str> {
     if is_tame(text, false) {
         return Cow::Borrowed(text);
     }
@@ -17,7 +18,8 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
 }
 
 /// The same for a text of several lines, which keeps its breaks.
-pub(crate) fn harmless_lines(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn harmless_lines(text: &str) -> Cow<'_, str> {
     if is_tame(text, true) { Cow::Borrowed(text) } else { Cow::Owned(tamed(text, true)) }
 }
 
