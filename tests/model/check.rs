@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wire::{Item, MemberState, Name, kind};
+use wire::{AccountId, Item, MemberState, Name, kind};
 
 use super::{
     home::Home,
@@ -38,17 +38,18 @@ impl World {
         let witness = self.witness.clone();
         let witness = lock(&witness);
         let mut probes = BTreeMap::new();
-        for at in 0..self.homes.len() {
-            let home = &mut self.homes[at];
+        for (at, home) in self.homes.iter_mut().enumerate() {
             home.store();
-            if home.is_over {
-                continue;
+            if !home.is_over {
+                probes.insert(at, Probe::of(&home.path()));
             }
-            let probe = Probe::of(&home.path());
+        }
+        let holding = probes.iter().filter(|(_, probe)| has_unsent_change(probe));
+        let holding = holding.map(|(at, _)| self.ids[self.homes[*at].account]).collect();
+        for (at, probe) in &probes {
             let mut faults = Vec::new();
-            self.check_home(at, &probe, &witness.reference, &mut faults);
+            self.check_home(*at, probe, &witness.reference, &holding, &mut faults);
             self.faults.extend(faults.into_iter().map(|words| format!("home {at}: {words}")));
-            probes.insert(at, probe);
         }
         self.check_composed(&probes, &witness.reference);
     }
@@ -58,6 +59,7 @@ impl World {
         at: usize,
         probe: &Probe,
         reference: &Reference,
+        holding: &BTreeSet<AccountId>,
         faults: &mut Vec<String>,
     ) {
         let home = &self.homes[at];
@@ -78,7 +80,9 @@ impl World {
                     }
                 }
                 None => missing.push(*message),
-                Some(row) => faults.extend(self.check_row(row, message, &received, probe)),
+                Some(row) => {
+                    faults.extend(self.check_row(row, message, &received, probe, holding));
+                }
             }
         }
         self.check_missing(&missing, probe, faults);
@@ -138,6 +142,7 @@ impl World {
         message: &Message,
         received: &[&Message],
         probe: &Probe,
+        holding: &BTreeSet<AccountId>,
     ) -> Option<String> {
         let former = match &message.item {
             Item::Again { former, .. } => Some(*former),
@@ -199,12 +204,18 @@ impl World {
         if self.is_put_back {
             // Places of the time that was lost may be larger, and say nothing any more.
             seen.c = expected.c;
+            if row.is_deleted {
+                // It may have been taken back before it was fetched in the time that was lost, though not in this one.
+                seen.reply = expected.reply;
+            }
         }
         let chat = probe.chats.get(&message.conversation);
         if chat.is_none_or(|chat| chat.id != row.conversation) && !self.is_put_back {
             return Some(format!("{:?} is in {chat:?}, not in {}", message.name, row.conversation));
         }
-        let has_unsent = row.is_mine && has_unsent_change(probe);
+        // A change that others had in the time that was lost may be one that its author now holds.
+        let is_held = self.is_put_back && holding.contains(&message.account);
+        let has_unsent = is_held || (row.is_mine && has_unsent_change(probe));
         (seen != expected && !has_unsent)
             .then(|| format!("{:?} shows {seen:?}, has to be {expected:?}", message.name))
     }
@@ -292,20 +303,24 @@ impl World {
 
     /// Everything that somebody wrote was committed once, or is where its writer sees it, and why.
     fn check_composed(&mut self, probes: &BTreeMap<usize, Probe>, reference: &Reference) {
-        let mut commits: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut commits: BTreeMap<&str, BTreeSet<Name>> = BTreeMap::new();
         for message in reference.messages.iter().filter(|message| is_base(&message.item)) {
-            let text = match &message.item {
-                Item::Text(text) => text,
-                Item::Message { content, .. } | Item::Again { content, .. } => {
-                    std::str::from_utf8(content).unwrap_or("?")
+            // What says under which name it went first is the same message, and who has that does not have it twice.
+            let (text, name) = match &message.item {
+                Item::Text(text) => (text.as_str(), message.name),
+                Item::Message { content, .. } => {
+                    (std::str::from_utf8(content).unwrap_or("?"), message.name)
+                }
+                Item::Again { former, content, .. } => {
+                    (std::str::from_utf8(content).unwrap_or("?"), *former)
                 }
                 _ => continue,
             };
-            *commits.entry(word_of(text)).or_default() += 1;
+            commits.entry(word_of(text)).or_default().insert(name);
         }
         let mut faults = Vec::new();
         for one in &self.composed {
-            let count = commits.get(one.word.as_str()).copied().unwrap_or(0);
+            let count = commits.get(one.word.as_str()).map_or(0, BTreeSet::len);
             let shows = |probe: &Probe| {
                 let is_it =
                     |row: &&Row1| word_of(&row.base) == one.word || word_of(&row.text) == one.word;

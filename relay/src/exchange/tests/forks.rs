@@ -1,6 +1,6 @@
 //! Device stores that went back in time or have a twin.
 
-use wire::{ForkWhy, Frame, Lane, Submit, check_of};
+use wire::{ConversationRef, ForkWhy, Frame, Lane, Name, Submit, check_of};
 
 use super::{
     World,
@@ -28,6 +28,29 @@ async fn invariant_02_other_bytes_under_a_known_number_are_a_fork() {
     twin.sealed = vec![twin.text("changed")];
     assert_eq!(forked(&world, &mut twin).await, Some(ForkWhy::OtherBytes));
     ann.hello.x = twin.hello.x;
+    ann.sync(&world, vec![]).await.done();
+    bob.sync(&world, vec![]).await;
+    assert_eq!(bob.texts(), ["sealed"]);
+}
+
+/// A device of which a copy of the relay's store had forgotten something names conversations by what founded them; a newer
+/// copy, put back after that, knows the item by the conversation's number.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invariant_02_a_conversation_named_by_what_founded_it_makes_no_other_bytes() {
+    let world = World::new();
+    let (mut ann, mut bob) = world.pair().await;
+    ann.ask(&world, vec![ann.text("sealed")]).await.unwrap();
+    let founded = Name { device: ann.login.device, n: 1 };
+    ann.sealed[0].conversation = ConversationRef::Founded(founded);
+    let mut twin = ann.clone();
+    twin.sealed[0].body = b"changed".to_vec();
+    assert_eq!(forked(&world, &mut twin).await, Some(ForkWhy::OtherBytes));
+    let mut elsewhere = ann.clone();
+    let nothing = Name { n: 77, ..founded };
+    elsewhere.sealed[0].conversation = ConversationRef::Founded(nothing);
+    elsewhere.hello.x = twin.hello.x;
+    assert_eq!(forked(&world, &mut elsewhere).await, Some(ForkWhy::OtherBytes));
+    ann.hello.x = elsewhere.hello.x;
     ann.sync(&world, vec![]).await.done();
     bob.sync(&world, vec![]).await;
     assert_eq!(bob.texts(), ["sealed"]);

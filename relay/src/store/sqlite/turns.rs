@@ -143,7 +143,7 @@ impl Tx<'_> {
     }
 
     /// Whether a known number comes with other bytes than it had.
-    fn has_other_bytes(&self, turn: &Turn, device: &Device) -> Result<bool> {
+    fn has_other_bytes(&mut self, turn: &Turn, device: &Device) -> Result<bool> {
         for (n, submit) in (turn.first..).zip(&turn.submits) {
             if device.k < n {
                 break;
@@ -151,11 +151,20 @@ impl Tx<'_> {
             if n <= device.told {
                 continue;
             }
-            if self.known_hash(turn.device, n)?.is_some_and(|known| known != submit.hash()) {
+            let Some(known) = self.known_hash(turn.device, n)? else { continue };
+            if known != submit.hash() && self.hash_by_number(submit)? != Some(known) {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// The hash that an item which names its conversation by what founded it has by its number. After a copy of this store
+    /// was put back a device names it so, and then a newer copy may know the item as it went first.
+    fn hash_by_number(&mut self, submit: &Submit) -> Result<Option<u32>> {
+        let ConversationRef::Founded(_) = submit.conversation else { return Ok(None) };
+        let number = self.resolve(submit.conversation)?.map(ConversationRef::Number);
+        Ok(number.map(|conversation| Submit { conversation, ..submit.clone() }.hash()))
     }
 
     fn known_hash(&self, device: DeviceId, n: u64) -> Result<Option<u32>> {
