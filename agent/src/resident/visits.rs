@@ -215,6 +215,11 @@ impl Resident {
     }
 
     fn note_trouble(&mut self, call: &Call, report: &Report) {
+        // Where the rule was taken away meanwhile nothing would ever say that it works again.
+        let mut rules = self.settings.connect.iter().enumerate();
+        if !rules.any(|(index, rule)| rule.label(index) == call.rule) {
+            return;
+        }
         let Some(why) = self.trouble.note(call, report) else { return };
         let next = self.schedule.next(self.now(), &self.line());
         let (next, zone) = (next.map(|next| next.at), self.clocks.zone());
@@ -224,6 +229,7 @@ impl Resident {
     pub(super) fn note_hangup(&mut self, call: &Call, report: &Report) {
         if let Some(why) = self.trouble.note_hangup(call, report) {
             self.tell_user(trouble::hangup_notice(&call.rule, why));
+            self.trouble.keep_rules(&self.settings.connect);
         }
     }
 

@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{
+    running::{order, settings, wait},
+    *,
+};
+use crate::control::Order;
 
 /// A rule that dials: what its programs do, as shell words, and what they wrote, waited for.
 pub(super) struct Dialling {
@@ -111,6 +115,33 @@ fn what_was_told_of_a_dial_program_is_not_told_again_by_the_next_agent() {
     while again.home.one(&["status"])["trouble"] != serde_json::json!([]) {}
     again.agent.end().unwrap();
     drop(again.home);
+}
+
+#[test]
+fn a_rule_that_is_taken_away_while_it_calls_leaves_no_trouble_behind() {
+    // A call that did not come about is nobody's matter any more; a link that may still be up is told.
+    for (program, told) in [("dial", 0), ("hangup", 1)] {
+        let relay = Polite::start();
+        let home = home_at(&relay);
+        let (gate, began) = (home.path().join("gate"), home.path().join("began"));
+        let script = format!(
+            "touch {}; until [ -e {} ]; do sleep 0.02; done; exit 3",
+            began.display(),
+            gate.display()
+        );
+        let run = format!("{program} = [\"sh\", \"-c\", \"{script}\"]");
+        settings(&home, &format!("[[connect]]\nevery = \"1h\"\n{run}\n"));
+        let agent = Resident::start(&home);
+        wait(|| began.exists().then_some(()));
+        settings(&home, "");
+        order(&home, &Order::Reload).unwrap();
+        std::fs::write(&gate, "").unwrap();
+        let is_over = |status: &Value| status["link"] == "down" || status["link"] == "up";
+        let status = wait(|| Some(home.one(&["status"])).filter(is_over));
+        assert_eq!(status["trouble"], json!([]), "{program}");
+        assert_eq!(home.rows(&["inbox"]).len(), told, "{program}");
+        agent.end().unwrap();
+    }
 }
 
 #[test]
