@@ -22,7 +22,10 @@ pub fn carry_out(store: &Store, settings: &AgentSettings, order: Order) -> Resul
     // A request by its row, or by who is at its other end.
     let asked = |target: &str| request(target).or_else(|err| chat(target).map_err(|_| err));
     match order {
-        Order::Chat { names, title, greeting } => sent(&store.request(&names, &title, &greeting)?),
+        Order::Chat { names, title, greeting } => {
+            let how = Compose { urgent: false, lifetime_s: default_lifetime_s(settings) };
+            sent(&store.request_or_send(&names, &title, &greeting, how)?)
+        }
         Order::Accept { target } => sent(&store.accept(asked(&target)?)?),
         Order::Decline { target } => sent(&store.decline(asked(&target)?)?),
         Order::Withdraw { target } => maybe_sent(store.withdraw(asked(&target)?)?.as_ref()),

@@ -408,9 +408,14 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(err: rusqlite::Error) -> Self {
-        match err.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full(err),
-            _ => Self::Sqlite(err),
-        }
+        // A full disk has no room for the index of the write-ahead log either, which even a reader needs.
+        let has_no_room = match &err {
+            rusqlite::Error::SqliteFailure(failure, _) => {
+                failure.code == rusqlite::ErrorCode::DiskFull
+                    || failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+            }
+            _ => false,
+        };
+        if has_no_room { Self::Full(err) } else { Self::Sqlite(err) }
     }
 }

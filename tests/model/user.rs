@@ -132,7 +132,7 @@ impl World {
     }
 
     fn membership(
-        &self,
+        &mut self,
         op: Op,
         at: usize,
         store: &Store,
@@ -155,7 +155,15 @@ impl World {
         };
         let title = format!("title {}", rng.below(1000));
         let sent = match (op, chat) {
-            (Op::Ask, _) if rng.chance(60) => store.request(&names[..1], "", "Shall we talk?")?,
+            (Op::Ask, _) if rng.chance(60) => {
+                let word = format!("t{}", self.composed.len());
+                let sent = store.request(&names[..1], "", &format!("{word}.0 shall we talk?"))?;
+                // Who need not be asked is told it.
+                if matches!(sent.id, Some(OutboxId::Message(_))) {
+                    self.composed.push(Composed::new(word, at));
+                }
+                sent
+            }
             (Op::Ask, _) => {
                 store.request(&names, if names.len() == 1 { "Us" } else { "" }, "Come in.")?
             }

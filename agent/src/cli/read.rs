@@ -221,7 +221,11 @@ impl Session<'_> {
             None => "none yet".to_owned(),
             Some(visit) => self.visit_line(visit),
         };
-        let key = status["relay_key"].as_str().unwrap_or("none: a certificate").to_owned();
+        let key = match status["relay_key"].as_str() {
+            Some(key) => key.to_owned(),
+            None if text("relay").starts_with("http://") => "none: without TLS".to_owned(),
+            None => "none: a certificate".to_owned(),
+        };
         let rows = [
             ("account", text("account")),
             ("relay", text("relay")),

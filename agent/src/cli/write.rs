@@ -41,7 +41,9 @@ impl Session<'_> {
             _ => Priority::Urgent,
         };
         let answer = self.order(order)?;
-        self.confirm(&answer, class)
+        // Words to somebody who need not be asked went the way of any message.
+        let is_message = answer["id"].as_str().is_some_and(|id| id.starts_with('m'));
+        self.confirm(&answer, if is_message { Priority::Ordinary } else { class })
     }
 
     fn send(&mut self, send: Send) -> Result<(), Failure> {
@@ -158,6 +160,9 @@ impl Session<'_> {
             ("held", "") => format!("{what}: held"),
             ("held", reason) => format!("{what}: held, {reason}"),
             ("", _) => what,
+            ("relayed", _) if id.is_empty() => {
+                format!("{what}: nothing to send, you are in it already")
+            }
             ("cancelled", _) => format!("{what}: cancelled"),
             (state, _) => format!("{what}: {state}"),
         })?;

@@ -7,7 +7,7 @@ use wire::{
 };
 
 use super::{
-    Change, ConversationId, MessageState, Sent, Store, StoreError,
+    Change, Compose, ConversationId, MessageState, Sent, Store, StoreError,
     chat::settled,
     conversations::{self, names_json, pair_with},
     item::{ITEM, item_row, state},
@@ -47,7 +47,7 @@ impl Tx<'_> {
             return Err(StoreError::Unfit(words));
         }
         let others = conversations::others(self, chat.id)?;
-        self.ask_one(&conversations::title(&chat, &others), "")
+        self.ask_one(&conversations::title(&chat, &others), "", Compose::default())
     }
 
     /// The names of those who are asked, each once, if all that is asked with is in its bounds.
@@ -80,28 +80,40 @@ impl Tx<'_> {
         }
     }
 
-    /// Asks for the one conversation with somebody.
-    pub(crate) fn ask_one(&self, name: &str, greeting: &str) -> Result<Sent, StoreError> {
+    /// Asks for the one conversation with somebody. Where that takes no request, or none with these words in it, they are
+    /// a message there: nothing that was written is dropped.
+    pub(crate) fn ask_one(
+        &self,
+        name: &str,
+        greeting: &str,
+        how: Compose,
+    ) -> Result<Sent, StoreError> {
         let Some(id) = pair_with(self, name)? else {
             let chat = self.found(true, name, &[name.to_owned()], "", greeting)?;
             return self.ask(chat, &[name.to_owned()], "", greeting);
         };
         let chat = conversations::load(self, id)?;
-        if chat.is_invited() {
-            return self.answer_request(id, kind::ACCEPT);
-        }
-        if let Some(request) = self.waiting_item(id, kind::REQUEST)? {
-            return Ok(settled(&chat, Some(request.outbox_id()), MessageState::Queued));
-        }
         let others = conversations::others(self, id)?;
-        let is_open = chat.is_member()
-            && others
-                .iter()
-                .any(|(.., s)| matches!(s, wire::MemberState::Member | wire::MemberState::Invited));
-        if is_open {
+        let is = |wanted| chat.is_member() && others.iter().any(|(.., state)| *state == wanted);
+        // The same words, while nobody has answered them, are the same request.
+        let is_said = greeting.is_empty() || chat.greeting == greeting;
+        let settled = if chat.is_invited() {
+            let answer = self.answer_request(id, kind::ACCEPT)?;
+            greeting.is_empty().then_some(answer)
+        } else if let Some(request) = self.waiting_item(id, kind::REQUEST)? {
+            is_said.then(|| settled(&chat, Some(request.outbox_id()), MessageState::Queued))
+        } else if is(wire::MemberState::Member) {
             // A conversation of this name is what was asked for; there is nothing to send.
-            return Ok(settled(&chat, None, MessageState::Relayed));
-        }
+            greeting.is_empty().then(|| settled(&chat, None, MessageState::Relayed))
+        } else if is(wire::MemberState::Invited) {
+            is_said.then(|| settled(&chat, None, MessageState::Relayed))
+        } else {
+            return self.ask_anew(id, name, greeting);
+        };
+        settled.map_or_else(|| self.compose(id, greeting, None, how), Ok)
+    }
+
+    fn ask_anew(&self, id: ConversationId, name: &str, greeting: &str) -> Result<Sent, StoreError> {
         self.run("UPDATE conversation SET greeting = ?2 WHERE id = ?1", params![id, greeting])?;
         let sent = self.ask(id, &[name.to_owned()], "", greeting)?;
         self.look_again(id, false)?;

@@ -4,7 +4,7 @@ use rusqlite::params;
 use wire::{kind, limits::TITLE_CHARS_MAX};
 
 use super::{
-    Change, ConversationId, MessageState, OutboxId, Sent, Store, StoreError,
+    Change, Compose, ConversationId, MessageState, OutboxId, Sent, Store, StoreError,
     conversations::{self, Chat},
     item::state,
     names::{account_name, check_chars},
@@ -14,7 +14,7 @@ use super::{
 
 impl Store {
     /// Asks accounts to chat. One name without a title is a pair, which has one conversation for ever: who has asked us
-    /// is accepted, who is in it already is not asked again.
+    /// is accepted, who is in it or asked already is not asked again, and what `greeting` says is a message to them then.
     ///
     /// # Errors
     /// [`StoreError::BadName`], [`StoreError::OtherRelay`], [`StoreError::TooLong`], [`StoreError::Empty`] without
@@ -25,11 +25,25 @@ impl Store {
         title: &str,
         greeting: &str,
     ) -> Result<Sent, StoreError> {
+        self.request_or_send(names, title, greeting, Compose::default())
+    }
+
+    /// As [`Store::request`]; `how` is for a greeting that becomes a message.
+    ///
+    /// # Errors
+    /// As [`Store::request`].
+    pub fn request_or_send(
+        &self,
+        names: &[String],
+        title: &str,
+        greeting: &str,
+        how: Compose,
+    ) -> Result<Sent, StoreError> {
         self.write(|tx| {
             let names = tx.check_asked(names, greeting)?;
             check_chars("the title", title, TITLE_CHARS_MAX)?;
             match &names[..] {
-                [name] if title.is_empty() => tx.ask_one(name, greeting),
+                [name] if title.is_empty() => tx.ask_one(name, greeting, how),
                 _ => tx.ask_many(&names, title, greeting),
             }
         })

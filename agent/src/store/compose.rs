@@ -84,7 +84,7 @@ impl Store {
 }
 
 impl Tx<'_> {
-    fn compose(
+    pub(crate) fn compose(
         &self,
         to: ConversationId,
         text: &str,

@@ -125,6 +125,15 @@ pub(super) struct PasswordArgs {
     pub(super) password_stdin: bool,
 }
 
+/// A length of time that somebody can make use of.
+fn lasting(text: &str) -> Result<Span, String> {
+    let span = text.parse::<Span>().map_err(|err| err.to_string())?;
+    match span.seconds() {
+        60..=315_360_000 => Ok(span),
+        _ => Err("expected 1m to 3650d".to_owned()),
+    }
+}
+
 #[derive(Debug, ClapArgs)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct InviteArgs {
@@ -134,7 +143,7 @@ pub(super) struct InviteArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) uses: u32,
     /// How long it can be used: 12h, 7d.
-    #[arg(long, value_name = "TIME", default_value = "7d")]
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = lasting)]
     pub(super) expires: Span,
     /// Put the fingerprint of the relay's own key into the code: who joins with it trusts that key and needs no certificate.
     /// Without a certificate (own_key = "alone") it is always there.

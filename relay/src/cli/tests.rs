@@ -138,6 +138,15 @@ fn an_invite_prints_its_code_alone_and_its_list_does_not_show_it() {
 }
 
 #[test]
+fn an_invite_that_nobody_could_use_is_not_made() {
+    let rig = Rig::new();
+    for line in ["invite --expires 0s", "invite --expires 99999999d"] {
+        assert_eq!(rig.run(line).code, NOT_UNDERSTOOD, "{line}");
+    }
+    assert!(rig.run("invite list --json").lines.is_empty());
+}
+
+#[test]
 fn looking_where_no_store_is_makes_none() {
     let rig = Rig::new();
     for line in ["account list", "invite list", "device list anna", "backup copy.db"] {

@@ -44,6 +44,15 @@ fn asking_and_writing_work_offline_and_without_an_agent() {
 }
 
 #[test]
+fn words_to_somebody_who_was_asked_before_are_a_message() {
+    let home = Home::of("ann");
+    home.one(&["chat", "bob", "-m", "hello there"]);
+    let sent = home.one(&["chat", "bob", "-m", "and one thing more"]);
+    assert_eq!((&sent["id"], &sent["state"]), (&"m1".into(), &"held".into()));
+    assert_eq!(home.rows(&["inbox", "--all"]).last().unwrap()["text"], "and one thing more");
+}
+
+#[test]
 fn what_has_not_left_is_edited_held_released_and_cancelled() {
     let home = Home::of("ann");
     home.one(&["chat", "bob"]);

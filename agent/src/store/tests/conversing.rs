@@ -84,6 +84,35 @@ fn asking_again_is_one_request_until_it_is_over() {
 }
 
 #[test]
+fn words_to_somebody_who_need_not_be_asked_any_more_are_a_message() {
+    let mut bench = Bench::new();
+    let ask = |bench: &Bench, text: &str| bench.store.request(&["bob".into()], "", text).unwrap();
+    let bob = ask(&bench, "Ahoy").conversation.unwrap();
+    let behind = ask(&bench, "behind the request");
+    assert_eq!((behind.conversation, behind.state), (Some(bob), MessageState::Held));
+    bench.attempt();
+    bench.answer(1, 1, 1, vec![Run::Founded { conversation: 50 }]);
+    bench.latest(pair_with_bob(MemberState::Member, MemberState::Invited));
+    assert_eq!(ask(&bench, "Ahoy").id, None, "the same again while it has no answer");
+    assert_eq!(ask(&bench, "are you there?").state, MessageState::Held);
+    bench.latest(pair_with_bob(MemberState::Member, MemberState::Member));
+    assert_eq!(ask(&bench, "Ahoy").state, MessageState::Queued, "a greeting of long ago");
+    assert_eq!(ask(&bench, "").id, None, "nothing to say");
+    assert_eq!(bench.texts(bob), ["behind the request", "are you there?", "Ahoy"]);
+}
+
+#[test]
+fn words_to_somebody_who_asks_go_behind_the_answer() {
+    let mut bench = Bench::new();
+    bench.latest(pair_with_bob(MemberState::Invited, MemberState::Member));
+    let sent = bench.store.request(&["bob".into()], "", "Good to hear you").unwrap();
+    assert_eq!(sent.state, MessageState::Queued);
+    assert_eq!(bench.texts(sent.conversation.unwrap()), ["Ahoy", "Good to hear you"]);
+    let outbox = bench.store.reader().outbox().unwrap();
+    assert_eq!(outbox.iter().map(|row| row.action).collect::<Vec<_>>(), ["accept", "text"]);
+}
+
+#[test]
 fn what_was_refused_is_asked_again_as_it_was_and_who_declined_is_asked_anew() {
     let mut bench = Bench::new();
     let bob = bench.store.request(&["bob".into()], "", "Ahoy").unwrap().conversation.unwrap();

@@ -71,6 +71,16 @@ fn a_full_disk_fails_a_write_with_words_and_loses_nothing() {
 }
 
 #[test]
+fn a_disk_too_full_to_open_the_store_is_called_full() {
+    let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
+    let err = StoreError::from(rusqlite::Error::SqliteFailure(failure, None));
+    assert!(err.is_full(), "{err}");
+    let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_READ);
+    let err = StoreError::from(rusqlite::Error::SqliteFailure(failure, None));
+    assert!(!err.is_full(), "{err}");
+}
+
+#[test]
 fn what_cannot_be_read_is_kept_and_shown_and_the_rest_flows() {
     let (mut bench, bob) = Bench::with_bob();
     let opaque = Item::Opaque { kind: 99, body: vec![1, 2, 3] };
