@@ -53,7 +53,7 @@ pub(crate) use self::segments::room_within;
 pub use self::{
     answer::Answer,
     error::LinkError,
-    fault::TlsFault,
+    fault::{TlsFault, TlsSaid},
     http::{ANSWER_LEN_MAX, Connection},
     meter::{BudgetSpent, Meter},
     monitor::{Monitor, Sources},

@@ -1,9 +1,12 @@
 //! `doctor`: what could be wrong, step by step, each with its remedy. A step that rests on one that
 //! failed is left out.
 
+use std::time::Duration;
+
 use config::{Account, AgentPaths, AgentSettings, agent::Link};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::{Session, account::client, block_on, out::safe};
 use crate::{
@@ -16,6 +19,8 @@ use crate::{
 
 /// A clock that is off by less is right enough, in seconds.
 const CLOCK_OFF_MAX_S: u64 = 120;
+/// So long may the relay take to answer, all in all: a thin link needs some 20 s for both questions.
+const ANSWER_MAX: Duration = Duration::from_mins(1);
 /// Less free disk space than this deserves a word, in bytes.
 const DISK_LOW: u64 = 64 << 20;
 
@@ -287,8 +292,17 @@ fn found(finding: &Finding) -> Line {
     }
 }
 
-/// Relay version, login, and its clock.
+/// Relay version, login, and its clock; or that it says nothing, as soon as it is clear.
 async fn ask_relay(client: &Client, account: &Account) -> Vec<Line> {
+    timeout(ANSWER_MAX, ask_patiently(client, account)).await.unwrap_or_else(|_| {
+        let words = format!("connects, and has not answered within {} s", ANSWER_MAX.as_secs());
+        let remedy =
+            "try again later; if it stays so, ask whoever runs the relay, or check its address";
+        vec![Line { passes: true, ..Line::fail("relay", words, remedy) }]
+    })
+}
+
+async fn ask_patiently(client: &Client, account: &Account) -> Vec<Line> {
     let info = match account::relay(client).await {
         Ok(info) => info,
         Err(failure) => {
@@ -370,6 +384,30 @@ fn disk_line(paths: &AgentPaths) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::{RelayUrl, TlsSettings};
+
+    /// Four attempts of two minutes each would say nothing for eight.
+    #[tokio::test(start_paused = true)]
+    async fn a_relay_that_accepts_and_says_nothing_is_told_of_within_a_minute() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let client = Client::new(RelayUrl::parse(&url, false).unwrap(), TlsSettings::default());
+        let account = Account {
+            relay: url,
+            name: "ann".to_owned(),
+            account: 1,
+            device: 1,
+            token: account::new_token().unwrap(),
+            ca: None,
+            relay_key: None,
+        };
+        let begun = tokio::time::Instant::now();
+        let lines = ask_relay(&client, &account).await;
+        assert!(begun.elapsed() <= ANSWER_MAX + Duration::from_secs(1), "{:?}", begun.elapsed());
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!((line.check, line.level, line.passes), ("relay", Level::Fail, true));
+        assert!(line.words.ends_with("has not answered within 60 s"), "{}", line.words);
+    }
 
     #[test]
     fn the_link_is_told_with_its_profile_and_whether_bytes_cost() {

@@ -20,7 +20,6 @@ use super::{
     cork::Corked,
     early::Early,
     error::LinkError,
-    fault::TlsFault,
     meter::{Meter, Metered, Tally},
     proxy::{self, Forward, Opened, Via},
     segments,
@@ -110,8 +109,7 @@ fn greeting(
 ) -> Result<Option<(ClientConnection, Arc<Session>)>, LinkError> {
     let Some((config, session)) = tls.early() else { return Ok(None) };
     let conn = ClientConnection::new(Arc::new(config), url.server_name());
-    let mut conn =
-        conn.map_err(|source| LinkError::Tls { fault: TlsFault::of(&source), source })?;
+    let mut conn = conn.map_err(LinkError::tls)?;
     // Not so where the ticket is over.
     let is_early = conn.early_data().is_some();
     Ok(is_early.then_some((conn, session)))
@@ -228,7 +226,7 @@ pub(crate) async fn handshake<S: Stream>(
             return LinkError::BudgetSpent;
         }
         match err.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(tls) => LinkError::Tls { fault: TlsFault::of(tls), source: tls.clone() },
+            Some(tls) => LinkError::tls(tls.clone()),
             None => LinkError::Cut { received: 0, source: err.into() },
         }
     })

@@ -2,7 +2,11 @@
 
 use std::{error::Error, io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{fault::TlsFault, proxy::ProxyFault, trust::Proof};
+use super::{
+    fault::{TlsFault, TlsSaid},
+    proxy::ProxyFault,
+    trust::Proof,
+};
 
 /// A failed connection, request or answer.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +50,7 @@ pub enum LinkError {
         /// Which of the usual reasons.
         fault: TlsFault,
         /// What rustls said.
-        source: rustls::Error,
+        source: TlsSaid,
     },
     /// The proxy on the way did not lead to the relay.
     #[error("the proxy {proxy} {fault}")]
@@ -118,6 +122,11 @@ impl LinkError {
             | Self::Cut { .. }
             | Self::Stalled { .. } => false,
         }
+    }
+
+    /// What rustls said, with its reason.
+    pub(crate) fn tls(said: rustls::Error) -> Self {
+        Self::Tls { fault: TlsFault::of(&said), source: TlsSaid(said) }
     }
 
     /// The same, of a connection whose other end had to prove itself so.

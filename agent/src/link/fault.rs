@@ -1,5 +1,7 @@
 //! Why TLS fails, in a person's words.
 
+use std::{error::Error, fmt};
+
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
 use super::raw::OtherKey;
@@ -42,6 +44,24 @@ pub enum TlsFault {
     #[error("the handshake failed")]
     Handshake,
 }
+
+/// What rustls said, and in words where it was one of our own judges who would not have the key: rustls shows such only as
+/// its parts.
+#[derive(Clone, Debug)]
+pub struct TlsSaid(pub(crate) rustls::Error);
+
+impl fmt::Display for TlsSaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            rustls::Error::InvalidCertificate(CertificateError::Other(other)) => {
+                fmt::Display::fmt(&other.0, f)
+            }
+            said => fmt::Display::fmt(said, f),
+        }
+    }
+}
+
+impl Error for TlsSaid {}
 
 impl TlsFault {
     /// Whether the other end failed to prove that it is the relay, as far as it has a key.

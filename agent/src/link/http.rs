@@ -31,7 +31,6 @@ use super::{
     body::{Flags, Outgoing},
     dial::Line,
     error::LinkError,
-    fault::TlsFault,
     meter::Tally,
     patience::{Patience, Stalled},
     proxy::{Forward, PAGE_MAX, PAGE_TIME},
@@ -302,7 +301,7 @@ impl Connection {
         let io = err.source()?.downcast_ref::<io::Error>()?;
         let source = io.get_ref()?.downcast_ref::<rustls::Error>()?.clone();
         let is_certificate = matches!(source, rustls::Error::InvalidCertificate(_));
-        let failed = LinkError::Tls { fault: TlsFault::of(&source), source };
+        let failed = LinkError::tls(source);
         let failed = failed.where_proof_is_due(self.proof);
         let is_key = matches!(failed, LinkError::Tls { fault, .. } if fault.is_about_key());
         (is_certificate || is_key).then_some(failed)

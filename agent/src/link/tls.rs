@@ -23,7 +23,7 @@ use config::agent::{KeyTrust, PostQuantum};
 
 use super::{
     error::LinkError,
-    fault::TlsFault,
+    fault::{TlsFault, TlsSaid},
     pinned::Pinned,
     tickets::{Session, Tickets},
 };
@@ -179,7 +179,10 @@ fn config(
     let time = Arc::new(Time(clock.clone()));
     let config = ClientConfig::builder_with_details(Arc::new(provider), time)
         .with_protocol_versions(versions)
-        .map_err(|source| LinkError::Tls { fault: TlsFault::Incompatible, source })?
+        .map_err(|source| LinkError::Tls {
+            fault: TlsFault::Incompatible,
+            source: TlsSaid(source),
+        })?
         .dangerous() // says rustls of every verifier but its own
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();

@@ -6,7 +6,7 @@ use wire::DecodeError;
 
 use super::SyncError;
 use crate::{
-    link::{LinkError, ProxyFault, TlsFault},
+    link::{LinkError, ProxyFault, TlsFault, TlsSaid},
     store::Cause,
 };
 
@@ -59,7 +59,7 @@ impl From<&LinkError> for Cause {
     }
 }
 
-fn tls(fault: TlsFault, said: &rustls::Error) -> Cause {
+fn tls(fault: TlsFault, said: &TlsSaid) -> Cause {
     match fault {
         TlsFault::UnknownCa => Cause::CertificateUntrusted,
         TlsFault::CaAsServer => Cause::CertificateOfCa,

@@ -117,6 +117,17 @@ async fn a_key_is_proved_by_its_signature_and_not_by_being_shown() {
     }
 }
 
+#[tokio::test]
+async fn another_key_is_told_with_its_fingerprint_in_words() {
+    let (relay, other, ca) = (Pair::new(), Pair::new(), Ca::new());
+    let server = start(other.server(&other)).await;
+    let client = client_of(&server, ca.settings());
+    client.give_key(relay.fingerprint());
+    let said = crate::control::chain(&once(&client).await.unwrap_err());
+    assert!(said.ends_with(&format!("it shows the key {}", other.fingerprint())), "{said}");
+    assert!(!said.contains("Other"), "{said}");
+}
+
 /// Ends each connection that asks for a raw key as `refuse` says, and answers all others behind a certificate.
 async fn without_keys(ca: &Ca, refuse: &'static [u8]) -> (Client, AbortOnDropHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
